@@ -1,0 +1,62 @@
+import { z } from 'zod';
+import { idSchema } from './ids.ts';
+
+export const ComputeState = {
+  creating: 'creating',
+  running: 'running',
+  stopped: 'stopped',
+  migrating: 'migrating',
+  failed: 'failed',
+  lost: 'lost',
+} as const;
+export type ComputeState = (typeof ComputeState)[keyof typeof ComputeState];
+
+export const macSchema = z.string().regex(/^([0-9a-f]{2}:){5}[0-9a-f]{2}$/);
+
+/** The address of a compute; given out by the control plane, the same for the compute's whole life. */
+export const addressSchema = z.object({
+  /** IPv4, dotted. */
+  ip: z.ipv4(),
+  /** Prefix length of the computes' network, e.g. 16. */
+  prefix: z.number().int().min(8).max(30),
+  /** IPv4 of the computes' gateway; absent when there is none. */
+  gateway: z.ipv4().optional(),
+  mac: macSchema,
+});
+export type Address = z.infer<typeof addressSchema>;
+
+export const restartPolicySchema = z.object({
+  name: z.enum(['no', 'on-failure', 'always']),
+  /** Most restarts in a row for `on-failure`; 0 means without end. */
+  maximumRetries: z.number().int().min(0).default(0),
+});
+export type RestartPolicy = z.infer<typeof restartPolicySchema>;
+
+export const nameSchema = z
+  .string()
+  .min(1)
+  .max(63)
+  .regex(/^[a-z0-9]([a-z0-9-]*[a-z0-9])?$/, 'must be lower-case letters, digits and inner hyphens');
+
+/** All that a device needs to make a compute's containers; it is the same on source and target. */
+export const computeSpecSchema = z.object({
+  id: idSchema('compute'),
+  group: idSchema('group'),
+  name: nameSchema,
+  image: z.object({
+    id: idSchema('image'),
+    /** The content's id as Docker names it: `sha256:` and 64 hex digits. */
+    digest: z.string().regex(/^sha256:[0-9a-f]{64}$/),
+  }),
+  /** Replaces the image's command where given. */
+  command: z.array(z.string()).optional(),
+  env: z.record(z.string(), z.string()).default({}),
+  /** Bytes. */
+  memoryBytes: z.number().int().positive().optional(),
+  /** CPUs, e.g. 0.5. */
+  cpus: z.number().positive().optional(),
+  volumes: z.array(z.object({ name: nameSchema, path: z.string().startsWith('/') })).default([]),
+  restartPolicy: restartPolicySchema.default({ name: 'no', maximumRetries: 0 }),
+  address: addressSchema,
+});
+export type ComputeSpec = z.infer<typeof computeSpecSchema>;

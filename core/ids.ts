@@ -1,0 +1,33 @@
+import { z } from 'zod';
+
+/** What an id names; the prefix makes an id readable in a log. */
+export const ID_PREFIX = {
+  compute: 'cmp',
+  group: 'grp',
+  device: 'dev',
+  image: 'img',
+  migration: 'mig',
+  token: 'tok',
+  user: 'usr',
+} as const;
+
+export type IdKind = keyof typeof ID_PREFIX;
+
+const ALPHABET = '0123456789abcdefghijklmnopqrstuvwxyz';
+const RANDOM_LENGTH = 12;
+
+/** An id such as `cmp_3f9k2m7q0x1z`: prefix, underscore, 12 characters (62 bits) of base 36. */
+export function newId(kind: IdKind, random: (bytes: number) => Uint8Array): string {
+  const bytes = random(RANDOM_LENGTH);
+  let text = '';
+  for (const byte of bytes) text += ALPHABET[byte % ALPHABET.length];
+  return `${ID_PREFIX[kind]}_${text}`;
+}
+
+/** A schema for the ids of one kind. */
+export function idSchema(kind: IdKind): z.ZodString {
+  return z.string().regex(new RegExp(`^${ID_PREFIX[kind]}_[0-9a-z]{12}$`), `must be the id of a ${kind}`);
+}
+
+/** A transfer's id: 128 random bits in hex, new for every freeze (DESIGN section 5, Ownership). */
+export const transferIdSchema = z.string().regex(/^[0-9a-f]{32}$/);

@@ -1,0 +1,85 @@
+import type { Readable } from 'node:stream';
+import type { ComputeSpec } from '../../core/compute.ts';
+
+/** A container that owns a compute's network namespace. */
+export interface Sandbox {
+  containerId: string;
+  /** Host pid of its only process; `/proc/<pid>/ns/net` is the compute's network namespace. */
+  pid: number;
+}
+
+/** What the hot window has to know of a compute's container on this device; gathered before the freeze. */
+export interface ContainerFacts {
+  containerId: string;
+  state: 'created' | 'running' | 'paused' | 'exited' | 'dead';
+  /** Host pid of the container's init; 0 when it does not run. */
+  pid: number;
+  exitCode: number;
+  /** Where the engine writes stdout and stderr (json-file driver). */
+  logPath: string;
+  /** The writable layer: overlay's upper directory, and the merged mount point. */
+  upperDir: string;
+  mergedDir: string;
+  /** Named volumes: their directory on this device. */
+  volumes: { name: string; directory: string }[];
+  /** runc's state root for this container, e.g. /run/docker/runtime-runc/moby; found, not assumed. */
+  runcRoot: string;
+  /** OCI bundle directory (holds config.json). Null when the container does not run. */
+  bundle: string | null;
+}
+
+/** One line of a compute's log. */
+export interface LogChunk {
+  stream: 'stdout' | 'stderr';
+  data: Buffer;
+}
+
+export interface ExecSession {
+  /** Joined stdin, stdout, stderr of a TTY; without one, output comes demultiplexed through `onOutput`. */
+  write(data: Buffer): void;
+  closeStdin(): void;
+  onOutput(listener: (chunk: LogChunk) => void): void;
+  resize(columns: number, rows: number): Promise<void>;
+  /** Resolves with the exit code. */
+  done: Promise<number>;
+}
+
+export interface ContainerExit {
+  computeId: string;
+  containerId: string;
+  exitCode: number;
+}
+
+/**
+ * What Drayage asks of the container engine (Docker). Every call is idempotent: asked twice, it finds its own work
+ * and returns the same. Containers are found by their labels (`drayage.compute`, `drayage.role` = compute | sandbox).
+ */
+export interface Engine {
+  /** Loads an image archive in `docker save` form; resolves when the engine has it. Verifies that `digest` came out of it. */
+  loadImage(archive: Readable, digest: string): Promise<void>;
+  hasImage(digest: string): Promise<boolean>;
+  /** The image as `docker save` gives it. */
+  saveImage(digest: string): Promise<Readable>;
+
+  /** Makes and starts the sandbox, with no network at all: the veth is `device/network`'s, so no restart can open it. */
+  ensureSandbox(spec: ComputeSpec): Promise<Sandbox>;
+  /** Makes the compute's container, joined to the sandbox's network namespace, runtime `drayage`; does not start it. */
+  createCompute(spec: ComputeSpec): Promise<string>;
+  startCompute(computeId: string): Promise<void>;
+  /** SIGTERM, after `graceSeconds` SIGKILL. */
+  stopCompute(computeId: string, graceSeconds: number): Promise<void>;
+  /** Removes compute and sandbox containers; with `volumes`, their named volumes too. Nothing there is no error. */
+  removeCompute(computeId: string, options: { volumes: boolean }): Promise<void>;
+  /** Null when this device has no container of that compute. */
+  facts(computeId: string): Promise<ContainerFacts | null>;
+  sandbox(computeId: string): Promise<Sandbox | null>;
+  /** Ids of all computes that have a container here. */
+  listComputes(): Promise<{ computeId: string; spec: ComputeSpec; running: boolean; paused: boolean }[]>;
+  /** Sends a signal to the compute's processes. */
+  kill(computeId: string, signal: string): Promise<void>;
+
+  logs(computeId: string, options: { follow: boolean; tail?: number; signal: AbortSignal }): AsyncIterable<LogChunk>;
+  exec(computeId: string, command: string[], options: { tty: boolean; stdin: boolean }): Promise<ExecSession>;
+  /** Calls back when a compute's process has ended by itself. Reconnects to the engine when it restarts. */
+  watchExits(listener: (exit: ContainerExit) => void, signal: AbortSignal): void;
+}
