@@ -1,0 +1,90 @@
+import { z } from 'zod';
+import { computeSpecSchema } from './compute.ts';
+import { inventorySchema } from './device.ts';
+import { idSchema, transferIdSchema } from './ids.ts';
+
+/** What a device and the control plane say to each other (HTTPS, JSON, under /device/v1); both sides check it. */
+
+/** Absent token: a device that joins again and proves who it is with its certificate. */
+export const joinRequestSchema = z.object({
+  token: z.string().max(512).optional(),
+  /** PEM; the certificate's subject is the control plane's choice, whatever this one says. */
+  csr: z.string().max(16_384),
+  name: z
+    .string()
+    .min(1)
+    .max(63)
+    .regex(/^[a-z0-9]([a-z0-9-]*[a-z0-9])?$/, 'must be lower-case letters, digits and inner hyphens'),
+  inventory: inventorySchema,
+});
+export type JoinRequest = z.infer<typeof joinRequestSchema>;
+
+export const joinResponseSchema = z.object({
+  deviceId: idSchema('device'),
+  /** PEM. */
+  certificate: z.string(),
+  /** PEM of the control plane's own certificate authority. */
+  ca: z.string(),
+  temporal: z.object({ address: z.string(), namespace: z.string() }),
+});
+export type JoinResponse = z.infer<typeof joinResponseSchema>;
+
+export const heartbeatRequestSchema = z.object({
+  inventory: inventorySchema,
+  computes: z.array(z.object({ id: idSchema('compute'), epoch: z.number().int(), running: z.boolean() })).max(10_000),
+});
+export type HeartbeatRequest = z.infer<typeof heartbeatRequestSchema>;
+
+/** The answer to what only has to arrive. */
+export const emptyResponseSchema = z.object({});
+
+export const devicePlacementSchema = z.object({
+  group: idSchema('group'),
+  epoch: z.number().int(),
+  spec: computeSpecSchema,
+  desired: z.enum(['running', 'stopped']),
+  /** The open transfer of the group with this device at one end. */
+  transfer: z
+    .object({
+      id: transferIdSchema,
+      source: idSchema('device'),
+      target: idSchema('device'),
+      role: z.enum(['source', 'target']),
+    })
+    .nullable(),
+});
+export type DevicePlacement = z.infer<typeof devicePlacementSchema>;
+
+/** All groups this device owns; those it would own after an open transfer are not among them. */
+export const placementsResponseSchema = z.object({ items: z.array(devicePlacementSchema) });
+
+export const peerResponseSchema = z.object({ id: idSchema('device'), linkAddress: z.string() });
+export type PeerResponse = z.infer<typeof peerResponseSchema>;
+
+export const askRequestSchema = z.object({
+  role: z.enum(['source', 'target']),
+  wants: z.enum(['abort', 'go', 'verdict']),
+});
+export type AskRequest = z.infer<typeof askRequestSchema>;
+
+export const askResponseSchema = z.object({
+  /** `abort` also for a transfer whose target discarded its copy: that outranks an earlier `go`. */
+  verdict: z.enum(['none', 'go', 'abort']),
+  closed: z.boolean(),
+  outcome: z.enum(['owner', 'discarded', 'thawed']).nullable(),
+});
+export type AskResponse = z.infer<typeof askResponseSchema>;
+
+/** `owner` and `discarded` are the target's to report, `thawed` and `released` the source's. */
+export const reportRequestSchema = z.object({ outcome: z.enum(['owner', 'discarded', 'thawed', 'released']) });
+export type ReportRequest = z.infer<typeof reportRequestSchema>;
+
+export const exitRequestSchema = z.object({
+  computeId: idSchema('compute'),
+  exitCode: z.number().int(),
+  /** The device starts it again, by its restart policy. */
+  restarting: z.boolean(),
+  /** How often it was started again, in a row. */
+  restarts: z.number().int().nonnegative(),
+});
+export type ExitRequest = z.infer<typeof exitRequestSchema>;

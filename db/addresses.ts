@@ -1,0 +1,34 @@
+import { eq, sql } from 'drizzle-orm';
+import { DrayageError } from '../core/cause.ts';
+import type { Address } from '../core/compute.ts';
+import { type AddressRange, macOfIp, numberToIp } from '../core/ipv4.ts';
+import type { Database } from './database.ts';
+import { addressAllocation } from './schema/index.ts';
+
+/** One giver-out of addresses at a time, to the end of the transaction. */
+const LOCK = 7_480_002;
+
+/** The lowest free address of the range; call it, and `keepAddress`, in one transaction. @throws DrayageError noAddress */
+export async function nextAddress(tx: Database, range: AddressRange): Promise<Address> {
+  await tx.execute(sql`select pg_advisory_xact_lock(${LOCK})`);
+  const [row] = await tx.execute<{ free: string }>(sql`
+    select n as free from generate_series(${range.first}::bigint, ${range.last}::bigint) n
+    where not exists (select 1 from ${addressAllocation} a where a.ip_number = n) limit 1`);
+  if (!row) {
+    throw new DrayageError({
+      code: 'noAddress',
+      message: 'All addresses for computes are in use.',
+      mend: 'Delete computes that are not needed, or widen DRAYAGE_COMPUTE_RANGE.',
+    });
+  }
+  const ip = numberToIp(Number(row.free));
+  return { ip, mac: macOfIp(ip), prefix: range.prefix, ...(range.gateway ? { gateway: range.gateway } : {}) };
+}
+
+export async function keepAddress(tx: Database, computeId: string, address: Address, ipNumber: number): Promise<void> {
+  await tx.insert(addressAllocation).values({ computeId, ip: address.ip, mac: address.mac, ipNumber });
+}
+
+export async function releaseAddress(tx: Database, computeId: string): Promise<void> {
+  await tx.delete(addressAllocation).where(eq(addressAllocation.computeId, computeId));
+}

@@ -1,0 +1,211 @@
+import { and, asc, eq, gt, inArray, isNull, sql } from 'drizzle-orm';
+import { type Cause, DrayageError } from '../core/cause.ts';
+import type { ComputeSpec, ComputeState } from '../core/compute.ts';
+import { type AddressRange, ipToNumber } from '../core/ipv4.ts';
+import { keepAddress, nextAddress, releaseAddress } from './addresses.ts';
+import { type Database, isViolation, only, unknown } from './database.ts';
+import { addEvent } from './events.ts';
+import { cursorSequence, type Page, type PageRequest, toPage } from './pages.ts';
+import { compute, computeGroup, device, image, placement } from './schema/index.ts';
+
+export type ComputeRow = typeof compute.$inferSelect;
+
+/** A compute with what the API shows of its surroundings. `placement` is null only after its deletion. */
+export interface ComputeRecord extends ComputeRow {
+  imageName: string | null;
+  placement: { deviceId: string; deviceName: string; epoch: number; transferId: string | null } | null;
+}
+
+const selection = {
+  compute,
+  imageName: image.name,
+  placement: {
+    deviceId: placement.deviceId,
+    deviceName: device.name,
+    epoch: placement.epoch,
+    transferId: placement.transferId,
+  },
+};
+
+function records(db: Database) {
+  return db
+    .select(selection)
+    .from(compute)
+    .leftJoin(image, eq(image.id, compute.imageId))
+    .leftJoin(placement, eq(placement.groupId, compute.groupId))
+    .leftJoin(device, eq(device.id, placement.deviceId));
+}
+
+type Selected = Awaited<ReturnType<typeof records>>[number];
+
+function record({ compute: row, imageName, placement: at }: Selected): ComputeRecord {
+  const { deviceId, deviceName, epoch, transferId } = at;
+  const placed = deviceId !== null && deviceName !== null && epoch !== null;
+  return { ...row, imageName, placement: placed ? { deviceId, deviceName, epoch, transferId } : null };
+}
+
+/**
+ * Makes a compute with its group of one, its address and its placement (epoch 1), all or nothing.
+ * @throws DrayageError nameTaken, noAddress
+ */
+export async function createCompute(
+  db: Database,
+  values: { spec: Omit<ComputeSpec, 'address'>; deviceId: string; range: AddressRange; actor?: string },
+): Promise<ComputeRecord> {
+  const { id, group, name } = values.spec;
+  try {
+    return await db.transaction(async (tx) => {
+      const address = await nextAddress(tx, values.range);
+      const spec: ComputeSpec = { ...values.spec, address };
+      await tx.insert(computeGroup).values({ id: group });
+      await tx.insert(compute).values({ id, groupId: group, name, imageId: spec.image.id, spec, state: 'creating', desired: 'running' });
+      await keepAddress(tx, id, address, ipToNumber(address.ip));
+      await tx.insert(placement).values({ groupId: group, deviceId: values.deviceId, epoch: 1 });
+      await addEvent(tx, { type: 'compute.creating', subject: id, actor: values.actor, message: `${name} is being made.` });
+      return getCompute(tx, id);
+    });
+  } catch (error) {
+    if (!isViolation(error, '23505', 'compute_name')) throw error;
+    throw new DrayageError({
+      code: 'nameTaken',
+      message: `Another compute is called ${name}.`,
+      mend: 'Choose another name, or delete the other compute first with `drayage compute rm`.',
+    });
+  }
+}
+
+/** By id or name; deleted computes are not found. */
+export async function findCompute(db: Database, idOrName: string): Promise<ComputeRecord | null> {
+  const column = idOrName.startsWith('cmp_') ? compute.id : compute.name;
+  const [row] = await records(db).where(and(eq(column, idOrName), isNull(compute.deletedAt)));
+  return row ? record(row) : null;
+}
+
+/** By id or name. @throws DrayageError unknownCompute */
+export async function getCompute(db: Database, idOrName: string): Promise<ComputeRecord> {
+  const row = await findCompute(db, idOrName);
+  if (!row) throw unknown('compute', idOrName);
+  return row;
+}
+
+/** Also a deleted one; for records that refer to it. By id. */
+export async function getComputeEvenDeleted(db: Database, id: string): Promise<ComputeRecord> {
+  return record(only(await records(db).where(eq(compute.id, id))));
+}
+
+export async function listComputes(db: Database, page: PageRequest): Promise<Page<ComputeRecord>> {
+  const after = cursorSequence(page.cursor);
+  const rows = await records(db)
+    .where(and(isNull(compute.deletedAt), after === null ? undefined : gt(compute.seq, after)))
+    .orderBy(asc(compute.seq))
+    .limit(page.limit + 1);
+  return toPage(rows.map(record), page.limit);
+}
+
+/** The computes of a group, in the order in which they were made. */
+export async function computesOfGroup(db: Database, group: string): Promise<ComputeRecord[]> {
+  const rows = await records(db).where(and(eq(compute.groupId, group), isNull(compute.deletedAt))).orderBy(asc(compute.seq));
+  return rows.map(record);
+}
+
+/** All computes placed on a device. */
+export async function computesOnDevice(db: Database, deviceId: string): Promise<ComputeRecord[]> {
+  const rows = await records(db).where(and(eq(placement.deviceId, deviceId), isNull(compute.deletedAt))).orderBy(asc(compute.seq));
+  return rows.map(record);
+}
+
+export interface StateChange {
+  /** Change only from one of these; without it, from any. */
+  from?: ComputeState[];
+  /** One sentence: why. Empty when there is nothing to say. */
+  reason?: string;
+  causes?: Cause[];
+}
+
+/** Records a compute's state; tells whether it changed (not if it was in none of `from`, or is deleted). */
+export async function setComputeState(db: Database, id: string, state: ComputeState, change: StateChange = {}): Promise<boolean> {
+  return db.transaction(async (tx) => {
+    const [before] = await tx.select().from(compute).where(and(eq(compute.id, id), isNull(compute.deletedAt))).for('update');
+    if (!before || (change.from && !change.from.includes(before.state))) return false;
+    const { reason = '', causes = [] } = change;
+    await tx.update(compute).set({ state, reason, causes }).where(eq(compute.id, id));
+    if (before.state !== state) {
+      const message = reason === '' ? `${before.name} is ${state}.` : reason;
+      await addEvent(tx, { type: `compute.${state}`, subject: id, message });
+    }
+    return true;
+  });
+}
+
+/** Records what its owner wants of a compute. */
+export async function setDesired(db: Database, id: string, desired: 'running' | 'stopped'): Promise<void> {
+  await db.update(compute).set({ desired }).where(and(eq(compute.id, id), isNull(compute.deletedAt)));
+}
+
+/** Records that the compute's workflow was started. */
+export async function setCreateRun(db: Database, id: string, runId: string): Promise<void> {
+  await db.update(compute).set({ createRunId: runId }).where(eq(compute.id, id));
+}
+
+/** Computes whose making was recorded and never started, for longer than `seconds`. */
+export async function unstartedComputes(db: Database, seconds: number): Promise<ComputeRecord[]> {
+  const old = sql`${compute.createdAt} < now() - make_interval(secs => ${seconds})`;
+  const rows = await records(db).where(and(isNull(compute.createRunId), eq(compute.state, 'creating'), isNull(compute.deletedAt), old));
+  return rows.map(record);
+}
+
+export interface Exit {
+  exitCode: number;
+  /** The device starts it again, by the restart policy. */
+  restarting: boolean;
+  restarts: number;
+}
+
+/**
+ * Records that a compute ended by itself. Only its owner's word counts; anything else (a device it has left meanwhile)
+ * is ignored and answered false.
+ */
+export async function recordExit(db: Database, deviceId: string, computeId: string, exit: Exit): Promise<boolean> {
+  return db.transaction(async (tx) => {
+    const row = await findCompute(tx, computeId);
+    if (!row || row.placement?.deviceId !== deviceId) return false;
+    const { exitCode, restarting, restarts } = exit;
+    await tx.update(compute).set({ exitCode, restarts }).where(eq(compute.id, computeId));
+    const reason = `It ended by itself with exit code ${String(exitCode)}.`;
+    if (restarting) {
+      await addEvent(tx, { type: 'compute.restarting', subject: computeId, message: `${reason} It is started again.` });
+      return true;
+    }
+    await setComputeState(tx, computeId, 'stopped', { from: ['running', 'migrating'], reason });
+    await setDesired(tx, computeId, 'stopped');
+    return true;
+  });
+}
+
+/** Deletes a compute for good: its name, address and placement are free again, its record stays for its migrations. */
+export async function removeCompute(db: Database, id: string): Promise<void> {
+  await db.transaction(async (tx) => {
+    const [row] = await tx
+      .update(compute)
+      .set({ deletedAt: sql`now()`, imageId: null, desired: 'stopped' })
+      .where(and(eq(compute.id, id), isNull(compute.deletedAt)))
+      .returning();
+    if (!row) return;
+    await releaseAddress(tx, id);
+    const others = await computesOfGroup(tx, row.groupId);
+    if (others.length === 0) await tx.delete(placement).where(eq(placement.groupId, row.groupId));
+    await addEvent(tx, { type: 'compute.deleted', subject: id, message: `${row.name} was deleted.` });
+  });
+}
+
+/** Sum of the memory limits of the computes on each of these devices, bytes. */
+export async function promisedMemory(db: Database, deviceIds: string[]): Promise<Map<string, number>> {
+  if (deviceIds.length === 0) return new Map();
+  const rows = await db
+    .select({ deviceId: placement.deviceId, bytes: sql<string>`coalesce(sum((${compute.spec}->>'memoryBytes')::bigint), 0)` })
+    .from(compute)
+    .innerJoin(placement, eq(placement.groupId, compute.groupId))
+    .where(and(isNull(compute.deletedAt), inArray(placement.deviceId, deviceIds)))
+    .groupBy(placement.deviceId);
+  return new Map(rows.map(({ deviceId, bytes }) => [deviceId, Number(bytes)]));
+}

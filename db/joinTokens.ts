@@ -1,0 +1,42 @@
+import { eq, sql } from 'drizzle-orm';
+import { DrayageError } from '../core/cause.ts';
+import { type Database, only } from './database.ts';
+import { joinToken } from './schema/index.ts';
+
+export type JoinToken = typeof joinToken.$inferSelect;
+
+export async function createJoinToken(
+  db: Database,
+  values: { id: string; secretHash: string; createdBy: string; lifeSeconds: number },
+): Promise<JoinToken> {
+  const { lifeSeconds, ...rest } = values;
+  const expiresAt = sql`now() + make_interval(secs => ${lifeSeconds})`;
+  return only(await db.insert(joinToken).values({ ...rest, expiresAt }).returning());
+}
+
+/**
+ * Finds and locks a token that may still be used (call it in a transaction). A token already used is returned too, with
+ * its device: whether that is the same device asking again is the caller's to see. Unknown, wrong or expired is refused
+ * with one and the same cause, which tells a guesser nothing.
+ */
+export async function takeJoinToken(db: Database, id: string, secretHash: string): Promise<JoinToken> {
+  const [row] = await db
+    .select({ row: joinToken, expired: sql<boolean>`${joinToken.expiresAt} <= now()` })
+    .from(joinToken)
+    .where(eq(joinToken.id, id))
+    .for('update');
+  if (!row || row.expired || row.row.secretHash !== secretHash) throw refusedJoinToken();
+  return row.row;
+}
+
+export async function markJoinTokenUsed(db: Database, id: string, deviceId: string): Promise<void> {
+  await db.update(joinToken).set({ usedAt: sql`now()`, deviceId }).where(eq(joinToken.id, id));
+}
+
+export function refusedJoinToken(): DrayageError {
+  return new DrayageError({
+    code: 'joinTokenRefused',
+    message: 'The join token is unknown, has expired or was used already.',
+    mend: 'Make a new one with `drayage device token`.',
+  });
+}

@@ -1,0 +1,25 @@
+import { fileURLToPath } from 'node:url';
+import { sql } from 'drizzle-orm';
+import { drizzle } from 'drizzle-orm/postgres-js';
+import { migrate as applyMigrations } from 'drizzle-orm/postgres-js/migrator';
+import postgres from 'postgres';
+
+const FOLDER = fileURLToPath(new URL('./migrations', import.meta.url));
+
+/** Any number that no other program of this database uses for an advisory lock. */
+const LOCK = 7_480_001;
+
+/**
+ * Brings the schema up to date. Several processes may start at once: one migrates, the others wait for it and then find
+ * nothing to do. The lock is the session's, so it goes with the connection if its holder dies.
+ */
+export async function migrate(databaseUrl: string): Promise<void> {
+  const client = postgres(databaseUrl, { max: 1, connect_timeout: 5, onnotice: () => undefined });
+  try {
+    const db = drizzle(client);
+    await db.execute(sql`select pg_advisory_lock(${LOCK})`);
+    await applyMigrations(db, { migrationsFolder: FOLDER });
+  } finally {
+    await client.end({ timeout: 5 });
+  }
+}

@@ -1,0 +1,212 @@
+import { and, asc, desc, eq, inArray, isNull, lt, sql } from 'drizzle-orm';
+import { alias } from 'drizzle-orm/pg-core';
+import { type Cause, DrayageError } from '../core/cause.ts';
+import { FINAL_MIGRATION_STATES, type Migration, type MigrationState, type Phase, type Round } from '../core/migration.ts';
+import { type Database, isViolation, unknown } from './database.ts';
+import { addEvent } from './events.ts';
+import { cursorSequence, type Page, type PageRequest, toPage } from './pages.ts';
+import { compute, device, migration, migrationPhase, migrationRound } from './schema/index.ts';
+
+export type MigrationRow = typeof migration.$inferSelect;
+
+export interface NewMigration {
+  id: string;
+  group: string;
+  compute: string;
+  source: string;
+  target: string;
+  epoch: number;
+  maxDowntimeMs?: number | undefined;
+  workflowId: string;
+  actor?: string | undefined;
+}
+
+/** Records a move that is about to start, state pending. @throws DrayageError migrationRunning (see openMigration) */
+export async function createMigration(db: Database, values: NewMigration): Promise<void> {
+  const { id, group, compute: computeId, source, target, epoch, maxDowntimeMs, workflowId, actor } = values;
+  try {
+    await db.transaction(async (tx) => {
+      const row = { id, groupId: group, computeId, sourceId: source, targetId: target, epoch, maxDowntimeMs, workflowId };
+      await tx.insert(migration).values({ ...row, state: 'pending', reason: 'It is about to start.' });
+      await addEvent(tx, { type: 'migration.pending', subject: id, actor, message: 'The move was asked for.' });
+    });
+  } catch (error) {
+    if (!isViolation(error, '23505', 'migration_one_open')) throw error;
+    throw new DrayageError({
+      code: 'migrationRunning',
+      message: 'The compute is being moved already.',
+      mend: 'Wait until that move has ended, or abort it with `drayage migration abort`.',
+    });
+  }
+}
+
+/** The move of a group that has not ended; null when there is none. */
+export async function openMigration(db: Database, group: string): Promise<MigrationRow | null> {
+  return (await db.select().from(migration).where(and(eq(migration.groupId, group), isNull(migration.endedAt))))[0] ?? null;
+}
+
+/** All moves that have not ended. */
+export async function openMigrations(db: Database): Promise<MigrationRow[]> {
+  return db.select().from(migration).where(isNull(migration.endedAt)).orderBy(asc(migration.seq));
+}
+
+/** Records that the move's workflow was started. */
+export async function setMigrationRun(db: Database, id: string, runId: string): Promise<void> {
+  await db.update(migration).set({ runId }).where(eq(migration.id, id));
+}
+
+/**
+ * Records how far a move is; a final state ends it. A move that has ended is not changed any more, and states do not go
+ * back: an activity that is late or repeated changes nothing. Tells whether anything changed.
+ */
+export async function setMigrationState(
+  db: Database,
+  id: string,
+  state: MigrationState,
+  reason: string,
+  causes: Cause[] = [],
+): Promise<boolean> {
+  return db.transaction(async (tx) => {
+    const final = FINAL_MIGRATION_STATES.includes(state);
+    const changed = await tx
+      .update(migration)
+      .set({
+        state,
+        reason,
+        causes,
+        ...(final
+          ? {
+              endedAt: sql`now()`,
+              totalMs: sql`coalesce(${migration.totalMs}, extract(epoch from (now() - ${migration.createdAt})) * 1000)`,
+            }
+          : {}),
+      })
+      .where(and(eq(migration.id, id), isNull(migration.endedAt), inArray(migration.state, statesBefore(state))))
+      .returning({ id: migration.id });
+    if (changed.length === 1) await addEvent(tx, { type: `migration.${state}`, subject: id, message: reason, data: { causes } });
+    return changed.length === 1;
+  });
+}
+
+const ORDER: MigrationState[] = ['pending', 'preflight', 'preparing', 'precopying', 'switching', 'releasing'];
+
+/** The states from which `state` may be entered; itself too, for a better reason. */
+function statesBefore(state: MigrationState): MigrationState[] {
+  const at = ORDER.indexOf(state);
+  return at === -1 ? ORDER : ORDER.slice(0, at + 1);
+}
+
+/** Adds phases that have ended; the same phase again (name and start) only replaces its duration. */
+export async function addPhases(db: Database, id: string, phases: Phase[]): Promise<void> {
+  if (phases.length === 0) return;
+  const rows = phases.map(({ name, startedAt, ms }) => ({ migrationId: id, name, startedAt: new Date(startedAt), ms }));
+  await db
+    .insert(migrationPhase)
+    .values(rows)
+    .onConflictDoUpdate({
+      target: [migrationPhase.migrationId, migrationPhase.name, migrationPhase.startedAt],
+      set: { ms: sql`excluded.ms` },
+    });
+}
+
+/** Adds pre-copy rounds; the same round again replaces it. */
+export async function addRounds(db: Database, id: string, rounds: Round[]): Promise<void> {
+  for (const round of rounds) {
+    await db
+      .insert(migrationRound)
+      .values({ migrationId: id, ...round })
+      .onConflictDoUpdate({ target: [migrationRound.migrationId, migrationRound.round], set: round });
+  }
+}
+
+export interface MigrationEnd {
+  state: Extract<MigrationState, 'succeeded' | 'aborted' | 'rolledBack' | 'failed' | 'refused'>;
+  reason: string;
+  causes?: Cause[];
+  frozenMs?: number | null;
+  wireBytes?: number;
+  tracker?: string | null;
+  /** From the request to the end; without it, counted by the database's clock. */
+  totalMs?: number;
+}
+
+/** Ends a move with its figures; false when it had ended before (nothing is changed then). */
+export async function finishMigration(db: Database, id: string, end: MigrationEnd): Promise<boolean> {
+  const { state, reason, causes = [], frozenMs, wireBytes, tracker, totalMs } = end;
+  return db.transaction(async (tx) => {
+    await setMigrationFigures(tx, id, { frozenMs, wireBytes, tracker, totalMs });
+    return setMigrationState(tx, id, state, reason, causes);
+  });
+}
+
+/** Records figures of a move that has not ended; what is undefined stays as it is. */
+export async function setMigrationFigures(
+  db: Database,
+  id: string,
+  figures: { frozenMs?: number | null | undefined; wireBytes?: number | undefined; tracker?: string | null | undefined; totalMs?: number | undefined },
+): Promise<void> {
+  if (Object.values(figures).every((value) => value === undefined)) return;
+  await db.update(migration).set(figures).where(and(eq(migration.id, id), isNull(migration.endedAt)));
+}
+
+const source = alias(device, 'source');
+const target = alias(device, 'target');
+
+function records(db: Database) {
+  return db
+    .select({ migration, compute: { id: compute.id, name: compute.name }, source: { id: source.id, name: source.name }, target: { id: target.id, name: target.name } })
+    .from(migration)
+    .innerJoin(compute, eq(compute.id, migration.computeId))
+    .innerJoin(source, eq(source.id, migration.sourceId))
+    .innerJoin(target, eq(target.id, migration.targetId));
+}
+
+type Selected = Awaited<ReturnType<typeof records>>[number];
+
+async function complete(db: Database, rows: Selected[]): Promise<Migration[]> {
+  if (rows.length === 0) return [];
+  const ids = rows.map((row) => row.migration.id);
+  const rounds = await db.select().from(migrationRound).where(inArray(migrationRound.migrationId, ids)).orderBy(asc(migrationRound.round));
+  const phases = await db.select().from(migrationPhase).where(inArray(migrationPhase.migrationId, ids)).orderBy(asc(migrationPhase.startedAt));
+  return rows.map(({ migration: row, ...references }) => ({
+    id: row.id,
+    ...references,
+    state: row.state,
+    reason: row.reason,
+    causes: row.causes,
+    epoch: row.epoch,
+    tracker: row.tracker,
+    rounds: rounds.filter(({ migrationId }) => migrationId === row.id).map(({ migrationId: _, ...round }) => round),
+    phases: phases
+      .filter(({ migrationId }) => migrationId === row.id)
+      .map(({ name, startedAt, ms }) => ({ name, startedAt: startedAt.toISOString(), ms })),
+    frozenMs: row.frozenMs,
+    wireBytes: row.wireBytes,
+    totalMs: row.totalMs,
+    workflowId: row.workflowId,
+    runId: row.runId,
+  }));
+}
+
+/** The record of a move, as CONTRACT gives it. @throws DrayageError unknownMigration */
+export async function getMigration(db: Database, id: string): Promise<Migration> {
+  const [found] = await complete(db, await records(db).where(eq(migration.id, id)));
+  if (!found) throw unknown('migration', id);
+  return found;
+}
+
+/** Moves, newest first; of one compute, or of all. */
+export async function listMigrations(db: Database, page: PageRequest & { compute?: string | undefined }): Promise<Page<Migration>> {
+  const before = cursorSequence(page.cursor);
+  const rows = await records(db)
+    .where(
+      and(
+        page.compute === undefined ? undefined : eq(migration.computeId, page.compute),
+        before === null ? undefined : lt(migration.seq, before),
+      ),
+    )
+    .orderBy(desc(migration.seq))
+    .limit(page.limit + 1);
+  const { items, nextCursor } = toPage(rows.map((row) => ({ ...row, seq: row.migration.seq })), page.limit);
+  return { items: await complete(db, items), nextCursor };
+}

@@ -1,0 +1,79 @@
+import { sql } from 'drizzle-orm';
+import { type AnyPgColumn, bigint, check, index, integer, jsonb, pgTable, text, uniqueIndex } from 'drizzle-orm/pg-core';
+import type { Cause } from '../../core/cause.ts';
+import type { ComputeSpec, ComputeState } from '../../core/compute.ts';
+import { createdAt, instant, sequence } from './columns.ts';
+import { device } from './devices.ts';
+import { image } from './images.ts';
+import { transfer } from './migrations.ts';
+
+/** Computes that move as one; a lone compute is a group of one. The unit of ownership. */
+export const computeGroup = pgTable('compute_group', {
+  id: text('id').primaryKey(),
+  seq: sequence(),
+  createdAt: createdAt(),
+});
+
+export const compute = pgTable(
+  'compute',
+  {
+    id: text('id').primaryKey(),
+    seq: sequence(),
+    groupId: text('group_id').notNull().references(() => computeGroup.id),
+    name: text('name').notNull(),
+    /** Null once the compute is deleted, so that its image can go. */
+    imageId: text('image_id').references(() => image.id),
+    spec: jsonb('spec').$type<ComputeSpec>().notNull(),
+    state: text('state').$type<ComputeState>().notNull(),
+    /** One sentence: why it is in that state. */
+    reason: text('reason').notNull().default(''),
+    causes: jsonb('causes').$type<Cause[]>().notNull().default([]),
+    desired: text('desired', { enum: ['running', 'stopped'] }).notNull(),
+    /** Of its last exit by itself. */
+    exitCode: integer('exit_code'),
+    restarts: integer('restarts').notNull().default(0),
+    /** Run id of the workflow that makes it; null until the workflow was started. */
+    createRunId: text('create_run_id'),
+    createdAt: createdAt(),
+    /** The row outlives the compute: migrations refer to it. */
+    deletedAt: instant('deleted_at'),
+  },
+  (table) => [
+    uniqueIndex('compute_name').on(table.name).where(sql`${table.deletedAt} is null`),
+    index('compute_group_id').on(table.groupId),
+    index('compute_image').on(table.imageId),
+    check('compute_state', sql`${table.state} in ('creating', 'running', 'stopped', 'migrating', 'failed', 'lost')`),
+    check('compute_desired', sql`${table.desired} in ('running', 'stopped')`),
+    check('compute_image_kept', sql`${table.imageId} is not null or ${table.deletedAt} is not null`),
+  ],
+);
+
+/** IP and MAC of a compute, for its whole life. */
+export const addressAllocation = pgTable(
+  'address_allocation',
+  {
+    /** The IPv4 address as a number: the range check and the search for a free one are arithmetic. */
+    ipNumber: bigint('ip_number', { mode: 'number' }).primaryKey(),
+    ip: text('ip').notNull().unique(),
+    mac: text('mac').notNull().unique(),
+    computeId: text('compute_id').notNull().unique().references(() => compute.id),
+    createdAt: createdAt(),
+  },
+  (table) => [
+    check('address_ip', sql`${table.ipNumber} between 0 and 4294967295`),
+    check('address_mac', sql`${table.mac} ~ '^([0-9a-f]{2}:){5}[0-9a-f]{2}$'`),
+  ],
+);
+
+/** Who owns a group: (device, epoch), changed by compare-and-set only, and the transfer that is under way. */
+export const placement = pgTable(
+  'placement',
+  {
+    groupId: text('group_id').primaryKey().references(() => computeGroup.id),
+    deviceId: text('device_id').notNull().references(() => device.id),
+    epoch: integer('epoch').notNull(),
+    transferId: text('transfer_id').unique().references((): AnyPgColumn => transfer.id),
+    changedAt: instant('changed_at').notNull().defaultNow(),
+  },
+  (table) => [index('placement_device').on(table.deviceId), check('placement_epoch', sql`${table.epoch} >= 1`)],
+);

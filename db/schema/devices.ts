@@ -1,0 +1,48 @@
+import { sql } from 'drizzle-orm';
+import { check, jsonb, pgTable, text, uniqueIndex } from 'drizzle-orm/pg-core';
+import type { Inventory } from '../../core/device.ts';
+import { account } from './accounts.ts';
+import { createdAt, instant, sequence } from './columns.ts';
+
+/**
+ * A device. `state` is what was decided about it; that it is unreachable is a fact beside it (`unreachable_at`), so that
+ * a cordoned device that comes back is still cordoned.
+ */
+export const device = pgTable(
+  'device',
+  {
+    id: text('id').primaryKey(),
+    seq: sequence(),
+    name: text('name').notNull(),
+    state: text('state', { enum: ['pending', 'ready', 'cordoned', 'draining', 'drained', 'retired'] }).notNull(),
+    /** SHA-256 (hex) of the public key its certificate was issued for. */
+    publicKeyHash: text('public_key_hash').notNull(),
+    inventory: jsonb('inventory').$type<Inventory>().notNull(),
+    lastHeartbeatAt: instant('last_heartbeat_at').notNull().defaultNow(),
+    unreachableAt: instant('unreachable_at'),
+    createdAt: createdAt(),
+  },
+  (table) => [
+    uniqueIndex('device_name').on(table.name).where(sql`${table.state} <> 'retired'`),
+    check(
+      'device_state',
+      sql`${table.state} in ('pending', 'ready', 'cordoned', 'draining', 'drained', 'retired')`,
+    ),
+  ],
+);
+
+/** A secret with which one device may join once. */
+export const joinToken = pgTable(
+  'join_token',
+  {
+    id: text('id').primaryKey(),
+    seq: sequence(),
+    secretHash: text('secret_hash').notNull().unique(),
+    createdBy: text('created_by').notNull().references(() => account.id, { onDelete: 'cascade' }),
+    createdAt: createdAt(),
+    expiresAt: instant('expires_at').notNull(),
+    usedAt: instant('used_at'),
+    deviceId: text('device_id').references(() => device.id),
+  },
+  (table) => [check('join_token_used', sql`(${table.usedAt} is null) = (${table.deviceId} is null)`)],
+);

@@ -1,0 +1,34 @@
+import { sql } from 'drizzle-orm';
+import { bigint, check, index, jsonb, pgTable, text } from 'drizzle-orm/pg-core';
+import type { ImageInfo } from '../../core/imageArchive.ts';
+import { createdAt, sequence } from './columns.ts';
+
+/** One archive in DATA_DIR/images; several names may share it. */
+export const imageBlob = pgTable(
+  'image_blob',
+  {
+    /** As Docker names the image: `sha256:` and 64 hex digits of its configuration. */
+    digest: text('digest').primaryKey(),
+    /** SHA-256 (hex) of the archive file itself. */
+    archiveHash: text('archive_hash').notNull(),
+    bytes: bigint('bytes', { mode: 'number' }).notNull(),
+    info: jsonb('info').$type<ImageInfo>().notNull(),
+    createdAt: createdAt(),
+  },
+  (table) => [
+    check('image_blob_digest', sql`${table.digest} ~ '^sha256:[0-9a-f]{64}$'`),
+    check('image_blob_bytes', sql`${table.bytes} > 0`),
+  ],
+);
+
+export const image = pgTable(
+  'image',
+  {
+    id: text('id').primaryKey(),
+    seq: sequence(),
+    name: text('name').notNull().unique(),
+    digest: text('digest').notNull().references(() => imageBlob.digest),
+    createdAt: createdAt(),
+  },
+  (table) => [index('image_digest').on(table.digest)],
+);

@@ -1,0 +1,6 @@
+export * from './accounts.ts';
+export * from './computes.ts';
+export * from './devices.ts';
+export * from './events.ts';
+export * from './images.ts';
+export * from './migrations.ts';

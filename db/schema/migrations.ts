@@ -1,0 +1,124 @@
+import { sql } from 'drizzle-orm';
+import {
+  bigint,
+  check,
+  doublePrecision,
+  index,
+  integer,
+  jsonb,
+  pgTable,
+  primaryKey,
+  text,
+  uniqueIndex,
+} from 'drizzle-orm/pg-core';
+import type { Cause } from '../../core/cause.ts';
+import type { MigrationState, PhaseName } from '../../core/migration.ts';
+import type { TransferOutcome, Verdict } from '../../core/transfer.ts';
+import { createdAt, instant, sequence } from './columns.ts';
+import { compute, computeGroup } from './computes.ts';
+import { device } from './devices.ts';
+
+export const migration = pgTable(
+  'migration',
+  {
+    id: text('id').primaryKey(),
+    seq: sequence(),
+    groupId: text('group_id').notNull().references(() => computeGroup.id),
+    /** The compute that was named in the request; the group's others move with it. */
+    computeId: text('compute_id').notNull().references(() => compute.id),
+    sourceId: text('source_id').notNull().references(() => device.id),
+    targetId: text('target_id').notNull().references(() => device.id),
+    state: text('state').$type<MigrationState>().notNull(),
+    reason: text('reason').notNull(),
+    causes: jsonb('causes').$type<Cause[]>().notNull().default([]),
+    /** The epoch the group has (or would have had) on the target. */
+    epoch: integer('epoch').notNull(),
+    tracker: text('tracker'),
+    maxDowntimeMs: integer('max_downtime_ms'),
+    frozenMs: doublePrecision('frozen_ms'),
+    wireBytes: bigint('wire_bytes', { mode: 'number' }).notNull().default(0),
+    totalMs: doublePrecision('total_ms'),
+    workflowId: text('workflow_id').notNull(),
+    /** Empty until the workflow was started. */
+    runId: text('run_id').notNull().default(''),
+    createdAt: createdAt(),
+    endedAt: instant('ended_at'),
+  },
+  (table) => [
+    uniqueIndex('migration_one_open').on(table.groupId).where(sql`${table.endedAt} is null`),
+    index('migration_compute').on(table.computeId),
+    check('migration_devices', sql`${table.sourceId} <> ${table.targetId}`),
+    check(
+      'migration_state',
+      sql`${table.state} in ('pending', 'preflight', 'preparing', 'precopying', 'switching', 'releasing', 'succeeded', 'aborted', 'rolledBack', 'failed', 'refused')`,
+    ),
+    check(
+      'migration_ended',
+      sql`(${table.endedAt} is not null) = (${table.state} in ('succeeded', 'aborted', 'rolledBack', 'failed', 'refused'))`,
+    ),
+  ],
+);
+
+export const migrationRound = pgTable(
+  'migration_round',
+  {
+    migrationId: text('migration_id').notNull().references(() => migration.id, { onDelete: 'cascade' }),
+    round: integer('round').notNull(),
+    pages: bigint('pages', { mode: 'number' }).notNull(),
+    bytes: bigint('bytes', { mode: 'number' }).notNull(),
+    wireBytes: bigint('wire_bytes', { mode: 'number' }).notNull(),
+    ms: doublePrecision('ms').notNull(),
+    dirtyPagesPerSecond: doublePrecision('dirty_pages_per_second').notNull(),
+  },
+  (table) => [
+    primaryKey({ columns: [table.migrationId, table.round] }),
+    check('migration_round_number', sql`${table.round} >= 1`),
+  ],
+);
+
+export const migrationPhase = pgTable(
+  'migration_phase',
+  {
+    migrationId: text('migration_id').notNull().references(() => migration.id, { onDelete: 'cascade' }),
+    name: text('name').$type<PhaseName>().notNull(),
+    startedAt: instant('started_at').notNull(),
+    ms: doublePrecision('ms').notNull(),
+  },
+  (table) => [
+    primaryKey({ columns: [table.migrationId, table.name, table.startedAt] }),
+    check('migration_phase_ms', sql`${table.ms} >= 0`),
+  ],
+);
+
+/** One attempt to hand a group over; its id is new for every freeze. */
+export const transfer = pgTable(
+  'transfer',
+  {
+    /** 128 random bits, hex. */
+    id: text('id').primaryKey(),
+    migrationId: text('migration_id').notNull().references(() => migration.id),
+    groupId: text('group_id').notNull().references(() => computeGroup.id),
+    sourceId: text('source_id').notNull().references(() => device.id),
+    targetId: text('target_id').notNull().references(() => device.id),
+    /** The epoch under which the target would own the group. */
+    epoch: integer('epoch').notNull(),
+    verdict: text('verdict').$type<Verdict>().notNull().default('none'),
+    outcome: text('outcome').$type<TransferOutcome>(),
+    /** When the source said that its copy is gone. */
+    releasedAt: instant('released_at'),
+    createdAt: createdAt(),
+    closedAt: instant('closed_at'),
+  },
+  (table) => [
+    uniqueIndex('transfer_one_open').on(table.groupId).where(sql`${table.closedAt} is null`),
+    index('transfer_migration').on(table.migrationId),
+    check('transfer_id', sql`${table.id} ~ '^[0-9a-f]{32}$'`),
+    check('transfer_devices', sql`${table.sourceId} <> ${table.targetId}`),
+    check('transfer_epoch', sql`${table.epoch} >= 2`),
+    check('transfer_verdict', sql`${table.verdict} in ('none', 'go', 'abort')`),
+    check('transfer_outcome', sql`${table.outcome} in ('owner', 'discarded', 'thawed')`),
+    check('transfer_owner', sql`${table.outcome} is distinct from 'owner' or ${table.verdict} = 'go'`),
+    check('transfer_closed', sql`${table.closedAt} is null or ${table.verdict} <> 'none'`),
+    check('transfer_outcome_closes', sql`${table.outcome} is null or ${table.closedAt} is not null`),
+  ],
+);

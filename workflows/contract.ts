@@ -1,0 +1,57 @@
+import type { Cause } from '../core/cause.ts';
+import type { ComputeSpec } from '../core/compute.ts';
+
+/**
+ * What starts a workflow and what it answers: shared by those who start workflows and those who write them. Types and
+ * constants only, so that anything may import it.
+ */
+export const WorkflowType = {
+  computeLifecycle: 'computeLifecycle',
+  migrateCompute: 'migrateCompute',
+} as const;
+
+/** Keyword search attributes of our workflows; Temporal's own UI filters by them. */
+export const SearchAttribute = {
+  compute: 'DrayageCompute',
+  source: 'DrayageSource',
+  target: 'DrayageTarget',
+  outcome: 'DrayageOutcome',
+} as const;
+
+export type LifecycleOperation = 'create' | 'start' | 'stop' | 'remove';
+
+export interface ComputeLifecycleInput {
+  operation: LifecycleOperation;
+  spec: ComputeSpec;
+  /** Id of the device that owns the compute. */
+  device: string;
+  epoch: number;
+}
+
+export interface MigrateComputeInput {
+  migrationId: string;
+  group: string;
+  /** All computes of the group; they move as one. */
+  computes: ComputeSpec[];
+  /** Ids of devices. */
+  source: string;
+  target: string;
+  /** The epoch under which the source owns the group; the target gets the next one. */
+  epoch: number;
+  maxDowntimeMs?: number;
+}
+
+/** Update of `migrateCompute`: stop before the freeze. */
+export const ABORT_UPDATE = 'abort';
+
+export interface AbortAnswer {
+  accepted: boolean;
+  /** Why not, one sentence. */
+  reason: string;
+  causes?: Cause[];
+}
+
+/** The workflow's id: everything that changes a compute has the same one, so that one thing happens at a time. */
+export function computeWorkflowId(computeId: string): string {
+  return computeId;
+}
