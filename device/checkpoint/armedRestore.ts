@@ -1,0 +1,130 @@
+import { mkdir, readFile, rm, symlink, writeFile, access } from 'node:fs/promises';
+import { watch } from 'node:fs';
+import { join } from 'node:path';
+import { DrayageError } from '../../core/cause.ts';
+import { GatedLog } from './gatedLog.ts';
+import { criuAtGate, endProcesses, findByEnvironment } from './helperProcesses.ts';
+
+/** Environment variable that the runtime wrapper sets for runc and CRIU of an arriving container. */
+export const ARRIVING_VARIABLE = 'DRAYAGE_ARRIVING';
+
+export interface RestoreRequest {
+  containerId: string;
+  runDir: string;
+  /** Where the images will be. */
+  imagesDir: string;
+  /** The dump's external descriptors, known before it. */
+  descriptors: string[];
+  /** Asks the engine to start the container; resolves when it runs, rejects when it could not be started. */
+  start: () => Promise<void>;
+}
+
+const ARM_DEADLINE_MS = 30_000;
+
+/** The directory that tells the runtime wrapper to restore instead of create. */
+export function arrivingDirectory(runDir: string, containerId: string): string {
+  return join(runDir, 'arriving', containerId);
+}
+
+/**
+ * A restore that has been started before the freeze: the engine has the container starting, its wrapper has runc, runc has
+ * CRIU, and CRIU waits at its gate for the images.
+ */
+export class ArmedRestore {
+  readonly request: RestoreRequest;
+  readonly #directory: string;
+  readonly #log: GatedLog;
+  readonly #started: Promise<void>;
+
+  private constructor(request: RestoreRequest, log: GatedLog, started: Promise<void>) {
+    this.request = request;
+    this.#directory = arrivingDirectory(request.runDir, request.containerId);
+    this.#log = log;
+    this.#started = started;
+    this.#started.catch(() => undefined);
+  }
+
+  /** @throws DrayageError when the engine, runc or CRIU cannot get ready */
+  static async arm(request: RestoreRequest): Promise<ArmedRestore> {
+    const directory = arrivingDirectory(request.runDir, request.containerId);
+    await rm(directory, { recursive: true, force: true });
+    await mkdir(join(directory, 'work'), { recursive: true, mode: 0o700 });
+    await mkdir(request.imagesDir, { recursive: true, mode: 0o700 });
+    await symlink(request.imagesDir, join(directory, 'images'));
+    await writeFile(join(request.imagesDir, 'descriptors.json'), JSON.stringify(request.descriptors), { mode: 0o600 });
+    const log = await GatedLog.create(join(directory, 'work', 'restore.log'));
+    const armed = new ArmedRestore(request, log, request.start());
+    try {
+      await criuAtGate(ARRIVING_VARIABLE, request.containerId, armed.#started, ARM_DEADLINE_MS);
+    } catch (error) {
+      const failure = await armed.#failure(error);
+      await armed.cancel();
+      throw failure;
+    }
+    return armed;
+  }
+
+  /** Resolves when the processes are restored and runc has told the engine's shim their pid. @throws DrayageError */
+  async go(): Promise<void> {
+    this.#log.go();
+    try {
+      await this.#restored();
+    } catch (error) {
+      throw await this.#failure(error);
+    }
+  }
+
+  /** Resolves when the engine shows the container as running; then forgets the arrival. */
+  async settled(): Promise<void> {
+    await this.#started;
+    await this.#log.close();
+    await rm(this.#directory, { recursive: true, force: true });
+  }
+
+  /** Ends all of it, whatever stage it is in; the container is left not running. */
+  async cancel(): Promise<void> {
+    await endProcesses(await findByEnvironment(ARRIVING_VARIABLE, this.request.containerId));
+    await this.#started.catch(() => undefined);
+    await this.#log.close();
+    await rm(this.#directory, { recursive: true, force: true });
+  }
+
+  /** The wrapper leaves a mark beside its images when runc has ended well. */
+  async #restored(): Promise<void> {
+    const mark = join(this.#directory, 'restored');
+    const failed = { error: null as unknown };
+    let wake = () => {};
+    const watcher = watch(this.#directory, () => wake());
+    this.#started.catch((error: unknown) => {
+      failed.error = error ?? new Error('the container did not start');
+      wake();
+    });
+    try {
+      for (;;) {
+        const changed = new Promise<void>((resolve) => (wake = resolve));
+        const done = await access(mark).then(
+          () => true,
+          () => false,
+        );
+        if (done) return;
+        if (failed.error !== null) throw failed.error;
+        await changed;
+      }
+    } finally {
+      watcher.close();
+    }
+  }
+
+  async #failure(error: unknown): Promise<DrayageError> {
+    const said = await this.#log.errors();
+    const runc = await readFile(join(this.#directory, 'runc.txt'), 'utf8').catch(() => '');
+    return new DrayageError(
+      {
+        code: 'restoreFailed',
+        message: `The compute could not be restored on the target: ${said || runc.trim() || (error as Error).message}.`,
+        mend: 'It runs on where it was. Compare kernel, CRIU and CPU of both devices, then try again or choose another target.',
+      },
+      { cause: error },
+    );
+  }
+}

@@ -1,0 +1,111 @@
+import { spawn, type ChildProcess } from 'node:child_process';
+import { watch, type FSWatcher } from 'node:fs';
+import { open, readFile, rm, type FileHandle } from 'node:fs/promises';
+import { execFile } from 'node:child_process';
+import { promisify } from 'node:util';
+import { HELPER_VARIABLE } from '../network/batchTool.ts';
+
+const run = promisify(execFile);
+
+/**
+ * CRIU's log as a gate. The log file is a named pipe: CRIU, already started with its request parsed, waits in the pipe's
+ * `open` until somebody reads. `go` makes a shell, started before too, become `cat` from the pipe into a plain file; CRIU goes
+ * on at once. So neither runc nor CRIU is started while the compute is frozen, and the reader outlives this process:
+ * a worker that is killed in the middle of a dump does not take CRIU with it (SIGPIPE, parasite code left in the compute).
+ */
+export class GatedLog {
+  /** The plain file the log ends up in. */
+  readonly file: string;
+  readonly #pipe: string;
+  readonly #shell: ChildProcess;
+  #watcher: FSWatcher | null = null;
+  #reader: FileHandle | null = null;
+  #text = '';
+
+  private constructor(pipe: string, file: string, shell: ChildProcess) {
+    this.#pipe = pipe;
+    this.file = file;
+    this.#shell = shell;
+  }
+
+  /** Makes the pipe and its waiting reader. `pipe` is the name CRIU opens. */
+  static async create(pipe: string): Promise<GatedLog> {
+    const file = `${pipe}.txt`;
+    await rm(pipe, { force: true });
+    await rm(file, { force: true });
+    await run('mkfifo', ['-m', '600', pipe]);
+    await (await open(file, 'a', 0o600)).close();
+    const shell = spawn('sh', ['-c', 'read -r _ && exec cat <"$1" >>"$2"', 'gate', pipe, file], {
+      stdio: ['pipe', 'ignore', 'ignore'],
+      detached: true,
+      env: { ...process.env, [HELPER_VARIABLE]: 'gate' },
+    });
+    shell.on('error', () => undefined);
+    shell.stdin?.on('error', () => undefined);
+    return new GatedLog(pipe, file, shell);
+  }
+
+  /** Opens the gate. */
+  go(): void {
+    this.#shell.stdin?.end('go\n');
+  }
+
+  /** Resolves with the line that matches; rejects when `ended` settles first without one. */
+  async line(pattern: RegExp, ended: Promise<unknown>): Promise<string> {
+    this.#reader ??= await open(this.file, 'r');
+    let settled = false;
+    let wake = () => {};
+    this.#watcher ??= watch(this.file, () => wake());
+    const end = ended.then(
+      () => (settled = true),
+      () => (settled = true),
+    );
+    void end.then(() => wake());
+    for (;;) {
+      const changed = new Promise<void>((resolve) => (wake = resolve));
+      const over = settled;
+      await this.#readMore();
+      const found = this.#text.split('\n').find((line) => pattern.test(line));
+      if (found !== undefined) return found;
+      if (over) throw new Error(`the log ended without ${String(pattern)}: ${this.lastErrors()}`);
+      await changed;
+    }
+  }
+
+  /** CRIU's own words: the last lines that say Error, without their time stamps. */
+  lastErrors(): string {
+    const lines = this.#text.split('\n').filter((line) => /Error|Warn.*fail/i.test(line));
+    return lines
+      .slice(-3)
+      .map((line) => line.replace(/^\(\d+\.\d+\)\s*/, '').trim())
+      .join('; ');
+  }
+
+  /** Reads what is there and returns lastErrors. */
+  async errors(): Promise<string> {
+    this.#text = await readFile(this.file, 'utf8').catch(() => this.#text);
+    return this.lastErrors();
+  }
+
+  /** Ends the waiting reader, closes what is open. */
+  async close(): Promise<void> {
+    this.#watcher?.close();
+    await this.#reader?.close().catch(() => undefined);
+    this.#reader = null;
+    if (this.#shell.exitCode === null && this.#shell.signalCode === null) {
+      const closed = new Promise((resolve) => this.#shell.once('exit', resolve));
+      this.#shell.kill('SIGKILL');
+      await closed;
+    }
+    await rm(this.#pipe, { force: true });
+  }
+
+  async #readMore(): Promise<void> {
+    const buffer = Buffer.alloc(64 * 1024);
+    for (;;) {
+      const { bytesRead } = (await this.#reader?.read(buffer, 0, buffer.length)) ?? { bytesRead: 0 };
+      if (bytesRead === 0) return;
+      this.#text += buffer.toString('utf8', 0, bytesRead);
+    }
+  }
+}

@@ -1,0 +1,28 @@
+import type { TLSSocket, PeerCertificate } from 'node:tls';
+
+/** A device's keys and the one authority it trusts, all PEM. */
+export interface Identity {
+  deviceId: string;
+  key: string;
+  certificate: string;
+  ca: string;
+}
+
+/** The name in a peer's certificate: a device's id, or `control`. Null when it presented none. */
+export function peerName(socket: TLSSocket): string | null {
+  const certificate = socket.getPeerCertificate() as PeerCertificate | undefined;
+  const name = certificate?.subject?.CN;
+  return typeof name === 'string' ? name : null;
+}
+
+/** TLS settings of both ends of the link: version 1.3, our authority only, a certificate from either side. */
+export function tlsOptions({ key, certificate, ca }: Identity) {
+  return {
+    key,
+    cert: certificate,
+    ca,
+    minVersion: 'TLSv1.3' as const,
+    requestCert: true,
+    rejectUnauthorized: true,
+  };
+}

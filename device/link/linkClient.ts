@@ -1,0 +1,132 @@
+import http2, { type ClientHttp2Session, type ClientHttp2Stream } from 'node:http2';
+import tls from 'node:tls';
+import { text } from 'node:stream/consumers';
+import { DrayageError } from '../../core/cause.ts';
+import { tlsOptions, type Identity } from './identity.ts';
+import { WINDOW } from './linkServer.ts';
+
+export interface Peer {
+  id: string;
+  /** host:port of its link. */
+  linkAddress: string;
+}
+
+/** A peer that does not answer for this long is taken as silent, milliseconds. */
+export const SILENCE_MS = 2000;
+const PING_EVERY_MS = 400;
+const CONNECT_MS = 3000;
+
+/** One connection to a peer's link. A peer that falls silent ends it: `closed` resolves. */
+export class LinkClient {
+  readonly peer: Peer;
+  readonly #session: ClientHttp2Session;
+  readonly closed: Promise<void>;
+  #pinger: NodeJS.Timeout;
+  #heard = performance.now();
+
+  private constructor(peer: Peer, session: ClientHttp2Session) {
+    this.peer = peer;
+    this.#session = session;
+    session.on('error', () => undefined);
+    this.closed = new Promise((resolve) => session.once('close', () => resolve()));
+    this.#pinger = setInterval(() => this.#ping(), PING_EVERY_MS);
+    void this.closed.then(() => clearInterval(this.#pinger));
+  }
+
+  /** @throws DrayageError when the peer cannot be reached or is not who it should be */
+  static async connect(identity: Identity, peer: Peer): Promise<LinkClient> {
+    const socket = await connectTls(identity, peer);
+    const session = http2.connect(`https://${peer.linkAddress}`, {
+      createConnection: () => socket,
+      settings: { initialWindowSize: WINDOW.stream },
+    });
+    const client = new LinkClient(peer, session);
+    await new Promise<void>((resolve, reject) => {
+      session.once('connect', () => resolve());
+      void client.closed.then(() => reject(unreachable(peer, 'the connection ended')));
+    });
+    session.setLocalWindowSize(WINDOW.session);
+    return client;
+  }
+
+  /** Opens a stream to the peer: what is written is the request's body, what is read is the answer's. */
+  open(path: string): ClientHttp2Stream {
+    const stream = this.#session.request({ ':method': 'POST', ':path': path }, { endStream: false });
+    stream.on('error', () => undefined);
+    return stream;
+  }
+
+  /** Sends JSON, resolves with the JSON answer. @throws DrayageError when refused or cut */
+  async call(path: string, body: unknown): Promise<unknown> {
+    const stream = this.open(path);
+    stream.end(JSON.stringify(body));
+    return answer(stream, this.peer);
+  }
+
+  close(): void {
+    this.#session.destroy();
+  }
+
+  #ping(): void {
+    if (performance.now() - this.#heard > SILENCE_MS) {
+      this.#session.destroy();
+      return;
+    }
+    if (this.#session.destroyed || this.#session.closed) return;
+    this.#session.ping((error) => {
+      if (!error) this.#heard = performance.now();
+    });
+  }
+}
+
+/** Waits for the end of an answer and parses it. @throws DrayageError when the status is not 200 or the stream was cut */
+export async function answer(stream: ClientHttp2Stream, peer: Peer): Promise<unknown> {
+  const status = await new Promise<number>((resolve, reject) => {
+    stream.once('response', (headers) => resolve(Number(headers[':status'])));
+    stream.once('close', () => reject(unreachable(peer, 'the connection ended')));
+  });
+  const body = await text(stream).catch(() => '');
+  if (status !== 200) {
+    throw new DrayageError({
+      code: 'peerRefused',
+      message: `Device ${peer.id} refused: ${body || `status ${status}`}.`,
+      mend: 'See the log of that device.',
+    });
+  }
+  return body === '' ? null : (JSON.parse(body) as unknown);
+}
+
+function connectTls(identity: Identity, peer: Peer): Promise<tls.TLSSocket> {
+  const separator = peer.linkAddress.lastIndexOf(':');
+  return new Promise((resolve, reject) => {
+    const socket = tls.connect({
+      ...tlsOptions(identity),
+      host: peer.linkAddress.slice(0, separator),
+      port: Number(peer.linkAddress.slice(separator + 1)),
+      ALPNProtocols: ['h2'],
+      checkServerIdentity: (_host, certificate) =>
+        certificate.subject.CN === peer.id ? undefined : new Error(`the peer is ${String(certificate.subject.CN)}, not ${peer.id}`),
+    });
+    const timer = setTimeout(() => socket.destroy(new Error('no answer')), CONNECT_MS);
+    socket.setNoDelay(true);
+    socket.once('error', (error) => {
+      clearTimeout(timer);
+      reject(unreachable(peer, error.message, error));
+    });
+    socket.once('secureConnect', () => {
+      clearTimeout(timer);
+      resolve(socket);
+    });
+  });
+}
+
+function unreachable(peer: Peer, why: string, cause?: unknown): DrayageError {
+  return new DrayageError(
+    {
+      code: 'peerUnreachable',
+      message: `Device ${peer.id} cannot be reached at ${peer.linkAddress}: ${why}.`,
+      mend: 'Check the network between the two devices and that the worker runs on both.',
+    },
+    { cause, retryable: true },
+  );
+}

@@ -1,0 +1,109 @@
+import http2, { type ServerHttp2Session, type ServerHttp2Stream, type IncomingHttpHeaders } from 'node:http2';
+import http, { type IncomingMessage, type ServerResponse } from 'node:http';
+import tls, { type TLSSocket } from 'node:tls';
+import type { Duplex } from 'node:stream';
+import { peerName, tlsOptions, type Identity } from './identity.ts';
+
+/** A request of a peer device: a one-way stream of data, a session, or an exchange. */
+export interface LinkRequest {
+  stream: ServerHttp2Stream;
+  headers: IncomingHttpHeaders;
+  /** The caller's device id, from its certificate. */
+  peer: string;
+  path: string;
+}
+
+export interface LinkHandlers {
+  /** Requests of other devices, HTTP/2. */
+  device(request: LinkRequest): Promise<void>;
+  /** Requests of the control plane, HTTP/1.1 (logs, exec). */
+  control(request: IncomingMessage, response: ServerResponse): Promise<void>;
+  controlUpgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void;
+  log(message: string, detail: Record<string, unknown>): void;
+}
+
+/** Flow-control windows, bytes: large enough for a gigabit link at 30 ms, small enough for 64 MB in all. */
+export const WINDOW = { stream: 4 * 1024 * 1024, session: 16 * 1024 * 1024 } as const;
+
+const CONTROL_PEER = 'control';
+
+/**
+ * The device's data plane: one TLS 1.3 port, certificates of our authority on both sides. ALPN tells peers (h2) from the
+ * control plane (http/1.1).
+ */
+export class LinkServer {
+  readonly #server: tls.Server;
+  readonly #http1: http.Server;
+  readonly #handlers: LinkHandlers;
+  readonly #sockets = new Set<TLSSocket>();
+
+  constructor(identity: Identity, handlers: LinkHandlers) {
+    this.#handlers = handlers;
+    this.#http1 = http.createServer((request, response) => {
+      handlers.control(request, response).catch((error: unknown) => {
+        handlers.log('a request of the control plane failed', { path: request.url, error: String(error) });
+        response.destroy();
+      });
+    });
+    this.#http1.on('upgrade', (request, socket, head) => handlers.controlUpgrade(request, socket, head));
+    this.#server = tls.createServer({ ...tlsOptions(identity), ALPNProtocols: ['h2', 'http/1.1'] }, (socket) =>
+      this.#accept(socket),
+    );
+    this.#server.on('tlsClientError', (error, socket) =>
+      handlers.log('a peer was refused', { address: socket.remoteAddress, error: error.message }),
+    );
+  }
+
+  /** Listens; resolves with the port. */
+  listen(host: string, port: number): Promise<number> {
+    return new Promise((resolve, reject) => {
+      this.#server.once('error', reject);
+      this.#server.listen(port, host, () => {
+        this.#server.off('error', reject);
+        const address = this.#server.address();
+        resolve(typeof address === 'object' && address ? address.port : port);
+      });
+    });
+  }
+
+  /** Presents and trusts new certificates from the next connection on. */
+  renew(identity: Identity): void {
+    this.#server.setSecureContext(tlsOptions(identity));
+  }
+
+  async close(): Promise<void> {
+    for (const socket of this.#sockets) socket.destroy();
+    await new Promise<void>((resolve) => this.#server.close(() => resolve()));
+  }
+
+  #accept(socket: TLSSocket): void {
+    const peer = peerName(socket);
+    socket.on('error', () => undefined);
+    if (!socket.authorized || peer === null) {
+      socket.destroy();
+      return;
+    }
+    this.#sockets.add(socket);
+    socket.once('close', () => this.#sockets.delete(socket));
+    socket.setNoDelay(true);
+    if (socket.alpnProtocol === 'h2') this.#serve(http2.performServerHandshake(socket, { settings: { initialWindowSize: WINDOW.stream } }), peer);
+    else if (peer === CONTROL_PEER) this.#http1.emit('connection', socket);
+    else {
+      this.#handlers.log('a device asked for what only the control plane may', { peer });
+      socket.destroy();
+    }
+  }
+
+  #serve(session: ServerHttp2Session, peer: string): void {
+    session.setLocalWindowSize(WINDOW.session);
+    session.on('error', () => undefined);
+    session.on('stream', (stream, headers) => {
+      stream.on('error', () => undefined);
+      const path = String(headers[':path']);
+      this.#handlers.device({ stream, headers, peer, path }).catch((error: unknown) => {
+        this.#handlers.log('a request of a peer failed', { peer, path, error: String(error) });
+        if (!stream.destroyed) stream.close(http2.constants.NGHTTP2_INTERNAL_ERROR);
+      });
+    });
+  }
+}

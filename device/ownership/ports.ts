@@ -1,0 +1,74 @@
+import type { Readable, Writable } from 'node:stream';
+import type { Cause } from '../../core/cause.ts';
+import type { TransferReport, VerdictAnswer, VerdictWish } from '../../core/transfer.ts';
+import type { ComputeSpec } from '../../core/compute.ts';
+import type { ContainerFacts, Engine } from '../engine/types.ts';
+import type { Identity } from '../link/identity.ts';
+import type { Peer } from '../link/linkClient.ts';
+import type { ComputeNetwork } from '../network/computeNetwork.ts';
+
+/** What the ownership machines ask of the control plane. Every call may fail while it is away; callers repeat. */
+export interface ControlPlane {
+  ask(transfer: string, role: 'source' | 'target', wants: VerdictWish): Promise<VerdictAnswer>;
+  report(transfer: string, outcome: TransferReport): Promise<void>;
+  peer(deviceId: string): Promise<Peer>;
+}
+
+/** The last difference of one tree of files, from a process that waits for `go`. */
+export interface FinalSender {
+  root: string;
+  go(): void;
+  stream: Readable;
+  done: Promise<{ bytes: number }>;
+  cancel(): Promise<void>;
+}
+
+/** The receiving end, waiting too. */
+export interface FinalReceiver {
+  root: string;
+  stream: Writable;
+  /** All of it is in place. */
+  done: Promise<void>;
+  /** All of it is on disk. */
+  flushed: Promise<void>;
+  cancel(): Promise<void>;
+}
+
+/** Moves a compute's files and log; `device/files` behind it. */
+export interface FileMover {
+  armSenders(migration: string, facts: ContainerFacts, computeId: string): Promise<FinalSender[]>;
+  armReceivers(migration: string, facts: ContainerFacts, computeId: string): Promise<FinalReceiver[]>;
+  /** What was logged since the last copy. */
+  logTail(migration: string, facts: ContainerFacts, computeId: string): Promise<Readable>;
+  appendLog(facts: ContainerFacts, content: Readable): Promise<void>;
+  /** Forgets what was kept of this migration on this device. */
+  forget(migration: string): Promise<void>;
+}
+
+/** What the machines stand on. */
+export interface TransferDeps {
+  deviceId: string;
+  runDir: string;
+  stateDir: string;
+  engine: Engine;
+  network: ComputeNetwork;
+  files: FileMover;
+  identity: () => Identity;
+  control: ControlPlane;
+  log(message: string, detail: Record<string, unknown>): void;
+}
+
+/** One transfer, as the workflow gives it to both devices. */
+export interface TransferRequest {
+  transfer: string;
+  migration: string;
+  group: string;
+  /** The epoch that the group has on the target. */
+  epoch: number;
+  computes: ComputeSpec[];
+  /** The other device. */
+  peer: Peer;
+}
+
+/** A cause for a record, from whatever was thrown. */
+export type ToCause = (error: unknown) => Cause;

@@ -1,0 +1,184 @@
+import { rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { pipeline, finished } from 'node:stream/promises';
+import type { Writable } from 'node:stream';
+import { DrayageError } from '../../core/cause.ts';
+import type { ComputeSpec } from '../../core/compute.ts';
+import type { Manifest } from '../../core/linkMessages.ts';
+import { ArmedDump } from '../checkpoint/armedDump.ts';
+import { findFreezer, freeze, isFrozen, killFrozen, thaw, type Freezer } from '../checkpoint/cgroupFreezer.ts';
+import { ImageSender } from '../checkpoint/imageSender.ts';
+import type { ContainerFacts } from '../engine/types.ts';
+import { HotSource } from '../network/hotNetwork.ts';
+import type { FinalSender, TransferDeps, TransferRequest } from './ports.ts';
+
+/** Opens a stream to the target, below this transfer's path. */
+export type OpenStream = (path: string) => Writable;
+
+/** Where the images of one compute of one transfer are, on tmpfs. */
+export function imagesDirectory(runDir: string, transfer: string, computeId: string): string {
+  return join(runDir, 'images', transfer, computeId);
+}
+
+/** One compute of a group on its source device, while it moves. */
+export class SourceMember {
+  readonly spec: ComputeSpec;
+  readonly #deps: TransferDeps;
+  readonly #request: TransferRequest;
+  #facts: ContainerFacts | null = null;
+  #freezer: Freezer | null = null;
+  #network: HotSource | null = null;
+  #dump: ArmedDump | null = null;
+  #files: FinalSender[] = [];
+  #images: ImageSender | null = null;
+
+  constructor(deps: TransferDeps, request: TransferRequest, spec: ComputeSpec) {
+    this.#deps = deps;
+    this.#request = request;
+    this.spec = spec;
+  }
+
+  /** Starts every process that the hot window needs. @throws DrayageError, with all of it ended again */
+  async arm(): Promise<void> {
+    try {
+      await this.#locate();
+      const facts = this.#running();
+      const directory = imagesDirectory(this.#deps.runDir, this.#request.transfer, this.spec.id);
+      [this.#network, this.#dump, this.#files] = await Promise.all([
+        this.#startNetwork(),
+        ArmedDump.arm({
+          containerId: facts.containerId,
+          runcRoot: facts.runcRoot,
+          imagesDir: join(directory, 'images'),
+          workDir: join(directory, 'work'),
+        }),
+        this.#deps.files.armSenders(this.#request.migration, facts, this.spec.id),
+      ]);
+    } catch (error) {
+      await this.disarm();
+      throw error;
+    }
+  }
+
+  /** Recovery: finds the frozen processes again; nothing is dumped any more. */
+  async relocate(): Promise<void> {
+    await this.#locate();
+    if (this.#freezer) this.#network = await this.#startNetwork();
+  }
+
+  async freeze(): Promise<void> {
+    await freeze(this.#needFreezer());
+  }
+
+  /** Whether the compute's processes exist and are frozen. */
+  async frozen(): Promise<boolean> {
+    return this.#freezer !== null && isFrozen(this.#freezer);
+  }
+
+  async mute(): Promise<void> {
+    await this.#network?.mute();
+  }
+
+  async detach(): Promise<void> {
+    await this.#network?.detach();
+  }
+
+  /** Lets the waiting dump and file processes go; resolves with the manifest's part when all of it is on its way. */
+  async send(open: OpenStream, onDumped: () => void): Promise<Manifest['computes'][number]> {
+    const facts = this.#running();
+    const dump = this.#dump;
+    if (!dump) throw new Error('the dump was not armed');
+    const dumped = dump.go();
+    void dumped.then(onDumped, () => undefined);
+    const id = this.spec.id;
+    this.#images = new ImageSender(dump.request.imagesDir, (name) => open(`images/${id}/${name}`));
+    const [images, roots] = await Promise.all([
+      this.#images.run(dumped),
+      Promise.all(this.#files.map((file) => this.#sendFiles(file, open(`files/${id}/${encodeURIComponent(file.root)}`)))),
+    ]);
+    // The engine has long read what the processes wrote before they froze: the dump took many times a pipe's delay.
+    const logBytes = await this.#sendLog(facts, open(`log/${id}`));
+    return { id, images, roots, logBytes };
+  }
+
+  /** Bytes of images and files given to the link. */
+  get sent(): number {
+    return this.#images?.sent ?? 0;
+  }
+
+  /** The whole rollback: on the network, running, nothing of the attempt left. */
+  async thaw(): Promise<void> {
+    if (this.#dump) await this.#dump.cancel();
+    if (this.#freezer) {
+      await this.#network?.restore();
+      await thaw(this.#freezer);
+    }
+    await this.disarm();
+  }
+
+  /** Past the commit point: off the network for good, then ended without running one more instruction. */
+  async kill(): Promise<void> {
+    await this.#deps.network.remove(this.spec.id);
+    await this.#dump?.settled();
+    if (this.#freezer) await killFrozen(this.#freezer);
+    await this.disarm();
+  }
+
+  /** Ends the helpers and removes the images; the compute itself is left as it is. */
+  async disarm(): Promise<void> {
+    await Promise.all(this.#files.map((file) => file.cancel().catch(() => undefined)));
+    if (this.#dump) await this.#dump.cancel();
+    await this.#network?.close();
+    [this.#files, this.#dump, this.#network] = [[], null, null];
+    await rm(join(this.#deps.runDir, 'images', this.#request.transfer), { recursive: true, force: true });
+  }
+
+  async #locate(): Promise<void> {
+    this.#facts = await this.#deps.engine.facts(this.spec.id);
+    if (this.#facts && this.#facts.pid > 0) this.#freezer = await findFreezer(this.#facts.pid);
+  }
+
+  async #startNetwork(): Promise<HotSource> {
+    const sandbox = await this.#deps.engine.sandbox(this.spec.id);
+    if (!sandbox) throw notRunning(this.spec.name);
+    return HotSource.start({
+      computeId: this.spec.id,
+      mac: this.spec.address.mac,
+      bridge: this.#deps.network.bridge,
+      sandboxPid: sandbox.pid,
+    });
+  }
+
+  async #sendFiles(file: FinalSender, stream: Writable): Promise<{ name: string; bytes: number }> {
+    file.go();
+    const [, { bytes }] = await Promise.all([pipeline(file.stream, stream), file.done]);
+    return { name: file.root, bytes };
+  }
+
+  async #sendLog(facts: ContainerFacts, stream: Writable): Promise<number> {
+    let bytes = 0;
+    const tail = await this.#deps.files.logTail(this.#request.migration, facts, this.spec.id);
+    tail.on('data', (chunk: Buffer) => (bytes += chunk.length));
+    tail.pipe(stream);
+    await finished(stream, { readable: false });
+    return bytes;
+  }
+
+  #running(): ContainerFacts {
+    if (!this.#facts || this.#facts.pid === 0) throw notRunning(this.spec.name);
+    return this.#facts;
+  }
+
+  #needFreezer(): Freezer {
+    if (!this.#freezer) throw notRunning(this.spec.name);
+    return this.#freezer;
+  }
+}
+
+function notRunning(name: string): DrayageError {
+  return new DrayageError({
+    code: 'computeNotRunning',
+    message: `Compute ${name} does not run on this device.`,
+    mend: 'Start it first; only a running compute can be moved live.',
+  });
+}

@@ -1,0 +1,388 @@
+import { DrayageError, type Cause } from '../../core/cause.ts';
+import { fromTargetSchema, targetStatusSchema, type FromSource, type FromTarget, type TargetStatusMessage } from '../../core/linkMessages.ts';
+import type { Phase } from '../../core/migration.ts';
+import { decideSource, type SourceState, type SourceView } from '../../core/ownership.ts';
+import { toCause } from '../../core/toCause.ts';
+import { LinkClient, SILENCE_MS } from '../link/linkClient.ts';
+import { LineChannel } from '../link/lineChannel.ts';
+import type { Journal, JournalRecord } from './journal.ts';
+import { PhaseClock } from './phaseClock.ts';
+import type { TransferDeps, TransferRequest } from './ports.ts';
+import { SourceMember } from './sourceMember.ts';
+import { WakeUp } from './wakeUp.ts';
+import { setTimeout as pause } from 'node:timers/promises';
+import type { Manifest } from '../../core/linkMessages.ts';
+
+/** How a transfer ended on its source. */
+export interface SourceOutcome {
+  /** `released`: the compute runs on the target. `thawed`: it runs here. `refused`: it was never frozen. */
+  state: 'released' | 'thawed' | 'refused';
+  reason: string;
+  causes: Cause[];
+  phases: Phase[];
+  /** Last instruction here to first on the target, milliseconds; null when it never ran there. */
+  frozenMs: number | null;
+  wireBytes: number;
+  /** Answers of the target that were waited for in the hot window. */
+  roundTrips: number;
+}
+
+/** A target that does not get ready in this time makes the source ask for an end, milliseconds. It decides nothing. */
+const READY_MS = 30_000;
+/** How often the target and the control plane are asked while the session is gone, milliseconds. */
+const ASK_EVERY_MS = 300;
+
+/**
+ * The source's side of one transfer: the only thing on this device that freezes, hands over, thaws or kills its computes.
+ * Activities attach to it through `done`; none of them drives it.
+ */
+export class SourceTransfer {
+  readonly request: TransferRequest;
+  readonly done: Promise<SourceOutcome>;
+  readonly clock: PhaseClock;
+  readonly #deps: TransferDeps;
+  readonly #journal: Journal;
+  readonly #members: SourceMember[];
+  readonly #wake = new WakeUp();
+  #view: SourceView = { state: 'frozen', target: null, verdict: 'none', trouble: null, dumped: false };
+  #causes: Cause[] = [];
+  #link: LinkClient | null = null;
+  #session: LineChannel<FromTarget, FromSource> | null = null;
+  #manifest: Manifest = { computes: [] };
+  #announced = new WakeUp();
+  #frozenAt = 0;
+  #readyAt = 0;
+  #heldMs = 0;
+  #roundTrips = 0;
+  #reason = '';
+  #finished = false;
+
+  private constructor(deps: TransferDeps, request: TransferRequest, journal: Journal, run: (self: SourceTransfer) => Promise<SourceOutcome>) {
+    this.#deps = deps;
+    this.request = request;
+    this.#journal = journal;
+    this.clock = new PhaseClock();
+    this.#members = request.computes.map((spec) => new SourceMember(deps, request, spec));
+    this.done = run(this);
+    this.done.catch(() => undefined);
+  }
+
+  /** Begins a transfer: arms, freezes, moves. */
+  static begin(deps: TransferDeps, request: TransferRequest, journal: Journal): SourceTransfer {
+    return new SourceTransfer(deps, request, journal, (self) => self.#run());
+  }
+
+  /** Takes up a transfer that an earlier worker left in the journal. */
+  static recover(deps: TransferDeps, request: TransferRequest, journal: Journal, record: JournalRecord & { role: 'source' }): SourceTransfer {
+    return new SourceTransfer(deps, request, journal, (self) => self.#recover(record));
+  }
+
+  get state(): SourceState {
+    return this.#view.state;
+  }
+
+  /** What the target says of itself, by whichever way it comes. */
+  hear(status: TargetStatusMessage): void {
+    const first = status.ready && !this.#view.target?.ready;
+    if (first && this.#readyAt === 0) {
+      this.#readyAt = this.clock.now();
+      this.#heldMs = status.heldMs;
+    }
+    this.#view.target = status;
+    if (status.trouble && !this.#causes.some(({ message }) => message === status.trouble?.message)) this.#causes.push(status.trouble);
+    this.#wake.wake();
+  }
+
+  /** Asks for an end before the commit point; the protocol decides whether it is still possible. */
+  abort(cause: Cause): void {
+    if (this.#view.trouble === null) {
+      this.#view.trouble = cause.message;
+      this.#causes.push(cause);
+    }
+    this.#wake.wake();
+  }
+
+  async #run(): Promise<SourceOutcome> {
+    try {
+      await this.#arm();
+    } catch (error) {
+      await this.#disarm();
+      return this.#outcome('refused', toCause(error));
+    }
+    try {
+      await this.#enter('frozen', 'all is armed');
+    } catch (error) {
+      await this.#disarm();
+      return this.#outcome('refused', toCause(error));
+    }
+    try {
+      await this.#window();
+    } catch (error) {
+      this.abort(toCause(error));
+    }
+    return this.#resolve();
+  }
+
+  async #recover(record: JournalRecord & { role: 'source' }): Promise<SourceOutcome> {
+    this.#view.state = record.state;
+    if (record.state === 'frozen' || record.state === 'offered') {
+      this.abort({
+        code: 'workerRestarted',
+        message: 'The worker of the source device ended during the switch.',
+        mend: 'Try again; the compute was not harmed.',
+      });
+    }
+    await Promise.all(this.#members.map((member) => member.relocate()));
+    return this.#resolve();
+  }
+
+  async #arm(): Promise<void> {
+    [this.#link] = await Promise.all([
+      LinkClient.connect(this.#deps.identity(), this.request.peer),
+      ...this.#members.map((member) => member.arm()),
+    ]);
+    const link = this.#link;
+    const armed = new WakeUp();
+    this.#session = new LineChannel(link.open(this.#path('session')), fromTargetSchema, (message) => {
+      if (message.type === 'armed') armed.wake();
+      else if (message.type === 'announced') this.#announced.wake();
+      else this.hear(message.status);
+    });
+    void link.closed.then(() => this.#lost());
+    await within(armed.next(), SILENCE_MS, 'the target did not take part in the transfer');
+  }
+
+  /** The hot window up to the offer. Every process in it was started before it; nothing in it asks the engine. */
+  async #window(): Promise<void> {
+    const members = this.#members;
+    this.#frozenAt = this.clock.now();
+    await this.clock.time('freeze', () => each(members, (member) => member.freeze()));
+    await this.clock.time('plug', async () => {
+      await each(members, (member) => member.mute());
+      const announced = this.#announced.next();
+      this.#send({ type: 'announce' });
+      await this.#reply(announced, 'the target did not announce the address');
+      await each(members, (member) => member.detach());
+    });
+    const dumpFrom = this.clock.now();
+    let dumpTo = dumpFrom;
+    const open = (path: string) => this.#needLink().open(this.#path(path));
+    this.#manifest = {
+      computes: await Promise.all(members.map((member) => member.send(open, () => (dumpTo = this.clock.now())))),
+    };
+    this.clock.add('dump', dumpFrom, dumpTo);
+    this.clock.add('transfer', dumpFrom, this.clock.now());
+    this.#view.dumped = true;
+  }
+
+  /** Steps through the protocol until it is over, whoever has to be asked for that. */
+  async #resolve(): Promise<SourceOutcome> {
+    const stop = new AbortController();
+    const asking = this.#askOutside(stop.signal);
+    try {
+      for (;;) {
+        const changed = this.#wake.next();
+        const { action, reason } = decideSource(this.#view);
+        if (action === 'finished') break;
+        if (action === 'wait') await changed;
+        else await this.#act(action, reason);
+      }
+    } finally {
+      this.#finished = true;
+      stop.abort();
+      await asking;
+    }
+    const released = this.#view.state === 'released';
+    if (released) await each(this.#members, (member) => member.kill());
+    const outcome = this.#outcome(released ? 'released' : 'thawed');
+    void this.#report(released ? 'released' : 'thawed');
+    this.#link?.close();
+    return outcome;
+  }
+
+  async #act(action: 'thaw' | 'offer' | 'abort' | 'handOver' | 'release', reason: string): Promise<void> {
+    this.#deps.log('source', { transfer: this.request.transfer, state: this.#view.state, action, reason });
+    switch (action) {
+      case 'offer':
+        await this.#enter('offered', reason);
+        this.#send({ type: 'manifest', manifest: this.#manifest });
+        this.#roundTrips += 1;
+        void pause(READY_MS, undefined, { ref: false }).then(() => this.#tooLong());
+        return;
+      case 'abort':
+        await this.#enter('aborting', reason);
+        this.#tell();
+        return;
+      case 'handOver':
+        await this.#enter('handed', reason);
+        this.#tell();
+        return;
+      case 'release':
+        await this.#enter('released', reason);
+        return;
+      case 'thaw':
+        if (this.#view.state !== 'thawing') await this.#enter('thawing', reason);
+        await each(this.#members, (member) => member.thaw());
+        await this.#enter('thawed', reason);
+        this.#tell();
+        return;
+    }
+  }
+
+  /** Journals a state, then takes it. A journal that cannot be written leaves all as it is: the control plane is asked. */
+  async #enter(state: SourceState, reason: string): Promise<void> {
+    this.#reason = reason;
+    await this.#journal.append({
+      role: 'source',
+      state,
+      reason,
+      transfer: this.request.transfer,
+      group: this.request.group,
+      epoch: this.request.epoch,
+      peer: this.request.peer,
+      computes: this.request.computes,
+      at: Date.now(),
+    });
+    this.#view.state = state;
+  }
+
+  #lost(): void {
+    this.#session = null;
+    if (this.#finished) return;
+    if (this.#view.state === 'frozen' || this.#view.state === 'offered')
+      this.abort({
+        code: 'linkLost',
+        message: 'The link to the target was lost during the switch.',
+        mend: 'Check the network between the two devices, then try again.',
+      });
+    this.#announced.wake();
+    this.#wake.wake();
+  }
+
+  #tooLong(): void {
+    if (this.#view.state === 'offered')
+      this.abort({
+        code: 'restoreTimedOut',
+        message: `The target was not ready ${READY_MS / 1000} s after it had everything.`,
+        mend: 'Look for load on the target device, then try again.',
+      });
+  }
+
+  /** While the session is gone or an answer is overdue, asks the target by itself and the control plane, without end. */
+  async #askOutside(signal: AbortSignal): Promise<void> {
+    while (!signal.aborted) {
+      await pause(ASK_EVERY_MS, undefined, { signal }).catch(() => undefined);
+      if (signal.aborted) return;
+      const state = this.#view.state;
+      const overdue = state === 'aborting' || (this.#session === null && state !== 'frozen');
+      if (overdue) await Promise.all([this.#askTarget(), this.#askControl()]);
+    }
+  }
+
+  async #askTarget(): Promise<void> {
+    const { request } = this;
+    let link: LinkClient | null = null;
+    try {
+      link = await LinkClient.connect(this.#deps.identity(), request.peer);
+      const body = { role: 'source', group: request.group, epoch: request.epoch, state: this.#view.state };
+      this.hear(targetStatusSchema.parse(await link.call(this.#path('exchange'), body)));
+    } catch (error) {
+      this.#deps.log('the target does not answer', { transfer: request.transfer, error: String(error) });
+    } finally {
+      link?.close();
+    }
+  }
+
+  async #askControl(): Promise<void> {
+    try {
+      const wants = this.#view.state === 'aborting' ? 'abort' : 'verdict';
+      const { verdict } = await this.#deps.control.ask(this.request.transfer, 'source', wants);
+      this.#view.verdict = verdict;
+      this.#wake.wake();
+    } catch (error) {
+      this.#deps.log('the control plane does not answer', { transfer: this.request.transfer, error: String(error) });
+    }
+  }
+
+  async #report(outcome: 'released' | 'thawed'): Promise<void> {
+    for (let attempt = 0; attempt < 20; attempt += 1) {
+      try {
+        await this.#deps.control.report(this.request.transfer, outcome);
+        return;
+      } catch {
+        await pause(1000, undefined, { ref: false });
+      }
+    }
+  }
+
+  async #reply(answered: Promise<void>, complaint: string): Promise<void> {
+    await within(answered, SILENCE_MS, complaint);
+    this.#roundTrips += 1;
+    if (this.#session === null) throw linkGone();
+  }
+
+  #tell(): void {
+    this.#send({ type: 'state', state: this.#view.state });
+  }
+
+  #send(message: FromSource): void {
+    this.#session?.send(message);
+  }
+
+  #needLink(): LinkClient {
+    if (!this.#link || !this.#session) throw linkGone();
+    return this.#link;
+  }
+
+  #path(rest: string): string {
+    return `/v1/transfers/${this.request.transfer}/${rest}`;
+  }
+
+  async #disarm(): Promise<void> {
+    await each(this.#members, (member) => member.disarm());
+    this.#link?.close();
+  }
+
+  #outcome(state: SourceOutcome['state'], cause?: Cause): SourceOutcome {
+    const gap = this.#readyAt - this.#frozenAt - this.#heldMs;
+    return {
+      state,
+      reason: cause?.message ?? this.#reason,
+      causes: cause ? [cause] : this.#causes,
+      phases: this.clock.list(),
+      frozenMs: state === 'released' && this.#readyAt > 0 ? Math.round(gap * 10) / 10 : null,
+      wireBytes: this.#members.reduce((sum, member) => sum + member.sent, 0),
+      roundTrips: this.#roundTrips,
+    };
+  }
+}
+
+function each<T>(items: T[], work: (item: T) => Promise<void>): Promise<void> {
+  return Promise.all(items.map(work)).then(() => undefined);
+}
+
+function linkGone(): DrayageError {
+  return new DrayageError({
+    code: 'linkLost',
+    message: 'The link to the target was lost during the switch.',
+    mend: 'Check the network between the two devices, then try again.',
+  });
+}
+
+/** @throws DrayageError when `work` takes longer than `ms` */
+async function within(work: Promise<void>, ms: number, complaint: string): Promise<void> {
+  const timer = new AbortController();
+  const late = pause(ms, undefined, { signal: timer.signal }).then(() => {
+    throw new DrayageError({
+      code: 'peerSilent',
+      message: `${complaint[0]?.toUpperCase()}${complaint.slice(1)} within ${ms / 1000} s.`,
+      mend: 'Check the target device and the network to it, then try again.',
+    });
+  });
+  try {
+    await Promise.race([work, late]);
+  } finally {
+    timer.abort();
+    late.catch(() => undefined);
+  }
+}

@@ -1,0 +1,177 @@
+import { access, readFile, rm, writeFile, mkdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { Readable } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
+import { DrayageError } from '../../core/cause.ts';
+import type { ComputeSpec } from '../../core/compute.ts';
+import type { Manifest } from '../../core/linkMessages.ts';
+import { ArmedRestore } from '../checkpoint/armedRestore.ts';
+import { ImageReceiver } from '../checkpoint/imageReceiver.ts';
+import type { ContainerFacts } from '../engine/types.ts';
+import { vethName } from '../network/computeNetwork.ts';
+import { HotTarget } from '../network/hotNetwork.ts';
+import type { FinalReceiver, TransferDeps, TransferRequest } from './ports.ts';
+import { imagesDirectory } from './sourceMember.ts';
+import { WakeUp } from './wakeUp.ts';
+
+/** One compute of a group on its target device, while it moves. */
+export class TargetMember {
+  readonly spec: ComputeSpec;
+  readonly #deps: TransferDeps;
+  readonly #request: TransferRequest;
+  #facts: ContainerFacts | null = null;
+  #network: HotTarget | null = null;
+  #restore: ArmedRestore | null = null;
+  #files: FinalReceiver[] = [];
+  #images: ImageReceiver | null = null;
+  #log = { arrived: new WakeUp(), done: Promise.resolve() };
+
+  constructor(deps: TransferDeps, request: TransferRequest, spec: ComputeSpec) {
+    this.#deps = deps;
+    this.#request = request;
+    this.spec = spec;
+  }
+
+  /** Starts every process that the hot window needs, plugs the network. `descriptors`: see externalDescriptors. */
+  async arm(descriptors: string[]): Promise<void> {
+    const facts = await this.#deps.engine.facts(this.spec.id);
+    if (!facts) throw notPrepared(this.spec.name);
+    const imagesDir = join(this.#directory, 'images');
+    this.#images = new ImageReceiver(imagesDir);
+    await mkdir(this.#directory, { recursive: true, mode: 0o700 });
+    this.#restore = await ArmedRestore.arm({
+      containerId: facts.containerId,
+      runDir: this.#deps.runDir,
+      imagesDir,
+      descriptors,
+      start: () => this.#deps.engine.startCompute(this.spec.id),
+    });
+    // Only now has the engine mounted the writable layer and opened the log.
+    this.#facts = facts;
+    await this.#deps.network.prepareArrival(this.spec.id);
+    [this.#network, this.#files] = await Promise.all([
+      this.#startNetwork(),
+      this.#deps.files.armReceivers(this.#request.migration, facts, this.spec.id),
+    ]);
+    await this.#network.plug();
+  }
+
+  async announce(): Promise<void> {
+    await this.#network?.announce();
+  }
+
+  receiveImage(name: string, stream: Readable): Promise<void> {
+    if (!this.#images) throw notPrepared(this.spec.name);
+    return this.#images.receive(name, stream);
+  }
+
+  async receiveFiles(root: string, stream: Readable): Promise<void> {
+    const receiver = this.#files.find((file) => file.root === root);
+    if (!receiver) throw new Error(`no tree of files named ${root}`);
+    await pipeline(stream, receiver.stream);
+    await receiver.done;
+  }
+
+  async receiveLog(stream: Readable): Promise<void> {
+    if (!this.#facts) throw notPrepared(this.spec.name);
+    this.#log.done = this.#deps.files.appendLog(this.#facts, stream);
+    this.#log.arrived.wake();
+    await this.#log.done;
+  }
+
+  /** Restores from what has arrived; resolves when the processes run behind shut queues and every file is on disk. */
+  async restore(manifest: Manifest['computes'][number]): Promise<void> {
+    if (!this.#images || !this.#restore) throw notPrepared(this.spec.name);
+    await Promise.all([
+      this.#images.complete(manifest.images),
+      Promise.all(this.#files.map((file) => file.done)),
+      this.#log.arrived.next().then(() => this.#log.done),
+    ]);
+    await Promise.all([this.#restore.go(), Promise.all(this.#files.map((file) => file.flushed))]);
+  }
+
+  /** Leaves a mark that this copy is complete; it is on tmpfs and ends with the copy at a reboot. */
+  async markReady(): Promise<void> {
+    await writeFile(join(this.#directory, 'ready'), '', { mode: 0o600 });
+  }
+
+  /** Recovery: whether a complete, shut copy of an earlier worker's restore is still here. */
+  async relocate(): Promise<boolean> {
+    const marked = await access(join(this.#directory, 'ready')).then(
+      () => true,
+      () => false,
+    );
+    const facts = await this.#deps.engine.facts(this.spec.id);
+    if (!marked || !facts || facts.state !== 'running') return false;
+    this.#facts = facts;
+    this.#network = await this.#startNetwork();
+    return true;
+  }
+
+  /** After a long hold the queues' buckets refill: out of the network until the end is known. */
+  async withdraw(): Promise<void> {
+    await this.#network?.withdraw();
+  }
+
+  async attach(): Promise<void> {
+    await this.#network?.attach();
+  }
+
+  /** Past the commit point: lets everything that waits go. */
+  async open(): Promise<void> {
+    if (!this.#network) await this.#startAfresh();
+    await this.#network?.unplug();
+  }
+
+  /** The compute serves: clears what the arrival needed. */
+  async settle(): Promise<void> {
+    await this.#restore?.settled();
+    await this.#network?.close();
+    await this.#deps.network.finishArrival(this.spec.id);
+    await this.#clear();
+  }
+
+  /** Ends the copy and all that was prepared for it. Nothing there is no error. */
+  async discard(): Promise<void> {
+    // Off the network before anything is ended, so that no FIN or RST of the copy leaves.
+    await this.#deps.network.remove(this.spec.id);
+    await this.#restore?.cancel();
+    await Promise.all(this.#files.map((file) => file.cancel().catch(() => undefined)));
+    await this.#network?.close();
+    await this.#deps.engine.removeCompute(this.spec.id, { volumes: true });
+    await this.#clear();
+  }
+
+  /** An owner whose copy is gone starts again from its files. */
+  async #startAfresh(): Promise<void> {
+    const sandbox = await this.#deps.engine.ensureSandbox(this.spec);
+    await this.#deps.network.prepare(this.spec, sandbox.pid);
+    await this.#deps.engine.startCompute(this.spec.id);
+    await this.#deps.network.open(this.spec, sandbox.pid);
+  }
+
+  async #startNetwork(): Promise<HotTarget> {
+    const sandbox = await this.#deps.engine.sandbox(this.spec.id);
+    if (!sandbox) throw notPrepared(this.spec.name);
+    const localMac = (await readFile(`/sys/class/net/${vethName(this.spec.id)}/address`, 'utf8')).trim();
+    const { address, id } = this.spec;
+    return HotTarget.start({ computeId: id, mac: address.mac, bridge: this.#deps.network.bridge, sandboxPid: sandbox.pid }, localMac);
+  }
+
+  get #directory(): string {
+    return imagesDirectory(this.#deps.runDir, this.#request.transfer, this.spec.id);
+  }
+
+  async #clear(): Promise<void> {
+    await rm(join(this.#deps.runDir, 'images', this.#request.transfer), { recursive: true, force: true });
+    [this.#restore, this.#network, this.#files, this.#images] = [null, null, [], null];
+  }
+}
+
+function notPrepared(name: string): DrayageError {
+  return new DrayageError({
+    code: 'targetNotPrepared',
+    message: `The target has nothing prepared for compute ${name}.`,
+    mend: 'The worker of the target was restarted meanwhile; try again.',
+  });
+}
