@@ -182,6 +182,31 @@ export async function recordExit(db: Database, deviceId: string, computeId: stri
   });
 }
 
+/**
+ * Takes over from a heartbeat that a compute runs though it was recorded as stopped or lost (its owner, the right epoch,
+ * and it is meant to run): the report of its restart did not arrive.
+ */
+export async function reconcileRunning(
+  db: Database,
+  deviceId: string,
+  seen: { id: string; epoch: number; running: boolean }[],
+): Promise<void> {
+  const running = seen.filter((one) => one.running);
+  if (running.length === 0) return;
+  const wrong = await records(db).where(
+    and(
+      inArray(compute.id, running.map(({ id }) => id)),
+      inArray(compute.state, ['stopped', 'lost']),
+      eq(compute.desired, 'running'),
+      eq(placement.deviceId, deviceId),
+    ),
+  );
+  for (const row of wrong.map(record)) {
+    const { epoch } = running.find(({ id }) => id === row.id) ?? {};
+    if (row.placement?.epoch === epoch) await setComputeState(db, row.id, 'running', { from: ['stopped', 'lost'] });
+  }
+}
+
 /** Deletes a compute for good: its name, address and placement are free again, its record stays for its migrations. */
 export async function removeCompute(db: Database, id: string): Promise<void> {
   await db.transaction(async (tx) => {

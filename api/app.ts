@@ -1,0 +1,40 @@
+import { readFileSync } from 'node:fs';
+import websocket from '@fastify/websocket';
+import fastify, { type FastifyBaseLogger, type FastifyInstance } from 'fastify';
+import { serializerCompiler, validatorCompiler, type ZodTypeProvider } from 'fastify-type-provider-zod';
+import { z } from 'zod';
+import type { ApiContext } from './context.ts';
+import { authPlugin } from './plugins/auth.ts';
+import { openApiPlugin } from './plugins/openapi.ts';
+import { sendNotFound, sendProblem } from './problem.ts';
+import { authRoutes } from './routes/auth.ts';
+import { deviceRoutes } from './routes/devices.ts';
+
+const { version } = z
+  .object({ version: z.string() })
+  .parse(JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')));
+
+/** The user's API; listen on it, or `inject`. Closing it does not close what `context` holds. */
+export async function createApp(context: ApiContext, logger?: FastifyBaseLogger): Promise<FastifyInstance> {
+  const app = fastify({
+    ...(logger ? { loggerInstance: logger } : {}),
+    // A browser's idle connection must not hold up an ordered stop.
+    forceCloseConnections: true,
+    routerOptions: { maxParamLength: 128 },
+  }).withTypeProvider<ZodTypeProvider>();
+  app.setValidatorCompiler(validatorCompiler);
+  app.setSerializerCompiler(serializerCompiler);
+  app.setErrorHandler(sendProblem);
+  app.setNotFoundHandler(sendNotFound);
+  await app.register(websocket, { options: { maxPayload: 1 << 20 } });
+  await app.register(openApiPlugin, { version });
+  await app.register(authPlugin, { context });
+  await app.register(
+    async (v1) => {
+      await v1.register(authRoutes, { context });
+      await v1.register(deviceRoutes, { context });
+    },
+    { prefix: '/api/v1' },
+  );
+  return app as unknown as FastifyInstance;
+}

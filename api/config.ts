@@ -1,0 +1,79 @@
+import { z } from 'zod';
+import { DrayageError } from '../core/cause.ts';
+import { type AddressRange, parseAddressRange } from '../core/ipv4.ts';
+
+const listenSchema = z.string().transform((text, context) => {
+  const match = /^(?<host>[^\s]+):(?<port>\d{1,5})$/.exec(text);
+  const port = Number(match?.groups?.['port'] ?? NaN);
+  if (!match || port > 65_535) {
+    context.addIssue({ code: 'custom', message: 'must be address:port' });
+    return z.NEVER;
+  }
+  return { host: (match.groups?.['host'] ?? '').replace(/^\[|\]$/g, ''), port };
+});
+
+/** The API process's environment. */
+const environmentSchema = z.object({
+  DATABASE_URL: z.string().min(1),
+  TEMPORAL_ADDRESS: z.string().min(1),
+  TEMPORAL_NAMESPACE: z.string().default('default'),
+  DRAYAGE_DATA_DIR: z.string().startsWith('/'),
+  DRAYAGE_API_LISTEN: listenSchema.prefault('127.0.0.1:7480'),
+  DRAYAGE_DEVICE_LISTEN: listenSchema.prefault('0.0.0.0:7443'),
+  DRAYAGE_ADVERTISE_HOST: z.string().default('127.0.0.1'),
+  DRAYAGE_DEVICE_TEMPORAL_ADDRESS: z.string().optional(),
+  DRAYAGE_COMPUTE_SUBNET: z.string().default('10.77.0.0/16'),
+  DRAYAGE_COMPUTE_RANGE: z.string().default('10.77.1.0-10.77.250.255'),
+  /** The computes' gateway; without it they have none. */
+  DRAYAGE_COMPUTE_GATEWAY: z.ipv4().optional(),
+  DRAYAGE_ADMIN_EMAIL: z.email().default('admin@drayage.local'),
+  DRAYAGE_ADMIN_PASSWORD: z.string().min(8).optional(),
+  /** Largest image that may be uploaded, bytes. */
+  DRAYAGE_IMAGE_MAX_BYTES: z.coerce.number().int().positive().default(16 * 2 ** 30),
+  DRAYAGE_LOG_LEVEL: z.enum(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent']).default('info'),
+});
+
+export interface ApiConfig {
+  databaseUrl: string;
+  temporal: { address: string; namespace: string };
+  /** What devices are told. */
+  deviceTemporal: { address: string; namespace: string };
+  dataDir: string;
+  listen: { host: string; port: number };
+  deviceListen: { host: string; port: number };
+  advertiseHost: string;
+  addresses: AddressRange;
+  admin: { email: string; password?: string | undefined };
+  imageMaxBytes: number;
+  logLevel: string;
+}
+
+/** Reads the environment. @throws DrayageError environment, naming every variable that is wrong */
+export function readConfig(environment: NodeJS.ProcessEnv): ApiConfig {
+  const parsed = environmentSchema.safeParse(environment);
+  if (!parsed.success) {
+    const wrong = parsed.error.issues.map((issue) => `${issue.path.join('.')} ${issue.message}`).join('; ');
+    throw new DrayageError({
+      code: 'environment',
+      message: `The environment is not complete: ${wrong}.`,
+      mend: 'Set these variables, or start the control plane with `npm run lab -- up`, which does.',
+    });
+  }
+  const env = parsed.data;
+  return {
+    databaseUrl: env.DATABASE_URL,
+    temporal: { address: env.TEMPORAL_ADDRESS, namespace: env.TEMPORAL_NAMESPACE },
+    deviceTemporal: {
+      address: env.DRAYAGE_DEVICE_TEMPORAL_ADDRESS ?? env.TEMPORAL_ADDRESS,
+      namespace: env.TEMPORAL_NAMESPACE,
+    },
+    dataDir: env.DRAYAGE_DATA_DIR,
+    listen: env.DRAYAGE_API_LISTEN,
+    deviceListen: env.DRAYAGE_DEVICE_LISTEN,
+    advertiseHost: env.DRAYAGE_ADVERTISE_HOST,
+    addresses: parseAddressRange(env.DRAYAGE_COMPUTE_SUBNET, env.DRAYAGE_COMPUTE_RANGE, env.DRAYAGE_COMPUTE_GATEWAY),
+    admin: { email: env.DRAYAGE_ADMIN_EMAIL, password: env.DRAYAGE_ADMIN_PASSWORD },
+    imageMaxBytes: env.DRAYAGE_IMAGE_MAX_BYTES,
+    logLevel: env.DRAYAGE_LOG_LEVEL,
+  };
+}

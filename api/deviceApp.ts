@@ -1,0 +1,34 @@
+import type { Server } from 'node:https';
+import fastify, { type FastifyBaseLogger, type FastifyInstance } from 'fastify';
+import { serializerCompiler, validatorCompiler, type ZodTypeProvider } from 'fastify-type-provider-zod';
+import type { ApiContext } from './context.ts';
+import { deviceIdentityPlugin } from './devices/identity.ts';
+import { deviceApiRoutes } from './devices/routes.ts';
+import { sendNotFound, sendProblem } from './problem.ts';
+
+/** The devices' API: HTTPS with certificates of our own authority on both sides; only joining works without one. */
+export async function createDeviceApp(context: ApiContext, logger?: FastifyBaseLogger): Promise<FastifyInstance> {
+  const { authority, identity } = context;
+  const app = fastify<Server>({
+    ...(logger ? { loggerInstance: logger } : {}),
+    https: {
+      key: identity.key,
+      // The authority's own certificate goes along: who joins checks it against the token's fingerprint.
+      cert: `${identity.certificate}\n${authority.certificate}`,
+      ca: authority.certificate,
+      requestCert: true,
+      // Checked per route: joining needs none.
+      rejectUnauthorized: false,
+      minVersion: 'TLSv1.3',
+    },
+    forceCloseConnections: true,
+  });
+  const typed = (app as unknown as FastifyInstance).withTypeProvider<ZodTypeProvider>();
+  typed.setValidatorCompiler(validatorCompiler);
+  typed.setSerializerCompiler(serializerCompiler);
+  typed.setErrorHandler(sendProblem);
+  typed.setNotFoundHandler(sendNotFound);
+  await typed.register(deviceIdentityPlugin, { context });
+  await typed.register(deviceApiRoutes, { context, prefix: '/device/v1' });
+  return typed as unknown as FastifyInstance;
+}

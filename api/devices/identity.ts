@@ -1,0 +1,66 @@
+import { createHash } from 'node:crypto';
+import type { TLSSocket } from 'node:tls';
+import type { FastifyRequest } from 'fastify';
+import plugin from 'fastify-plugin';
+import { DrayageError } from '../../core/cause.ts';
+import { findDevice } from '../../db/devices.ts';
+import type { ApiContext } from '../context.ts';
+
+declare module 'fastify' {
+  interface FastifyRequest {
+    /** The device whose certificate the connection showed; null where none is needed and none was shown. */
+    deviceId: string | null;
+  }
+  interface FastifyContextConfig {
+    /** A certificate is looked at but not needed. */
+    certificateOptional?: boolean;
+  }
+}
+
+interface Shown {
+  deviceId: string;
+  publicKeyHash: string;
+}
+
+/** What a connection's certificate says; read once per connection. */
+const shown = new WeakMap<TLSSocket, Shown | null>();
+
+function shownBy(socket: TLSSocket): Shown | null {
+  const known = shown.get(socket);
+  if (known !== undefined) return known;
+  const certificate = socket.authorized ? socket.getPeerX509Certificate() : undefined;
+  const name = certificate ? /^CN=(?<name>\S+)$/m.exec(certificate.subject)?.groups?.['name'] : undefined;
+  const found =
+    certificate && name !== undefined
+      ? { deviceId: name, publicKeyHash: createHash('sha256').update(certificate.publicKey.export({ type: 'spki', format: 'der' })).digest('hex') }
+      : null;
+  shown.set(socket, found);
+  return found;
+}
+
+/**
+ * A device is who its certificate says: issued by our own authority, for the key on record. A device that was removed,
+ * or has got a newer certificate for another key, is nobody.
+ */
+export const deviceIdentityPlugin = plugin<{ context: ApiContext }>(async (app, { context }) => {
+  app.decorateRequest('deviceId', null);
+  app.addHook('onRequest', async (request) => {
+    const said = shownBy(request.raw.socket as TLSSocket);
+    const row = said === null ? null : await findDevice(context.db, said.deviceId);
+    if (row && row.publicKeyHash === said?.publicKeyHash) request.deviceId = row.id;
+    else if (request.routeOptions.config.certificateOptional !== true) {
+      throw new DrayageError({
+        code: 'noCertificate',
+        message: 'The connection shows no certificate of a device that is known here.',
+        mend: 'Join the device, again if it was removed: make a token with `drayage device token`.',
+      });
+    }
+  });
+  return Promise.resolve();
+});
+
+/** The device that asks, on a route that needs a certificate. */
+export function deviceOf(request: FastifyRequest): string {
+  if (request.deviceId === null) throw new Error('a route without certificate asked which device it is');
+  return request.deviceId;
+}

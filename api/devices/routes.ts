@@ -1,0 +1,133 @@
+import { createReadStream } from 'node:fs';
+import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod';
+import { z } from 'zod';
+import { DrayageError } from '../../core/cause.ts';
+import {
+  askRequestSchema,
+  askResponseSchema,
+  type DevicePlacement,
+  emptyResponseSchema,
+  exitRequestSchema,
+  heartbeatRequestSchema,
+  joinRequestSchema,
+  joinResponseSchema,
+  peerResponseSchema,
+  placementsResponseSchema,
+  reportRequestSchema,
+} from '../../core/deviceApi.ts';
+import { idSchema, transferIdSchema } from '../../core/ids.ts';
+import type { TransferRole } from '../../core/transfer.ts';
+import { computesOnDevice, reconcileRunning, recordExit } from '../../db/computes.ts';
+import type { Database } from '../../db/database.ts';
+import { getDevice, heartbeat } from '../../db/devices.ts';
+import { getImage } from '../../db/images.ts';
+import { askVerdict, getTransfer, reportTransfer, type TransferRow } from '../../db/transfers.ts';
+import type { ApiContext } from '../context.ts';
+import { archivePath } from '../images/store.ts';
+import { deviceOf } from './identity.ts';
+import { joinDevice } from './join.ts';
+
+/** An inventory is a few KB, a heartbeat of a full device some hundred. */
+const BODY_LIMIT = 4 * 2 ** 20;
+
+const transferParams = z.object({ id: transferIdSchema });
+
+/** What devices ask of the control plane. A device speaks for itself only. */
+export const deviceApiRoutes: FastifyPluginAsyncZod<{ context: ApiContext }> = async (app, { context }) => {
+  const { db } = context;
+
+  app.post('/join', {
+    bodyLimit: BODY_LIMIT,
+    config: { certificateOptional: true },
+    schema: { body: joinRequestSchema, response: { 200: joinResponseSchema } },
+    handler: (request) => joinDevice(context, request.body, request.deviceId),
+  });
+
+  app.post('/heartbeat', {
+    bodyLimit: BODY_LIMIT,
+    schema: { body: heartbeatRequestSchema, response: { 200: emptyResponseSchema } },
+    handler: async (request) => {
+      const deviceId = deviceOf(request);
+      await heartbeat(db, deviceId, request.body.inventory);
+      await reconcileRunning(db, deviceId, request.body.computes);
+      return {};
+    },
+  });
+
+  app.get('/placements', {
+    schema: { response: { 200: placementsResponseSchema } },
+    handler: async (request) => ({ items: await placementsOf(db, deviceOf(request)) }),
+  });
+
+  app.get('/images/:id/archive', {
+    schema: { params: z.object({ id: z.string() }) },
+    handler: async (request, reply) => {
+      const { blob } = await getImage(db, request.params.id);
+      return reply
+        .type('application/x-tar')
+        .header('content-length', blob.bytes)
+        .header('drayage-digest', blob.digest)
+        .send(createReadStream(archivePath(context.config.dataDir, blob.digest)));
+    },
+  });
+
+  app.get('/peers/:deviceId', {
+    schema: { params: z.object({ deviceId: idSchema('device') }), response: { 200: peerResponseSchema } },
+    handler: async (request) => {
+      const { id, inventory } = await getDevice(db, request.params.deviceId);
+      return { id, linkAddress: inventory.linkAddress };
+    },
+  });
+
+  app.post('/transfers/:id/ask', {
+    schema: { params: transferParams, body: askRequestSchema, response: { 200: askResponseSchema } },
+    handler: async (request) => {
+      const { role, wants } = request.body;
+      requireRole(await getTransfer(db, request.params.id), deviceOf(request), role);
+      return askVerdict(db, request.params.id, role, wants);
+    },
+  });
+
+  app.post('/transfers/:id/report', {
+    schema: { params: transferParams, body: reportRequestSchema, response: { 200: emptyResponseSchema } },
+    handler: async (request) => {
+      const { outcome } = request.body;
+      const role = outcome === 'owner' || outcome === 'discarded' ? 'target' : 'source';
+      requireRole(await getTransfer(db, request.params.id), deviceOf(request), role);
+      await reportTransfer(db, request.params.id, outcome);
+      return {};
+    },
+  });
+
+  app.post('/exits', {
+    schema: { body: exitRequestSchema, response: { 200: emptyResponseSchema } },
+    handler: async (request) => {
+      const { computeId, ...exit } = request.body;
+      const counted = await recordExit(db, deviceOf(request), computeId, exit);
+      if (!counted) request.log.info({ computeId, device: request.deviceId }, 'exit of a compute that is not there: ignored');
+      return {};
+    },
+  });
+  return Promise.resolve();
+};
+
+/** A device may speak as source or target only of a transfer in which it is that. */
+function requireRole(transfer: TransferRow, deviceId: string, role: TransferRole): void {
+  if ((role === 'source' ? transfer.sourceId : transfer.targetId) === deviceId) return;
+  throw new DrayageError({
+    code: 'notYourself',
+    message: `Device ${deviceId} is not the ${role} of transfer ${transfer.id}.`,
+    mend: 'A device speaks for itself only.',
+  });
+}
+
+async function placementsOf(db: Database, deviceId: string): Promise<DevicePlacement[]> {
+  const items: DevicePlacement[] = [];
+  for (const { spec, desired, groupId, placement } of await computesOnDevice(db, deviceId)) {
+    if (!placement) continue;
+    const open = placement.transferId === null ? null : await getTransfer(db, placement.transferId);
+    const transfer = open && { id: open.id, source: open.sourceId, target: open.targetId, role: 'source' as const };
+    items.push({ group: groupId, epoch: placement.epoch, spec, desired, transfer });
+  }
+  return items;
+}

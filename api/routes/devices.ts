@@ -1,0 +1,93 @@
+import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod';
+import { z } from 'zod';
+import { idOrNameSchema, listOf, pageQuerySchema } from '../../core/api/common.ts';
+import {
+  createJoinTokenRequestSchema,
+  createJoinTokenResponseSchema,
+  deviceSchema,
+  type DeviceView,
+} from '../../core/api/devices.ts';
+import { formatJoinToken } from '../../core/joinToken.ts';
+import { type DeviceRow, deviceState, getDevice, listDevices, retireDevice, setDeviceState } from '../../db/devices.ts';
+import { createJoinToken } from '../../db/joinTokens.ts';
+import { type ApiContext, freshId } from '../context.ts';
+import { accountOf } from '../plugins/auth.ts';
+import { hashSecret, newSecret } from '../secrets.ts';
+
+const params = z.object({ id: idOrNameSchema });
+const tags = ['devices'];
+
+/** Devices and the tokens with which they join. */
+export const deviceRoutes: FastifyPluginAsyncZod<{ context: ApiContext }> = async (app, { context }) => {
+  const { db, config, authority } = context;
+
+  app.get('/devices', {
+    schema: { tags, summary: 'List devices', querystring: pageQuerySchema, response: { 200: listOf(deviceSchema) } },
+    handler: async (request) => {
+      const { items, nextCursor } = await listDevices(db, request.query);
+      return { items: items.map(deviceView), nextCursor };
+    },
+  });
+
+  app.get('/devices/:id', {
+    schema: { tags, summary: 'Show a device', params, response: { 200: deviceSchema } },
+    handler: async (request) => deviceView(await getDevice(db, request.params.id)),
+  });
+
+  app.post('/devices/tokens', {
+    schema: {
+      tags,
+      summary: 'Make a token with which one device may join once; it is shown this once',
+      body: createJoinTokenRequestSchema,
+      response: { 201: createJoinTokenResponseSchema },
+    },
+    handler: async (request, reply) => {
+      const id = freshId('token');
+      const secret = newSecret();
+      const row = await createJoinToken(db, {
+        id,
+        secretHash: hashSecret(secret),
+        createdBy: accountOf(request).accountId,
+        lifeSeconds: request.body.expiresInSeconds,
+      });
+      const token = formatJoinToken({ id, secret, caFingerprint: authority.fingerprint });
+      const controlUrl = `https://${config.advertiseHost}:${String(config.deviceListen.port)}`;
+      return reply.code(201).send({ id, token, expiresAt: row.expiresAt.toISOString(), controlUrl });
+    },
+  });
+
+  const changes = [
+    { path: 'approve', summary: 'Let a device that joined take part', from: ['pending'], to: 'ready' },
+    { path: 'cordon', summary: 'Place nothing more on a device', from: ['ready'], to: 'cordoned' },
+    { path: 'uncordon', summary: 'Place computes on a device again', from: ['cordoned', 'draining', 'drained'], to: 'ready' },
+  ] as const;
+  for (const { path, summary, from, to } of changes) {
+    app.post(`/devices/:id/${path}`, {
+      schema: { tags, summary, params, response: { 200: deviceSchema } },
+      handler: async (request) => {
+        const { id } = await getDevice(db, request.params.id);
+        return deviceView(await setDeviceState(db, id, [...from], to, accountOf(request).accountId));
+      },
+    });
+  }
+
+  app.delete('/devices/:id', {
+    schema: { tags, summary: 'Remove a device for good', params, response: { 204: z.null() } },
+    handler: async (request, reply) => {
+      const { id } = await getDevice(db, request.params.id);
+      await retireDevice(db, id, accountOf(request).accountId);
+      return reply.code(204).send(null);
+    },
+  });
+};
+
+function deviceView(row: DeviceRow): DeviceView {
+  return {
+    id: row.id,
+    name: row.name,
+    state: deviceState(row),
+    inventory: row.inventory,
+    lastHeartbeatAt: row.lastHeartbeatAt.toISOString(),
+    createdAt: row.createdAt.toISOString(),
+  };
+}

@@ -1,0 +1,51 @@
+import { join } from 'node:path';
+import type { FastifyBaseLogger } from 'fastify';
+import { openDatabase } from '../db/database.ts';
+import { migrate } from '../db/migrate.ts';
+import { createApp } from './app.ts';
+import type { ApiConfig } from './config.ts';
+import type { ApiContext } from './context.ts';
+import { createDeviceApp } from './deviceApp.ts';
+import { ensureAdmin } from './firstStart.ts';
+import { prepareStore } from './images/store.ts';
+import { openAuthority } from './pki/authority.ts';
+import { startUpkeep } from './upkeep.ts';
+import { connectWorkflows, type Workflows } from './workflows.ts';
+
+export interface ApiServer {
+  /** Where the user's API listens, e.g. http://127.0.0.1:7480. */
+  url: string;
+  deviceUrl: string;
+  context: ApiContext;
+  close(): Promise<void>;
+}
+
+/** Starts both servers. Tests give `workflows` of their own and port 0. */
+export async function startApi(config: ApiConfig, logger: FastifyBaseLogger, workflows?: Workflows): Promise<ApiServer> {
+  await migrate(config.databaseUrl);
+  const { db, close: closeDatabase } = openDatabase(config.databaseUrl);
+  const closers: (() => Promise<void>)[] = [closeDatabase];
+  const close = async () => {
+    for (const closer of closers.splice(0).reverse()) await closer();
+  };
+  try {
+    await ensureAdmin(db, config);
+    await prepareStore(config.dataDir);
+    const authority = await openAuthority(join(config.dataDir, 'pki'));
+    const identity = await authority.controlIdentity([config.advertiseHost, 'localhost', '127.0.0.1', 'control']);
+    const context: ApiContext = { config, db, authority, identity, workflows: workflows ?? connectWorkflows(config.temporal) };
+    closers.push(() => context.workflows.close());
+    const upkeep = startUpkeep(context, logger);
+    closers.push(() => upkeep.stop());
+    const app = await createApp(context, logger);
+    closers.push(() => app.close());
+    const deviceApp = await createDeviceApp(context, logger);
+    closers.push(() => deviceApp.close());
+    const deviceUrl = await deviceApp.listen(config.deviceListen);
+    const url = await app.listen(config.listen);
+    return { url, deviceUrl, context, close };
+  } catch (error) {
+    await close();
+    throw error;
+  }
+}

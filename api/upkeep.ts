@@ -1,0 +1,67 @@
+import type { FastifyBaseLogger } from 'fastify';
+import { sql } from 'drizzle-orm';
+import type { Database } from '../db/database.ts';
+import { markUnreachable, UNREACHABLE_AFTER_SECONDS } from '../db/devices.ts';
+import { removeOldIdempotencyKeys } from '../db/idempotency.ts';
+import { removeExpiredTokens } from '../db/tokens.ts';
+import type { ApiContext } from './context.ts';
+
+const PERIOD_MS = 1_000;
+const CLEANING_EVERY = 600;
+/** Any number that no other advisory lock of ours has: one API process at a time does the upkeep. */
+const LOCK = 7_480_003;
+
+export interface Upkeep {
+  /** Waits for what is under way. */
+  stop(): Promise<void>;
+}
+
+/** What has to be done again and again, by one of the API's processes. */
+export function startUpkeep(context: ApiContext, logger: FastifyBaseLogger): Upkeep {
+  const startedAt = performance.now();
+  let turn = 0;
+  let stopped = false;
+  let timer: NodeJS.Timeout;
+  let current = Promise.resolve();
+  const tick = async () => {
+    try {
+      // After a stop of the control plane itself every device was silent: each gets its whole time again.
+      const silenceCounts = performance.now() - startedAt > UNREACHABLE_AFTER_SECONDS * 1000;
+      await once(context.db, async (tx) => {
+        if (silenceCounts) {
+          const lost = await markUnreachable(tx);
+          if (lost.length > 0) logger.warn({ devices: lost }, 'devices do not answer');
+        }
+        if (turn % CLEANING_EVERY === 0) await clean(tx);
+      });
+      turn += 1;
+    } catch (error) {
+      logger.error({ err: error }, 'upkeep failed; it is tried again');
+    }
+    if (!stopped) schedule();
+  };
+  const schedule = () => {
+    timer = setTimeout(() => (current = tick()), PERIOD_MS);
+  };
+  schedule();
+  return {
+    stop: async () => {
+      stopped = true;
+      clearTimeout(timer);
+      await current;
+    },
+  };
+}
+
+async function clean(db: Database): Promise<void> {
+  await removeExpiredTokens(db);
+  await removeOldIdempotencyKeys(db);
+}
+
+/** Does it unless another process is at it. */
+async function once(db: Database, action: (tx: Database) => Promise<void>): Promise<void> {
+  await db.transaction(async (tx) => {
+    const [row] = await tx.execute<{ mine: boolean }>(sql`select pg_try_advisory_xact_lock(${LOCK}) as mine`);
+    if (row?.mine === true) await action(tx);
+  });
+}
