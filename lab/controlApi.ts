@@ -1,0 +1,67 @@
+import { z } from 'zod';
+import { causeSchema, DrayageError } from '../core/cause.ts';
+import { apiUrl, readAdmin } from './control.ts';
+import type { Lab } from './state.ts';
+
+const sessionSchema = z.object({ token: z.string() });
+const problemSchema = z.object({
+  title: z.string().optional(),
+  detail: z.string().optional(),
+  causes: z.array(causeSchema).default([]),
+});
+
+/** The lab's user API, as its admin. Paths are below /api/v1. */
+export interface ControlApi {
+  /** Throws a DrayageError with the problem's first cause when the answer is one. */
+  request(method: string, path: string, body?: unknown): Promise<unknown>;
+  token: string;
+}
+
+/** Signs in with the account that the control plane made at its first start. */
+export async function controlApi(lab: Lab): Promise<ControlApi> {
+  const admin = await readAdmin(lab);
+  if (admin === null) {
+    throw new DrayageError({
+      code: 'noAdmin',
+      message: `The control plane of lab '${lab.name}' has not made its admin account.`,
+      mend: `See its log: ${lab.paths.controlLog}`,
+    });
+  }
+  const { token } = sessionSchema.parse(await send(lab, null, 'POST', '/auth/sign-in', admin));
+  return { token, request: (method, path, body) => send(lab, token, method, path, body) };
+}
+
+async function send(
+  lab: Lab,
+  token: string | null,
+  method: string,
+  path: string,
+  body?: unknown,
+): Promise<unknown> {
+  const headers: Record<string, string> = {};
+  if (token !== null) headers['authorization'] = `Bearer ${token}`;
+  if (body !== undefined) headers['content-type'] = 'application/json';
+  const answer = await fetch(`${apiUrl(lab)}/api/v1${path}`, {
+    method,
+    headers,
+    body: body === undefined ? undefined : JSON.stringify(body),
+  });
+  const text = await answer.text();
+  if (answer.ok) return text === '' ? null : JSON.parse(text);
+  throw problemOf(`${method} ${path}: ${answer.status}`, text);
+}
+
+function problemOf(request: string, text: string): DrayageError {
+  let problem: z.infer<typeof problemSchema> | undefined;
+  try {
+    problem = problemSchema.parse(JSON.parse(text));
+  } catch {
+    // Not a problem document: its words are all there is.
+  }
+  const [cause] = problem?.causes ?? [];
+  return new DrayageError({
+    code: cause?.code ?? 'apiRefused',
+    message: `${request}: ${cause?.message ?? problem?.detail ?? problem?.title ?? text.slice(0, 300)}`,
+    mend: cause?.mend ?? '',
+  });
+}

@@ -1,0 +1,77 @@
+import { readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { z } from 'zod';
+import { DrayageError } from '../core/cause.ts';
+import { controlApi, type ControlApi } from './controlApi.ts';
+import { WORKER_LOG, lastWords, partProcess, startWorker } from './device.ts';
+import { until } from './machine/until.ts';
+import type { Lab } from './state.ts';
+
+/** From the worker's start to its first heartbeat, milliseconds; its programs are bundled for Temporal meanwhile. */
+const JOIN_TIMEOUT_MS = 90_000;
+
+const joinTokenSchema = z.object({ token: z.string() });
+const devicesSchema = z.object({
+  items: z.array(z.object({ id: z.string(), name: z.string(), state: z.string() })),
+});
+export type JoinedDevice = z.infer<typeof devicesSchema>['items'][number];
+
+/** Starts every device's node worker with a join token, approves the device, and waits until all are ready. */
+export async function joinDevices(lab: Lab): Promise<void> {
+  const api = await controlApi(lab);
+  for (const device of lab.devices) {
+    const { token } = joinTokenSchema.parse(await api.request('POST', '/devices/tokens', {}));
+    await writeFile(tokenFile(lab, device), token, { mode: 0o600 });
+    await startWorker(lab, device, workerEnvironment(lab, device, token));
+  }
+  const approved = new Set<string>();
+  await until('all devices to join', JOIN_TIMEOUT_MS, async () => {
+    const joined = await listDevices(api);
+    for (const { id, state } of joined) {
+      if (state !== 'pending' || approved.has(id)) continue;
+      await api.request('POST', `/devices/${id}/approve`);
+      approved.add(id);
+    }
+    const ready = new Set(joined.filter(({ state }) => state === 'ready').map(({ name }) => name));
+    const missing = lab.devices.filter((device) => !ready.has(device));
+    for (const device of missing) await requireWorker(lab, device);
+    return missing.length === 0;
+  });
+}
+
+/** Starts the worker of a device that has joined before; its certificate is on its disk. */
+export async function startWorkerAgain(lab: Lab, device: string): Promise<void> {
+  const token = await readFile(tokenFile(lab, device), 'utf8').catch(() => '');
+  await startWorker(lab, device, workerEnvironment(lab, device, token));
+}
+
+/** The control plane's records of the devices, at most one page. */
+export async function listDevices(api: ControlApi): Promise<JoinedDevice[]> {
+  return devicesSchema.parse(await api.request('GET', '/devices?limit=200')).items;
+}
+
+function workerEnvironment(lab: Lab, device: string, token: string): Record<string, string> {
+  return {
+    DRAYAGE_STATE_DIR: '/var/lib/drayage',
+    DRAYAGE_RUN_DIR: '/run/drayage',
+    DRAYAGE_CONTROL_URL: `https://${lab.addresses.control}:7443`,
+    DRAYAGE_JOIN_TOKEN: token,
+    DRAYAGE_DEVICE_NAME: device,
+    DRAYAGE_BRIDGE: 'br0',
+    DRAYAGE_LINK_LISTEN: `${lab.addresses.device(device)}:7444`,
+    DRAYAGE_DOCKER_SOCKET: '/var/run/docker.sock',
+  };
+}
+
+async function requireWorker(lab: Lab, device: string): Promise<void> {
+  if ((await partProcess(lab, device, 'worker')) !== null) return;
+  throw new DrayageError({
+    code: 'workerEnded',
+    message: `The node worker of ${device} has ended instead of joining: ${await lastWords(lab, device, WORKER_LOG)}`,
+    mend: '',
+  });
+}
+
+function tokenFile(lab: Lab, device: string): string {
+  return join(lab.paths.device(device), 'join-token');
+}

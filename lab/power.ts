@@ -1,0 +1,59 @@
+import { waitForLock } from '../device/processLock.ts';
+import { partProcess, startDevice, type Part } from './device.ts';
+import { deviceInit, requireDevice } from './deviceProcess.ts';
+import { labLock } from './down.ts';
+import { startWorkerAgain } from './join.ts';
+import { killCgroup, signal } from './machine/cgroup.ts';
+import { releaseLoops } from './machine/disk.ts';
+import { identify, isAlive } from './machine/processes.ts';
+import { until } from './machine/until.ts';
+import { removeDeviceNetwork } from './network.ts';
+import type { Lab } from './state.ts';
+
+/** Longest time from SIGKILL to the end of one program, milliseconds. */
+const END_TIMEOUT_MS = 10_000;
+
+/**
+ * Ends a part of a device at once. `device` is a loss of power: no process, address or memory of it is left, only its
+ * disk. Resolves once it is gone, with false when it did not run.
+ */
+export async function killPart(lab: Lab, device: string, part: Part | 'device'): Promise<boolean> {
+  requireDevice(lab, device);
+  return withLabLock(lab, () => (part === 'device' ? powerOff(lab, device) : killProgram(lab, device, part)));
+}
+
+/** Starts whatever of a device does not run: the device itself, dockerd, its node worker if the lab has them. */
+export async function startParts(lab: Lab, device: string): Promise<void> {
+  requireDevice(lab, device);
+  await withLabLock(lab, async () => {
+    await startDevice(lab, device);
+    if (lab.settings.join) await startWorkerAgain(lab, device);
+  });
+}
+
+async function powerOff(lab: Lab, device: string): Promise<boolean> {
+  const ran = (await deviceInit(lab, device)) !== null;
+  // Off the network first: while its programs die one after the other, none must say a word (FIN, RST).
+  await removeDeviceNetwork(lab, device);
+  await killCgroup(`${lab.names.cgroup}/${device}`);
+  await releaseLoops(lab.paths.device(device));
+  return ran;
+}
+
+async function killProgram(lab: Lab, device: string, part: Part): Promise<boolean> {
+  const pid = await partProcess(lab, device, part);
+  const identity = pid === null ? null : await identify(pid);
+  if (identity === null) return false;
+  signal(identity.pid, 'SIGKILL');
+  await until(`${part} of ${device} to end`, END_TIMEOUT_MS, async () => !(await isAlive(identity)));
+  return true;
+}
+
+async function withLabLock<T>(lab: Lab, work: () => Promise<T>): Promise<T> {
+  const lock = await waitForLock(labLock(lab.name));
+  try {
+    return await work();
+  } finally {
+    await lock.release();
+  }
+}

@@ -1,0 +1,26 @@
+# Words and clocks of the bootstrap scripts. Sourced, never run.
+
+say() { printf 'drayage setup: %s\n' "$*" >&2; }
+
+# fail CAUSE MEND
+fail() {
+  printf 'drayage setup: %s\n               %s\n' "$1" "$2" >&2
+  exit 1
+}
+
+# timed LABEL EXPECTATION COMMAND...: says what is done and how long it took; keeps the output for the case of failure.
+timed() {
+  label=$1 expectation=$2
+  shift 2
+  say "$label ($expectation)"
+  began=$(date +%s)
+  log=$cache/bootstrap.log
+  if "$@" > "$log" 2>&1 9>&-; then
+    say "$label: done in $(($(date +%s) - began)) s"
+  else
+    code=$?
+    tail -n 25 "$log" >&2
+    say "$label failed with exit code $code after $(($(date +%s) - began)) s; all of its output: $log"
+    return "$code"
+  fi
+}

@@ -1,0 +1,112 @@
+# What Drayage's commands need on this machine: how to see that it is there, and how to get it. Sourced by run.sh.
+
+TEMPORAL_VERSION=1.5.1
+ROOTFS_SUITE=forky
+
+# Debian packages of this machine, for the lab and its tests.
+HOST_PACKAGES='mmdebstrap debian-archive-keyring ca-certificates busybox-static gcc libc6-dev iproute2 nftables
+  tcpdump rsync e2fsprogs util-linux mount procps iputils-arping'
+
+# Debian packages of a lab device's file system.
+DEVICE_PACKAGES='ca-certificates coreutils util-linux mount procps tini netbase iproute2 nftables iptables
+  iputils-arping iputils-ping e2fsprogs rsync tar zstd busybox-static nodejs docker.io docker-cli containerd runc criu'
+
+temporal_cached=$cache/temporal-$TEMPORAL_VERSION/temporal
+rootfs_key=$(printf '%s %s' "$ROOTFS_SUITE" "$DEVICE_PACKAGES" | tr -s ' \n' '  ' | sha256sum | cut -c 1-12)
+rootfs=$cache/rootfs-$rootfs_key
+export DRAYAGE_LAB_ROOTFS="$rootfs"
+
+# ---- is it there? (each answers in milliseconds)
+
+node_modules_ready() {
+  [ -f "$root/node_modules/.drayage-lock" ] &&
+    [ "$(cat "$root/node_modules/.drayage-lock")" = "$(lock_hash)" ]
+}
+lock_hash() { sha256sum < "$root/package-lock.json" | cut -c 1-64; }
+temporal_ready() { [ -x "$temporal_cached" ] || command -v temporal > /dev/null 2>&1; }
+rootfs_ready() { [ -d "$rootfs" ]; }
+missing_packages() {
+  # shellcheck disable=SC2086 # a list of words
+  { dpkg-query -W -f='${Package} ${db:Status-Status}\n' $HOST_PACKAGES 2> /dev/null || true; } |
+    awk -v wanted="$HOST_PACKAGES" '$2 == "installed" { have[$1] = 1 }
+      END { n = split(wanted, w, /[ \n]+/); for (i = 1; i <= n; i++) if (w[i] != "" && !(w[i] in have)) printf "%s ", w[i] }'
+}
+everything_ready() {
+  node_modules_ready || return 1
+  [ -z "$want_temporal" ] || temporal_ready || return 1
+  [ -z "$want_lab" ] || { require_root; rootfs_ready && command -v dpkg-query > /dev/null && [ -z "$(missing_packages)" ]; } || return 1
+}
+
+# ---- get it
+
+require_root() {
+  [ "$(id -u)" = 0 ] || fail 'The lab makes namespaces, mounts and network interfaces, which only root may do.' \
+    'Run the same command as root (for example with: sudo -E npm run ...). `npm run test:unit` needs no root.'
+}
+
+need_packages() {
+  missing=$(if command -v dpkg-query > /dev/null; then missing_packages; else echo all; fi)
+  [ -n "$missing" ] || return 0
+  for tool in apt-get dpkg-query; do
+    command -v $tool > /dev/null ||
+      fail "This machine has no $tool, so the lab's packages cannot be installed here." \
+        "Use Debian or Ubuntu, or install these yourself: $(echo $HOST_PACKAGES)"
+  done
+  # The lists of a fresh image are empty or old; the install alone is tried first, since it is often enough.
+  export DEBIAN_FRONTEND=noninteractive
+  # shellcheck disable=SC2086 # a list of words
+  timed "installing Debian packages: $missing" 'first time ~20 s' sh -c \
+    'apt-get install -y --no-install-recommends "$@" || { apt-get update && apt-get install -y --no-install-recommends "$@"; }' \
+    sh $missing || fail 'The Debian packages could not be installed.' "Try by hand: apt-get install $missing"
+}
+
+need_node_modules() {
+  command -v npm > /dev/null || fail 'npm is missing.' 'Install Node.js 20 or newer with npm.'
+  node -e 'process.exit(Number(process.versions.node.split(".")[0]) >= 20 ? 0 : 1)' 2> /dev/null ||
+    fail "Node.js is missing or older than 20 (found: $(node --version 2> /dev/null || echo none))." 'Install Node.js 20 or newer.'
+  node_modules_ready && return 0
+  # Someone may have run npm by hand: what counts is that what the lock names is installed.
+  if ! node "$root/scripts/installed.mjs" "$root"; then
+    (cd "$root" && timed 'installing npm packages' 'first time ~40 s' npm ci --no-audit --no-fund) ||
+      fail 'npm ci failed.' 'Its last lines are above; check that the npm registry can be reached.'
+  fi
+  lock_hash > "$root/node_modules/.drayage-lock"
+}
+
+need_temporal() {
+  temporal_ready && return 0
+  building=$(mktemp -d "$cache/building.XXXXXX")
+  if command -v go > /dev/null &&
+    timed "building Temporal's server $TEMPORAL_VERSION with go" 'first time ~3 minutes' \
+      env GOBIN="$building" go install "github.com/temporalio/cli/cmd/temporal@v$TEMPORAL_VERSION"; then
+    :
+  else
+    timed "downloading Temporal's server by its SDK" 'first time ~20 s' \
+      "$root/node_modules/.bin/node" "$root/scripts/download-temporal.ts" "$building" || {
+      rm -rf "$building"
+      fail "Temporal's server could not be had: not on PATH, not built by go, not downloaded." \
+        "Install Go, or put the Temporal CLI (https://docs.temporal.io/cli) on PATH, or set TEMPORAL_ADDRESS to a running server."
+    }
+  fi
+  chmod 755 "$building" && rm -rf "${temporal_cached%/*}" && mv "$building" "${temporal_cached%/*}"
+}
+
+need_rootfs() {
+  rootfs_ready && return 0
+  # Left by a bootstrap that was killed; the lock is ours, so nobody is using them.
+  rm -rf "$cache"/building.*
+  building=$(mktemp -d "$cache/building.XXXXXX")
+  # A device's file system is for trials on this machine only, so an old index of the archive is good enough.
+  timed "making the devices' file system (Debian $ROOTFS_SUITE)" 'first time ~30 s, 700 MB' \
+    mmdebstrap --variant=minbase --aptopt='Acquire::Check-Valid-Until "false"' \
+    --dpkgopt='path-exclude=/usr/share/doc/*' --dpkgopt='path-exclude=/usr/share/man/*' --dpkgopt='path-exclude=/usr/share/locale/*' \
+    --include="$(echo $DEVICE_PACKAGES | tr ' ' ',')" "$ROOTFS_SUITE" "$building/rootfs" || {
+    rm -rf "$building"
+    fail "The devices' file system could not be made." "The lines above say why; check that Debian's archive can be reached from here."
+  }
+  mv "$building/rootfs" "$rootfs" && rmdir "$building"
+  # File systems of earlier package lists are of no use any more, unless a lab still stands on one.
+  for old in "$cache"/rootfs-*; do
+    [ "$old" = "$rootfs" ] || grep -qs "$old" /proc/[0-9]*/mountinfo || rm -rf "$old"
+  done
+}

@@ -1,0 +1,43 @@
+#!/bin/sh
+# Sets up what a command needs, then becomes that command:   scripts/run.sh [temporal] [lab] -- COMMAND...
+# npm packages are always seen to. `temporal` adds Temporal's server, `lab` the Debian packages and the file system
+# of the lab's devices. Slow results are kept in ${XDG_CACHE_HOME:-~/.cache}/drayage; with all there this takes < 1 s.
+set -eu
+
+root=$(CDPATH='' cd -- "$(dirname -- "$0")/.." && pwd)
+cache=${XDG_CACHE_HOME:-${HOME:-/root}/.cache}/drayage
+. "$root/scripts/lib.sh"
+
+want_temporal='' want_lab=''
+while [ $# -gt 0 ]; do
+  case $1 in
+    temporal) want_temporal=1 ;;
+    lab) want_lab=1 want_temporal=1 ;;
+    --) shift; break ;;
+    *) fail "scripts/run.sh does not know the need '$1'." "Use: scripts/run.sh [temporal] [lab] -- COMMAND..." ;;
+  esac
+  shift
+done
+[ $# -gt 0 ] || fail 'scripts/run.sh was given no command.' 'Use: scripts/run.sh [temporal] [lab] -- COMMAND...'
+
+. "$root/scripts/needs.sh"
+
+if ! everything_ready; then
+  mkdir -p "$cache" || fail "The cache folder $cache cannot be made." 'Set XDG_CACHE_HOME to a folder that you may write to.'
+  # One bootstrap at a time: a second one waits here and then finds all done.
+  exec 9> "$cache/bootstrap.lock"
+  if ! flock -n 9; then
+    say 'another bootstrap is running; waiting for it'
+    flock 9
+  fi
+  [ -z "$want_lab" ] || need_packages
+  need_node_modules
+  [ -z "$want_temporal" ] || need_temporal
+  [ -z "$want_lab" ] || need_rootfs
+  exec 9>&-
+fi
+
+export DRAYAGE_CACHE="$cache"
+PATH=$root/node_modules/.bin:$PATH
+export PATH
+exec "$@"
