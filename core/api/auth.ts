@@ -3,8 +3,8 @@ import { z } from 'zod';
 export const signInRequestSchema = z.object({
   email: z.email().max(254),
   password: z.string().min(1).max(1024),
-  /** `cookie` for browsers; `token` for programs: the secret is in the answer, and no cookie is set. */
-  session: z.enum(['cookie', 'token']).default('cookie'),
+  /** `token` for programs: the secret is in the answer; `cookie` for browsers: it is in an HttpOnly cookie only. */
+  session: z.enum(['cookie', 'token']).default('token'),
 });
 
 export const meSchema = z.object({ id: z.string(), email: z.string(), role: z.string() });

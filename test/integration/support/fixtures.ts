@@ -1,0 +1,123 @@
+import { randomBytes } from 'node:crypto';
+import type { ComputeSpec } from '../../../core/compute.ts';
+import type { Inventory } from '../../../core/device.ts';
+import { newId } from '../../../core/ids.ts';
+import { parseAddressRange } from '../../../core/ipv4.ts';
+import { type ComputeRecord, createCompute, setComputeState } from '../../../db/computes.ts';
+import type { Database } from '../../../db/database.ts';
+import { createDevice, type DeviceRow, setDeviceState } from '../../../db/devices.ts';
+import { createImage } from '../../../db/images.ts';
+import { createMigration } from '../../../db/migrationRecords.ts';
+import { openTransfer } from '../../../db/transfers.ts';
+
+const GIB = 2 ** 30;
+
+export const addressRange = parseAddressRange('10.77.0.0/16', '10.77.1.0-10.77.1.9');
+
+export function makeInventory(over: Partial<Inventory> = {}): Inventory {
+  return {
+    hostname: 'edge',
+    architecture: 'x64',
+    kernel: '6.12.0',
+    engine: '28.5.0',
+    criu: '4.2.1',
+    runc: '1.3.6',
+    cgroupVersion: '1',
+    cgroupDriver: 'cgroupfs',
+    cpuFeatures: ['avx2', 'sse4_2'],
+    cpus: 2,
+    memoryBytes: 4 * GIB,
+    memoryAvailableBytes: 2 * GIB,
+    diskBytes: 20 * GIB,
+    diskAvailableBytes: 10 * GIB,
+    linkAddress: '127.0.0.1:7444',
+    version: '0.1.0',
+    ...over,
+  };
+}
+
+export const id = (kind: Parameters<typeof newId>[0]) => newId(kind, randomBytes);
+export const transferId = () => randomBytes(16).toString('hex');
+
+let counter = 0;
+const unique = (prefix: string) => `${prefix}-${String(++counter)}`;
+
+export async function makeDevice(db: Database, over: { name?: string; inventory?: Partial<Inventory> } = {}): Promise<DeviceRow> {
+  const row = await createDevice(db, {
+    id: id('device'),
+    name: over.name ?? unique('edge'),
+    publicKeyHash: randomBytes(32).toString('hex'),
+    inventory: makeInventory(over.inventory),
+  });
+  return setDeviceState(db, row.id, ['pending'], 'ready');
+}
+
+export async function makeImage(db: Database, name = unique('image')) {
+  return createImage(
+    db,
+    {
+      id: id('image'),
+      name,
+      blob: {
+        digest: `sha256:${randomBytes(32).toString('hex')}`,
+        archiveHash: randomBytes(32).toString('hex'),
+        bytes: 1024,
+        info: {
+          source: 'rootFileSystem',
+          architecture: 'amd64',
+          entrypoint: [],
+          command: ['/bin/app'],
+          env: [],
+          workingDir: '/',
+          layers: 1,
+        },
+      },
+    },
+    () => Promise.resolve(),
+  );
+}
+
+/** A running compute on a device of its own, or on the given one. */
+export async function makeCompute(
+  db: Database,
+  over: { name?: string; deviceId?: string; spec?: Partial<ComputeSpec> } = {},
+): Promise<ComputeRecord> {
+  const image = await makeImage(db);
+  const made = await createCompute(db, {
+    deviceId: over.deviceId ?? (await makeDevice(db)).id,
+    range: addressRange,
+    spec: {
+      id: id('compute'),
+      group: id('group'),
+      name: over.name ?? unique('compute'),
+      image: { id: image.id, digest: image.digest },
+      env: {},
+      volumes: [],
+      restartPolicy: { name: 'no', maximumRetries: 0 },
+      ...over.spec,
+    },
+  });
+  await setComputeState(db, made.id, 'running');
+  return { ...made, state: 'running' };
+}
+
+/** A compute with a move under way and its transfer open. */
+export async function makeTransfer(db: Database) {
+  const compute = await makeCompute(db);
+  const source = compute.placement?.deviceId ?? '';
+  const target = (await makeDevice(db)).id;
+  const migrationId = id('migration');
+  const epoch = (compute.placement?.epoch ?? 0) + 1;
+  await createMigration(db, {
+    id: migrationId,
+    group: compute.groupId,
+    compute: compute.id,
+    source,
+    target,
+    epoch,
+    workflowId: compute.id,
+  });
+  const opening = { id: transferId(), migrationId, group: compute.groupId, source, target, epoch };
+  await openTransfer(db, opening);
+  return { compute, source, target, migrationId, opening, id: opening.id, group: compute.groupId, epoch };
+}
