@@ -1,0 +1,45 @@
+import type { Inventory } from '../core/device.ts';
+import { DrayageError } from '../core/cause.ts';
+import { setComputeState, removeCompute } from '../db/computes.ts';
+import type { Database } from '../db/database.ts';
+import { getDevice } from '../db/devices.ts';
+import { addPhases, addRounds, finishMigration, setMigrationState } from '../db/migrationRecords.ts';
+import { closeTransfer, openTransfer } from '../db/transfers.ts';
+import type { ControlActivities } from './controlInterface.ts';
+import { withFailures } from './failure.ts';
+
+/** The control plane's activities: each one statement or transaction of `db/`. */
+export function createControlActivities(db: Database): ControlActivities {
+  const activities = {
+    async setMigrationState(migrationId, state, reason) {
+      await setMigrationState(db, migrationId, state, reason);
+    },
+    recordPhases: (migrationId, phases) => addPhases(db, migrationId, phases),
+    recordRounds: (migrationId, rounds) => addRounds(db, migrationId, rounds),
+    async finishMigration({ migrationId, ...end }) {
+      await finishMigration(db, migrationId, end);
+    },
+    async inventories(source, target) {
+      return { source: await inventoryOf(db, source), target: await inventoryOf(db, target) };
+    },
+    async openTransfer(input) {
+      await openTransfer(db, input);
+    },
+    closeTransfer: (transferId, outcome) => closeTransfer(db, transferId, outcome),
+    async setComputeState(computeId, state, reason) {
+      await setComputeState(db, computeId, state, reason === undefined ? {} : { reason });
+    },
+    removeComputeRecord: (computeId) => removeCompute(db, computeId),
+  } satisfies ControlActivities;
+  return withFailures(activities);
+}
+
+async function inventoryOf(db: Database, deviceId: string): Promise<Inventory> {
+  const { inventory, name } = await getDevice(db, deviceId);
+  if (inventory) return inventory;
+  throw new DrayageError({
+    code: 'deviceUnknownYet',
+    message: `Device ${name} has not said yet what it is.`,
+    mend: 'Wait for its first heartbeat and try again.',
+  });
+}

@@ -1,0 +1,32 @@
+import type { Cause } from '../core/cause.ts';
+import type { ComputeState } from '../core/compute.ts';
+import type { Inventory } from '../core/device.ts';
+import type { MigrationState, Phase, Round } from '../core/migration.ts';
+import type { TransferOutcome } from '../core/transfer.ts';
+
+/** How a migration ended, for its record. */
+export interface MigrationEndInput {
+  migrationId: string;
+  state: Extract<MigrationState, 'succeeded' | 'aborted' | 'rolledBack' | 'failed' | 'refused'>;
+  reason: string;
+  causes: Cause[];
+  frozenMs: number | null;
+  wireBytes: number;
+  totalMs: number;
+}
+
+/** Activities of the control plane, on CONTROL_TASK_QUEUE: all that touches the database. Idempotent, each of them. */
+export interface ControlActivities {
+  setMigrationState(migrationId: string, state: MigrationState, reason: string): Promise<void>;
+  recordPhases(migrationId: string, phases: Phase[]): Promise<void>;
+  recordRounds(migrationId: string, rounds: Round[]): Promise<void>;
+  finishMigration(end: MigrationEndInput): Promise<void>;
+  /** The inventories of both devices, as of their last heartbeats. */
+  inventories(source: string, target: string): Promise<{ source: Inventory; target: Inventory }>;
+  /** Opens the transfer with the given random id; the group's placement must still be (source, epoch - 1). */
+  openTransfer(input: { id: string; migrationId: string; group: string; source: string; target: string; epoch: number }): Promise<void>;
+  closeTransfer(transferId: string, outcome: TransferOutcome): Promise<void>;
+  setComputeState(computeId: string, state: ComputeState, reason?: string): Promise<void>;
+  /** Nothing of the compute is left on any device: its record and its address go. */
+  removeComputeRecord(computeId: string): Promise<void>;
+}

@@ -1,0 +1,170 @@
+import { activityInfo, cancellationSignal, heartbeat } from '@temporalio/activity';
+import { setTimeout as pause } from 'node:timers/promises';
+import type { ComputeUsage } from '../../core/checkCompatibility.ts';
+import type { ComputeSpec } from '../../core/compute.ts';
+import { externalDescriptors } from '../../device/checkpoint/armedDump.ts';
+import type { Engine } from '../../device/engine/types.ts';
+import type { FileSync } from '../../device/files/fileSync.ts';
+import type { ComputeNetwork } from '../../device/network/computeNetwork.ts';
+import type { ControlPlane } from '../../device/ownership/ports.ts';
+import type { SourceOutcome } from '../../device/ownership/sourceTransfer.ts';
+import { SourceTransfer } from '../../device/ownership/sourceTransfer.ts';
+import type { TargetOutcome } from '../../device/ownership/targetTransfer.ts';
+import type { TransferTable } from '../../device/ownership/transferTable.ts';
+import { measureUsage } from '../../device/usage.ts';
+import { withFailures } from '../failure.ts';
+
+/** What both devices are told of a transfer; `peer` is the other device's id. */
+export interface TransferInput {
+  transfer: string;
+  migration: string;
+  group: string;
+  epoch: number;
+  computes: ComputeSpec[];
+  peer: string;
+}
+
+/** What both devices are told before there is a transfer. */
+export interface PrepareInput {
+  migration: string;
+  computes: ComputeSpec[];
+  peer: string;
+}
+
+export interface MigrationDeps {
+  engine: Engine;
+  network: ComputeNetwork;
+  files: FileSync;
+  table: TransferTable;
+  control: ControlPlane;
+  ensureImage: (spec: ComputeSpec, progress: (bytes: number) => void) => Promise<void>;
+}
+
+/** How often an activity that waits tells that its worker lives, milliseconds. */
+const HEARTBEAT_MS = 1000;
+
+/** A device's part in moves. Each is safe to run again: it attaches to what an earlier attempt began. */
+export function createMigrationActivities(deps: MigrationDeps) {
+  const { engine, network, files, table, control } = deps;
+
+  const request = async ({ peer, ...input }: TransferInput) => ({ ...input, peer: await control.peer(peer) });
+
+  return withFailures({
+    /** Source: what the computes hold, what stands against the move, and what a restore must know before the dump. */
+    async inspectSource(computes: ComputeSpec[]): Promise<{ usage: ComputeUsage[]; descriptors: Record<string, string[]> }> {
+      const usage = await Promise.all(computes.map((spec) => measureUsage(engine, spec)));
+      const descriptors: Record<string, string[]> = {};
+      for (const { id } of computes) {
+        const facts = await engine.facts(id);
+        if (facts && facts.pid > 0) descriptors[id] = await externalDescriptors(facts.runcRoot, facts.containerId);
+      }
+      return { usage, descriptors };
+    },
+
+    /** Target: image, sandbox, network behind a shut gate, container (not started), room for the files. */
+    async prepareTarget({ migration, computes, peer }: PrepareInput): Promise<void> {
+      await beating(async () => {
+        for (const spec of computes) {
+          await deps.ensureImage(spec, (bytes) => heartbeat({ imageBytes: bytes }));
+          const sandbox = await engine.ensureSandbox(spec);
+          await network.prepare(spec, sandbox.pid);
+          await engine.createCompute(spec);
+          await files.expect({ migration, computeId: spec.id, peer });
+        }
+      });
+    },
+
+    /** Source: writable layer, volumes and log, copied while the compute runs; then once more what changed meanwhile. */
+    async syncFiles({ migration, computes, peer }: PrepareInput): Promise<{ bytes: number }> {
+      const target = await control.peer(peer);
+      return beating(async () => {
+        let bytes = 0;
+        for (const { id } of computes)
+          bytes += await files.send({ migration, computeId: id, target }, (sent) => heartbeat({ fileBytes: bytes + sent }), cancellationSignal());
+        return { bytes };
+      });
+    },
+
+    /** Target: everything of the hot window is started and waits. */
+    async armTarget(input: TransferInput, descriptors: Record<string, string[]>): Promise<void> {
+      await beating(async () => (await table.target(await request(input), descriptors)).armed);
+    },
+
+    /** Source: the hot window, to the end of the transfer. The machine in `table` does it; this only watches. */
+    async switchSource(input: TransferInput): Promise<SourceOutcome> {
+      const machine = await table.source(await request(input));
+      if (!(machine instanceof SourceTransfer)) return machine;
+      return beating(
+        () => machine.done,
+        () => ({ state: machine.state, phases: machine.clock.list() }),
+      );
+    },
+
+    /** Target: waits for the end of the transfer. `none`: this worker knows nothing of it any more. */
+    async awaitTarget(input: TransferInput): Promise<TargetOutcome | { state: 'none' }> {
+      const machine = await table.attachTarget(await request(input));
+      if (machine === 'none') return { state: 'none' };
+      if (typeof machine === 'string') return { state: machine, reason: 'found in the journal', causes: [], phases: [] };
+      return beating(
+        () => machine.done,
+        () => ({ state: machine.state, phases: machine.clock.list() }),
+      );
+    },
+
+    /** Target: the source has the computes; nothing of the attempt stays here. */
+    async discardTarget({ migration, computes }: PrepareInput, transfer: TransferInput | null): Promise<{ state: 'owner' | 'discarded' }> {
+      const state = transfer ? await table.discardTarget(await request(transfer)) : 'discarded';
+      if (state === 'owner') return { state };
+      await files.forget(migration);
+      for (const { id } of computes) {
+        await network.remove(id);
+        await engine.removeCompute(id, { volumes: true });
+      }
+      return { state };
+    },
+
+    /** Source: the computes live on the target; their containers, volumes and what was kept for the move go. */
+    async releaseSource({ migration, computes }: PrepareInput): Promise<void> {
+      await beating(async () => {
+        for (const { id } of computes) {
+          await network.remove(id);
+          await engine.removeCompute(id, { volumes: true });
+        }
+        await files.forget(migration);
+      });
+    },
+
+    /** Either side: what was kept for the files of a move that has ended. */
+    async forgetFiles(migration: string): Promise<void> {
+      await files.forget(migration);
+    },
+  });
+}
+
+export type MigrationActivities = ReturnType<typeof createMigrationActivities>;
+
+/** Does `work`, telling the server every second that the worker lives, with `details`; ends early when cancelled. */
+async function beating<T>(work: () => Promise<T>, details: () => unknown = () => ({ attempt: activityInfo().attempt })): Promise<T> {
+  const stop = new AbortController();
+  const signal = cancellationSignal();
+  const beat = (async () => {
+    while (!stop.signal.aborted) {
+      heartbeat(details());
+      await pause(HEARTBEAT_MS, undefined, { signal: stop.signal }).catch(() => undefined);
+    }
+  })();
+  try {
+    return await Promise.race([work(), cancelled(signal, stop.signal)]);
+  } finally {
+    stop.abort();
+    await beat;
+  }
+}
+
+function cancelled(signal: AbortSignal, stop: AbortSignal): Promise<never> {
+  return new Promise((_resolve, reject) => {
+    const end = () => reject(signal.reason instanceof Error ? signal.reason : new Error('cancelled'));
+    if (signal.aborted) end();
+    else signal.addEventListener('abort', end, { signal: stop });
+  });
+}

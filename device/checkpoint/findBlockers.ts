@@ -1,0 +1,58 @@
+import { execFile } from 'node:child_process';
+import { readdir, readFile, readlink } from 'node:fs/promises';
+import { promisify } from 'node:util';
+import type { Cause } from '../../core/cause.ts';
+import { findFreezer, pidsOf } from './cgroupFreezer.ts';
+
+const run = promisify(execFile);
+
+/** What of a running compute CRIU cannot dump, found before anything is stopped. `pid` is its init on this device. */
+export async function findBlockers(name: string, pid: number): Promise<Cause[]> {
+  const pids = await pidsOf(await findFreezer(pid));
+  const causes: Cause[] = [];
+  for (const one of pids) causes.push(...(await ofProcess(name, one, pid, pids)));
+  if (await hasSockets(pid, '-M'))
+    causes.push({
+      code: 'mptcp',
+      message: `Compute ${name} has MPTCP sockets, which CRIU cannot dump.`,
+      mend: 'Go programs: start it with GODEBUG=multipathtcp=0.',
+    });
+  if (await hasSockets(pid, '-S'))
+    causes.push({ code: 'sctp', message: `Compute ${name} has SCTP sockets, which CRIU cannot dump.`, mend: 'Move it stopped, or use TCP.' });
+  return causes.filter((cause, index) => causes.findIndex(({ code }) => code === cause.code) === index);
+}
+
+async function ofProcess(name: string, pid: number, init: number, all: number[]): Promise<Cause[]> {
+  const causes: Cause[] = [];
+  const status = await readFile(`/proc/${pid}/status`, 'utf8').catch(() => '');
+  const parent = Number(/^PPid:\t(\d+)/m.exec(status)?.[1] ?? 0);
+  if (status !== '' && pid !== init && !all.includes(parent))
+    causes.push({
+      code: 'execOpen',
+      message: `Somebody runs a command inside compute ${name} (exec); it is not of the compute's own process tree.`,
+      mend: 'End that command and try again.',
+    });
+  if (Number(/^TracerPid:\t(\d+)/m.exec(status)?.[1] ?? 0) > 0)
+    causes.push({ code: 'traced', message: `A process of compute ${name} is being traced.`, mend: 'Detach the debugger and try again.' });
+  if (await hasIoUring(pid))
+    causes.push({
+      code: 'ioUring',
+      message: `Compute ${name} uses io_uring, which CRIU cannot dump.`,
+      mend: 'Switch io_uring off in the program (Node: UV_USE_IO_URING=0).',
+    });
+  return causes;
+}
+
+async function hasIoUring(pid: number): Promise<boolean> {
+  const directory = `/proc/${pid}/fd`;
+  for (const fd of await readdir(directory).catch(() => [])) {
+    const target = await readlink(`${directory}/${fd}`).catch(() => '');
+    if (target.includes('[io_uring]')) return true;
+  }
+  return false;
+}
+
+async function hasSockets(pid: number, family: '-M' | '-S'): Promise<boolean> {
+  const { stdout } = await run('nsenter', [`--net=/proc/${pid}/ns/net`, 'ss', '-Hna', family]).catch(() => ({ stdout: '' }));
+  return stdout.trim() !== '';
+}

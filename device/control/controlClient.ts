@@ -1,0 +1,66 @@
+import type { Readable } from 'node:stream';
+import type { Inventory } from '../../core/device.ts';
+import {
+  askResponseSchema,
+  emptyResponseSchema,
+  peerResponseSchema,
+  placementsResponseSchema,
+  type DevicePlacement,
+  type ExitRequest,
+} from '../../core/deviceApi.ts';
+import type { TransferReport, VerdictAnswer, VerdictWish } from '../../core/transfer.ts';
+import type { Peer } from '../link/linkClient.ts';
+import { HttpsJson } from './httpsJson.ts';
+import type { StoredIdentity } from './identityStore.ts';
+
+/** The control plane as a joined device sees it. Calls fail with a retryable DrayageError while it is away. */
+export class ControlClient {
+  readonly #https: HttpsJson;
+  readonly #peers = new Map<string, Peer>();
+
+  constructor(controlUrl: string, identity: StoredIdentity) {
+    this.#https = new HttpsJson(controlUrl, { ca: identity.ca, key: identity.key, certificate: identity.certificate });
+  }
+
+  async heartbeat(inventory: Inventory, computes: { id: string; epoch: number; running: boolean }[]): Promise<void> {
+    await this.#https.call('POST', '/device/v1/heartbeat', emptyResponseSchema, { inventory, computes });
+  }
+
+  async placements(): Promise<DevicePlacement[]> {
+    return (await this.#https.call('GET', '/device/v1/placements', placementsResponseSchema)).items;
+  }
+
+  /** The image as an archive of `docker save`'s form. */
+  imageArchive(imageId: string): Promise<Readable> {
+    return this.#https.stream('GET', `/device/v1/images/${imageId}/archive`);
+  }
+
+  /** Where a peer's link is; the last known address while the control plane is away. */
+  async peer(deviceId: string): Promise<Peer> {
+    try {
+      const peer = await this.#https.call('GET', `/device/v1/peers/${deviceId}`, peerResponseSchema);
+      this.#peers.set(deviceId, peer);
+      return peer;
+    } catch (error) {
+      const known = this.#peers.get(deviceId);
+      if (known) return known;
+      throw error;
+    }
+  }
+
+  ask(transfer: string, role: 'source' | 'target', wants: VerdictWish): Promise<VerdictAnswer> {
+    return this.#https.call('POST', `/device/v1/transfers/${transfer}/ask`, askResponseSchema, { role, wants });
+  }
+
+  async report(transfer: string, outcome: TransferReport): Promise<void> {
+    await this.#https.call('POST', `/device/v1/transfers/${transfer}/report`, emptyResponseSchema, { outcome });
+  }
+
+  async exited(exit: ExitRequest): Promise<void> {
+    await this.#https.call('POST', '/device/v1/exits', emptyResponseSchema, exit);
+  }
+
+  close(): void {
+    this.#https.close();
+  }
+}

@@ -1,0 +1,59 @@
+import { mkdir, readFile, rename, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { webcrypto } from 'node:crypto';
+import 'reflect-metadata';
+import * as x509 from '@peculiar/x509';
+import { z } from 'zod';
+import type { Identity } from '../link/identity.ts';
+
+x509.cryptoProvider.set(webcrypto as never);
+
+/** What a joined device keeps, mode 0600. */
+const storedSchema = z.object({
+  deviceId: z.string(),
+  key: z.string(),
+  certificate: z.string(),
+  ca: z.string(),
+  temporal: z.object({ address: z.string(), namespace: z.string() }),
+});
+export type StoredIdentity = z.infer<typeof storedSchema>;
+
+const KEY_ALGORITHM = { name: 'ECDSA', namedCurve: 'P-256', hash: 'SHA-256' } as const;
+
+/** Reads the identity of a device that has joined; null before. @throws when the file is damaged */
+export async function readIdentity(stateDir: string): Promise<StoredIdentity | null> {
+  const text = await readFile(file(stateDir), 'utf8').catch((error: NodeJS.ErrnoException) => {
+    if (error.code === 'ENOENT') return null;
+    throw error;
+  });
+  return text === null ? null : storedSchema.parse(JSON.parse(text));
+}
+
+/** Keeps the identity; a crash leaves the old or the new one. */
+export async function writeIdentity(stateDir: string, identity: StoredIdentity): Promise<void> {
+  await mkdir(stateDir, { recursive: true, mode: 0o700 });
+  const temporary = `${file(stateDir)}.new`;
+  await writeFile(temporary, JSON.stringify(identity), { mode: 0o600, flush: true });
+  await rename(temporary, file(stateDir));
+}
+
+/** A new key pair and the request to certify it, PEM. The key never leaves the device. */
+export async function newCertificateRequest(name: string): Promise<{ key: string; csr: string }> {
+  const keys = await webcrypto.subtle.generateKey(KEY_ALGORITHM, true, ['sign', 'verify']);
+  const request = await x509.Pkcs10CertificateRequestGenerator.create({
+    name: `CN=${name}`,
+    keys: keys as never,
+    signingAlgorithm: KEY_ALGORITHM,
+  });
+  const pkcs8 = await webcrypto.subtle.exportKey('pkcs8', keys.privateKey);
+  return { key: x509.PemConverter.encode(pkcs8, 'PRIVATE KEY'), csr: request.toString('pem') };
+}
+
+/** The part that the link needs. */
+export function linkIdentity({ deviceId, key, certificate, ca }: StoredIdentity): Identity {
+  return { deviceId, key, certificate, ca };
+}
+
+function file(stateDir: string): string {
+  return join(stateDir, 'identity.json');
+}

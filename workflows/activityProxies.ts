@@ -1,0 +1,55 @@
+import { proxyActivities, type ActivityInterfaceFor, type ActivityOptions } from '@temporalio/workflow';
+import type { ControlActivities } from '../activities/controlInterface.ts';
+import type { MigrationActivities } from '../activities/device/migration.ts';
+import { CONTROL_TASK_QUEUE, deviceTaskQueue } from '../core/device.ts';
+
+/** The control plane's activities; they are short and repeated until the database answers. */
+export function controlActivities(): ActivityInterfaceFor<ControlActivities> {
+  return proxyActivities<ControlActivities>({
+    taskQueue: CONTROL_TASK_QUEUE,
+    startToCloseTimeout: '10 seconds',
+    retry: { initialInterval: '200 ms', maximumInterval: '5 seconds' },
+  });
+}
+
+/** A worker that is silent for this long is taken as gone, and the activity is tried again. */
+const HEARTBEAT = '6 seconds';
+
+/** Steps whose failure is an answer: they are tried a few times, then the migration ends. */
+const FINITE: ActivityOptions = {
+  startToCloseTimeout: '1 hour',
+  scheduleToStartTimeout: '30 seconds',
+  heartbeatTimeout: HEARTBEAT,
+  retry: { maximumAttempts: 3, initialInterval: '500 ms' },
+};
+/** Arming begins a transfer, and a transfer is begun once. */
+const ONCE: ActivityOptions = { ...FINITE, startToCloseTimeout: '2 minutes', retry: { maximumAttempts: 1 } };
+/** From the freeze on there is no giving up: attempts attach to the device's own machine until that has ended. */
+const ENDLESS: ActivityOptions = {
+  startToCloseTimeout: '365 days',
+  heartbeatTimeout: HEARTBEAT,
+  retry: { initialInterval: '300 ms', maximumInterval: '2 seconds', backoffCoefficient: 1.5 },
+};
+
+const OPTIONS: Record<keyof MigrationActivities, ActivityOptions> = {
+  inspectSource: { ...FINITE, startToCloseTimeout: '30 seconds', heartbeatTimeout: undefined },
+  prepareTarget: FINITE,
+  syncFiles: FINITE,
+  armTarget: ONCE,
+  switchSource: ENDLESS,
+  awaitTarget: ENDLESS,
+  discardTarget: { ...FINITE, heartbeatTimeout: undefined, scheduleToStartTimeout: '30 seconds' },
+  releaseSource: { ...ENDLESS, startToCloseTimeout: '5 minutes' },
+  forgetFiles: { ...FINITE, heartbeatTimeout: undefined },
+};
+
+/** A device's activities, on its own task queue; `summary` is what Temporal's UI shows beside the activity's name. */
+export function deviceActivities(deviceId: string): (summary: string) => ActivityInterfaceFor<MigrationActivities> {
+  return (summary) => {
+    const proxies = Object.entries(OPTIONS).map(([name, options]) => {
+      const proxy = proxyActivities<MigrationActivities>({ ...options, taskQueue: deviceTaskQueue(deviceId), summary });
+      return [name, proxy[name as keyof MigrationActivities]];
+    });
+    return Object.fromEntries(proxies) as ActivityInterfaceFor<MigrationActivities>;
+  };
+}

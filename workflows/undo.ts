@@ -1,0 +1,28 @@
+import { CancellationScope, log } from '@temporalio/workflow';
+
+/** What takes steps back, newest first. A step registers its undo before it is begun; an undo may run twice. */
+export class Undo {
+  #steps: { name: string; run: () => Promise<unknown> }[] = [];
+
+  register(name: string, run: () => Promise<unknown>): void {
+    this.#steps.push({ name, run });
+  }
+
+  /** Past the commit point nothing is undone. */
+  forget(): void {
+    this.#steps = [];
+  }
+
+  /** Runs all of them, also when the workflow was cancelled; one that fails does not keep the others from running. */
+  async run(): Promise<void> {
+    await CancellationScope.nonCancellable(async () => {
+      for (const { name, run } of this.#steps.splice(0).reverse()) {
+        try {
+          await run();
+        } catch (error) {
+          log.error('an undo failed', { name, error: String(error) });
+        }
+      }
+    });
+  }
+}
