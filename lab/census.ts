@@ -33,8 +33,11 @@ export async function takeCensus(name: string): Promise<Census> {
 
 /** How many of each a census has. */
 export function countCensus(census: Census): Record<keyof Census, number> {
-  const entries = Object.entries(census).map(([kind, found]) => [kind, found.length]);
-  return Object.fromEntries(entries) as Record<keyof Census, number>;
+  const entries: [string, (string | number)[]][] = Object.entries(census);
+  return Object.fromEntries(entries.map(([kind, found]) => [kind, found.length])) as Record<
+    keyof Census,
+    number
+  >;
 }
 
 async function mountPoints(): Promise<string[]> {

@@ -6,7 +6,7 @@ import { DrayageError } from '../core/cause.ts';
 import { inCgroup } from './deviceProcess.ts';
 import { killCgroup, processesIn, signal } from './machine/cgroup.ts';
 import { commandLine } from './machine/processes.ts';
-import { until } from './machine/until.ts';
+import { until } from '../core/until.ts';
 import type { Lab } from './state.ts';
 import { cgroupOf } from './topology.ts';
 

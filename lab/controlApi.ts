@@ -1,3 +1,5 @@
+import { readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { z } from 'zod';
 import { causeSchema, DrayageError } from '../core/cause.ts';
 import { apiUrl, readAdmin } from './control.ts';
@@ -17,8 +19,16 @@ export interface ControlApi {
   token: string;
 }
 
-/** Signs in with the account that the control plane made at its first start. */
+/**
+ * The API as the account that the control plane made at its first start. Signs in once per lab: the API takes only a few
+ * sign-ins a minute, and the session lasts longer than any lab.
+ */
 export async function controlApi(lab: Lab): Promise<ControlApi> {
+  const token = (await readFile(sessionFile(lab), 'utf8').catch(() => null)) ?? (await signIn(lab));
+  return { token, request: (method, path, body) => send(lab, token, method, path, body) };
+}
+
+async function signIn(lab: Lab): Promise<string> {
   const admin = await readAdmin(lab);
   if (admin === null) {
     throw new DrayageError({
@@ -27,8 +37,15 @@ export async function controlApi(lab: Lab): Promise<ControlApi> {
       mend: `See its log: ${lab.paths.controlLog}`,
     });
   }
-  const { token } = sessionSchema.parse(await send(lab, null, 'POST', '/auth/sign-in', admin));
-  return { token, request: (method, path, body) => send(lab, token, method, path, body) };
+  const { token } = sessionSchema.parse(
+    await send(lab, null, 'POST', '/auth/sign-in', { ...admin, session: 'token' }),
+  );
+  await writeFile(sessionFile(lab), token, { mode: 0o600 });
+  return token;
+}
+
+function sessionFile(lab: Lab): string {
+  return join(lab.paths.root, 'session');
 }
 
 async function send(

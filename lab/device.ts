@@ -19,7 +19,7 @@ import { makeDisk, releaseLoops } from './machine/disk.ts';
 import { namespaceIdentity, namespacePath } from './machine/network.ts';
 import { commandLine, identify } from './machine/processes.ts';
 import { run } from './machine/run.ts';
-import { until } from './machine/until.ts';
+import { until } from '../core/until.ts';
 import { makeDeviceNetwork } from './network.ts';
 import type { Lab } from './state.ts';
 import { clockOffsets } from './topology.ts';

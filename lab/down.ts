@@ -3,7 +3,7 @@ import { stopControlPlane } from './control.ts';
 import { cgroupsOf, killCgroup, processesIn, removeCgroup, signal } from './machine/cgroup.ts';
 import { releaseLoops } from './machine/disk.ts';
 import { processesInNetworks } from './machine/processes.ts';
-import { until } from './machine/until.ts';
+import { until } from '../core/until.ts';
 import { labNamespaces, labNetworkIdentities, removeNetwork } from './network.ts';
 import type { Progress } from './progress.ts';
 import { listLabs, paths, removeLab } from './state.ts';

@@ -4,7 +4,7 @@ import { z } from 'zod';
 import { DrayageError } from '../core/cause.ts';
 import { controlApi, type ControlApi } from './controlApi.ts';
 import { WORKER_LOG, lastWords, partProcess, startWorker } from './device.ts';
-import { until } from './machine/until.ts';
+import { until } from '../core/until.ts';
 import type { Lab } from './state.ts';
 
 /** From the worker's start to its first heartbeat, milliseconds; its programs are bundled for Temporal meanwhile. */

@@ -6,7 +6,7 @@ import { startWorkerAgain } from './join.ts';
 import { killCgroup, signal } from './machine/cgroup.ts';
 import { releaseLoops } from './machine/disk.ts';
 import { identify, isAlive } from './machine/processes.ts';
-import { until } from './machine/until.ts';
+import { until } from '../core/until.ts';
 import { removeDeviceNetwork } from './network.ts';
 import type { Lab } from './state.ts';
 

@@ -1,7 +1,7 @@
 import { mkdir, readFile, readdir, rmdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { DrayageError } from '../../core/cause.ts';
-import { until } from './until.ts';
+import { until } from '../../core/until.ts';
 
 /** Where this machine has its cgroup hierarchies; version 1 has one mount per controller, version 2 a single one. */
 export interface Hierarchies {

@@ -1,7 +1,7 @@
 import { open, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { run } from './run.ts';
-import { until } from './until.ts';
+import { until } from '../../core/until.ts';
 
 /** Makes a sparse file of `bytes` with an ext4 file system in it. Costs what is written, not its size. */
 export async function makeDisk(file: string, bytes: number): Promise<void> {

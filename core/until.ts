@@ -1,6 +1,6 @@
-import { DrayageError } from '../../core/cause.ts';
+import { DrayageError } from './cause.ts';
 
-/** Time between two looks at something the kernel gives no event for, milliseconds. */
+/** Time between two looks, milliseconds. */
 const INTERVAL_MS = 25;
 
 /**
@@ -12,6 +12,7 @@ export async function until<T>(
   what: string,
   timeoutMs: number,
   look: () => T | undefined | false | Promise<T | undefined | false>,
+  intervalMs = INTERVAL_MS,
 ): Promise<T> {
   const deadline = performance.now() + timeoutMs;
   for (;;) {
@@ -24,6 +25,6 @@ export async function until<T>(
         mend: '',
       });
     }
-    await new Promise((resolve) => setTimeout(resolve, INTERVAL_MS));
+    await new Promise((resolve) => setTimeout(resolve, intervalMs));
   }
 }

@@ -1,0 +1,80 @@
+import { access, constants } from 'node:fs/promises';
+import { delimiter, join } from 'node:path';
+import { Connection } from '@temporalio/client';
+import { DrayageError } from '../../core/cause.ts';
+import type { Part } from './part.ts';
+import type { Settings } from './settings.ts';
+
+/** What migrations are found by in Temporal's own UI. */
+const SEARCH_ATTRIBUTES = ['DrayageCompute', 'DrayageSource', 'DrayageTarget', 'DrayageOutcome'];
+
+/** Temporal's development server: the real server, its records in one SQLite file. */
+export async function temporalPart(settings: Settings): Promise<Part> {
+  const binary = await findTemporal(settings);
+  const { host, port } = settings.DRAYAGE_TEMPORAL_LISTEN;
+  const ui = settings.DRAYAGE_TEMPORAL_UI_LISTEN;
+  const args = [
+    ...['server', 'start-dev', '--log-level', 'warn', '--log-format', 'json'],
+    ...['--namespace', settings.TEMPORAL_NAMESPACE],
+    ...['--db-filename', join(settings.DRAYAGE_DATA_DIR, 'temporal.sqlite')],
+    ...['--ip', host, '--port', String(port), '--ui-ip', ui.host, '--ui-port', String(ui.port)],
+    ...SEARCH_ATTRIBUTES.flatMap((name) => ['--search-attribute', `${name}=Keyword`]),
+  ];
+  return {
+    name: 'temporal',
+    prepare: () => Promise.resolve(),
+    command: () => ({ file: binary, args, env: { ...process.env } }),
+    isReady: () => answers(`${host}:${port}`, settings.TEMPORAL_NAMESPACE),
+    stopSignal: 'SIGTERM',
+    stopTimeoutMs: 4_000,
+    orphanSignal: 'SIGKILL',
+  };
+}
+
+/** Whether a Temporal server at that address has the namespace. */
+export async function answers(address: string, namespace: string): Promise<boolean> {
+  const connection = await Connection.connect({ address, connectTimeout: 2_000 });
+  try {
+    await connection.workflowService.describeNamespace({ namespace });
+    return true;
+  } finally {
+    await connection.close();
+  }
+}
+
+/** Whether a worker asks that server for workflow tasks of the queue. */
+export async function hasPoller(address: string, namespace: string, taskQueue: string): Promise<boolean> {
+  const connection = await Connection.connect({ address, connectTimeout: 2_000 });
+  try {
+    const { pollers } = await connection.workflowService.describeTaskQueue({
+      namespace,
+      taskQueue: { name: taskQueue },
+      taskQueueType: 1,
+    });
+    return (pollers ?? []).length > 0;
+  } finally {
+    await connection.close();
+  }
+}
+
+/** The binary: on PATH, or where `scripts/run.sh` has put it. */
+async function findTemporal(settings: Settings): Promise<string> {
+  const cache =
+    settings.DRAYAGE_CACHE ??
+    join(process.env['XDG_CACHE_HOME'] ?? join(process.env['HOME'] ?? '', '.cache'), 'drayage');
+  const onPath = (process.env['PATH'] ?? '').split(delimiter).map((directory) => join(directory, 'temporal'));
+  for (const candidate of [...onPath, join(cache, 'temporal-1.5.1/temporal')]) {
+    if (
+      await access(candidate, constants.X_OK).then(
+        () => true,
+        () => false,
+      )
+    )
+      return candidate;
+  }
+  throw new DrayageError({
+    code: 'noTemporal',
+    message: "Temporal's server is not on PATH and not in the cache.",
+    mend: 'Start the control plane by `npm run control`, which fetches it, or set TEMPORAL_ADDRESS to a running server.',
+  });
+}
