@@ -4,11 +4,17 @@ import fastify, { type FastifyBaseLogger, type FastifyInstance } from 'fastify';
 import { serializerCompiler, validatorCompiler, type ZodTypeProvider } from 'fastify-type-provider-zod';
 import { z } from 'zod';
 import type { ApiContext } from './context.ts';
+import { createMetrics } from './metrics.ts';
 import { authPlugin } from './plugins/auth.ts';
+import { idempotencyPlugin } from './plugins/idempotency.ts';
 import { openApiPlugin } from './plugins/openapi.ts';
 import { sendNotFound, sendProblem } from './problem.ts';
 import { authRoutes } from './routes/auth.ts';
+import { computeRoutes } from './routes/computes.ts';
 import { deviceRoutes } from './routes/devices.ts';
+import { healthRoutes } from './routes/health.ts';
+import { imageRoutes } from './routes/images.ts';
+import { migrationRoutes } from './routes/migrations.ts';
 
 const { version } = z
   .object({ version: z.string() })
@@ -27,14 +33,24 @@ export async function createApp(context: ApiContext, logger?: FastifyBaseLogger)
   app.setErrorHandler(sendProblem);
   app.setNotFoundHandler(sendNotFound);
   await app.register(websocket, { options: { maxPayload: 1 << 20 } });
+  const metrics = createMetrics(context.db);
+  app.addHook('onResponse', (request, reply, done) => {
+    metrics.observe(request.method, request.routeOptions.url ?? 'none', reply.statusCode, reply.elapsedTime / 1000);
+    done();
+  });
   await app.register(openApiPlugin, { version });
   await app.register(authPlugin, { context });
+  await app.register(idempotencyPlugin, { context });
   await app.register(
     async (v1) => {
       await v1.register(authRoutes, { context });
       await v1.register(deviceRoutes, { context });
+      await v1.register(imageRoutes, { context });
+      await v1.register(computeRoutes, { context });
+      await v1.register(migrationRoutes, { context });
     },
     { prefix: '/api/v1' },
   );
+  await app.register(healthRoutes, { context, metrics });
   return app as unknown as FastifyInstance;
 }

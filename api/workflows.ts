@@ -25,9 +25,9 @@ const TEMPORAL_DEADLINE_MS = 8_000;
 
 /** What the API asks of Temporal. */
 export interface Workflows {
-  /** @throws DrayageError workflowRunning, temporalAway */
+  /** Asked again for `create`, it finds its own work. @throws DrayageError workflowRunning, temporalAway */
   startLifecycle(input: ComputeLifecycleInput): Promise<{ runId: string }>;
-  /** @throws DrayageError workflowRunning, temporalAway */
+  /** Asked again, it finds its own work. @throws DrayageError workflowRunning, temporalAway */
   startMigration(computeId: string, input: MigrateComputeInput): Promise<{ runId: string }>;
   /** Null when the workflow has ended. @throws DrayageError temporalAway */
   abortMigration(workflowId: string, runId: string): Promise<AbortAnswer | null>;
@@ -44,6 +44,15 @@ const keywords = {
   target: defineSearchAttributeKey(SearchAttribute.target, SearchAttributeType.KEYWORD),
 };
 
+interface StartDetails {
+  input: unknown;
+  /** Names this request among all; empty when a repetition need not find it. */
+  operation: string;
+  attributes: TypedSearchAttributes;
+  /** Shown by Temporal's own UI. */
+  note: string;
+}
+
 /** Connects when it is first needed, so that the API starts and answers without Temporal too. */
 export function connectWorkflows(temporal: { address: string; namespace: string }): Workflows {
   const connection = Connection.lazy({ address: temporal.address });
@@ -52,40 +61,49 @@ export function connectWorkflows(temporal: { address: string; namespace: string 
     connection.withDeadline(Date.now() + TEMPORAL_DEADLINE_MS, action).catch((error: unknown) => {
       throw translate(error);
     });
-  const start = async (type: string, workflowId: string, input: unknown, attributes: TypedSearchAttributes, note: string) => {
-    const handle = await call(() =>
-      client.workflow.start(type, {
-        workflowId,
-        taskQueue: CONTROL_TASK_QUEUE,
-        args: [input],
-        workflowIdConflictPolicy: WorkflowIdConflictPolicy.FAIL,
-        typedSearchAttributes: attributes,
-        staticSummary: note,
-      }),
-    );
-    return { runId: handle.firstExecutionRunId };
+  const start = async (type: string, computeId: string, details: StartDetails) => {
+    const workflowId = computeWorkflowId(computeId);
+    const { input, operation, attributes, note } = details;
+    try {
+      const handle = await call(() =>
+        client.workflow.start(type, {
+          workflowId,
+          taskQueue: CONTROL_TASK_QUEUE,
+          args: [input],
+          workflowIdConflictPolicy: WorkflowIdConflictPolicy.FAIL,
+          typedSearchAttributes: attributes,
+          staticSummary: note,
+          memo: { operation },
+        }),
+      );
+      return { runId: handle.firstExecutionRunId };
+    } catch (error) {
+      if (!(error instanceof DrayageError) || error.cause_.code !== 'workflowRunning' || operation === '') throw error;
+      // The answer to an earlier attempt may have been lost: then the one that runs is this one.
+      const { memo, runId } = await call(() => client.workflow.getHandle(workflowId).describe());
+      if (memo?.['operation'] !== operation) throw error;
+      return { runId };
+    }
   };
   return {
     startLifecycle: (input) =>
-      start(
-        WorkflowType.computeLifecycle,
-        computeWorkflowId(input.spec.id),
+      start(WorkflowType.computeLifecycle, input.spec.id, {
         input,
-        new TypedSearchAttributes([{ key: keywords.compute, value: input.spec.id }]),
-        `${input.operation} ${input.spec.name} on ${input.device}`,
-      ),
+        operation: input.operation === 'create' ? `create ${input.spec.id}` : '',
+        attributes: new TypedSearchAttributes([{ key: keywords.compute, value: input.spec.id }]),
+        note: `${input.operation} ${input.spec.name} on ${input.device}`,
+      }),
     startMigration: (computeId, input) =>
-      start(
-        WorkflowType.migrateCompute,
-        computeWorkflowId(computeId),
+      start(WorkflowType.migrateCompute, computeId, {
         input,
-        new TypedSearchAttributes([
+        operation: input.migrationId,
+        attributes: new TypedSearchAttributes([
           { key: keywords.compute, value: computeId },
           { key: keywords.source, value: input.source },
           { key: keywords.target, value: input.target },
         ]),
-        `move ${input.computes.map(({ name }) => name).join(', ')} from ${input.source} to ${input.target}`,
-      ),
+        note: `move ${input.computes.map(({ name }) => name).join(', ')} from ${input.source} to ${input.target}`,
+      }),
     abortMigration: (workflowId, runId) =>
       call(() => client.workflow.getHandle(workflowId, runId).executeUpdate<AbortAnswer, []>(ABORT_UPDATE)).catch(
         (error: unknown) => {

@@ -1,0 +1,140 @@
+import type { Accepted } from '../../core/api/common.ts';
+import type { CreateComputeRequest } from '../../core/api/computes.ts';
+import { DrayageError } from '../../core/cause.ts';
+import { createCompute, type ComputeRecord, getCompute, setCreateRun, setDesired } from '../../db/computes.ts';
+import { getDevice } from '../../db/devices.ts';
+import { getImage, type ImageWithBlob } from '../../db/images.ts';
+import { openMigration } from '../../db/migrationRecords.ts';
+import { computeWorkflowId, type LifecycleOperation } from '../../workflows/contract.ts';
+import { type ApiContext, freshId } from '../context.ts';
+import { chooseDevice, demandOf, requireDevice, requireNone } from '../placement.ts';
+import { RefusedError } from '../problem.ts';
+
+/**
+ * Records a compute and starts its making. Once it is recorded it will be made: when Temporal is away, it starts when
+ * Temporal is back.
+ * @throws DrayageError unknownImage, unknownDevice, nameTaken, noAddress, noCommand, and what speaks against the device
+ */
+export async function makeCompute(context: ApiContext, request: CreateComputeRequest, actor: string): Promise<Accepted> {
+  const { db, config } = context;
+  const { image: imageName, device: deviceName, ...rest } = request;
+  const image = await getImage(db, imageName);
+  requireCommand(image, request);
+  const demand = demandOf(request.memoryBytes, image.blob.bytes);
+  const deviceId = deviceName === undefined ? (await chooseDevice(db, demand)).device.id : await checked(deviceName);
+  const spec = { ...rest, id: freshId('compute'), group: freshId('group'), image: { id: image.id, digest: image.digest } };
+  const made = await createCompute(db, { spec, deviceId, range: config.addresses, actor });
+  return { id: made.id, workflowId: computeWorkflowId(made.id), runId: (await startMaking(context, made)) ?? '' };
+
+  async function checked(name: string): Promise<string> {
+    const row = await getDevice(db, name);
+    requireDevice(row, demand);
+    return row.id;
+  }
+}
+
+/** Starts the workflow of a compute that was recorded; null when Temporal is away, and it has to be tried again. */
+export async function startMaking(context: ApiContext, made: ComputeRecord): Promise<string | null> {
+  if (!made.placement) return null;
+  const { deviceId: device, epoch } = made.placement;
+  try {
+    const { runId } = await context.workflows.startLifecycle({ operation: 'create', spec: made.spec, device, epoch });
+    await setCreateRun(context.db, made.id, runId);
+    return runId;
+  } catch (error) {
+    if (isTemporalAway(error)) return null;
+    throw error;
+  }
+}
+
+export function isTemporalAway(error: unknown): boolean {
+  return error instanceof DrayageError && error.cause_.code === 'temporalAway';
+}
+
+function requireCommand(image: ImageWithBlob, request: CreateComputeRequest): void {
+  const { command, entrypoint } = image.blob.info;
+  if ((request.command ?? command).length + entrypoint.length > 0) return;
+  throw new DrayageError({
+    code: 'noCommand',
+    message: `Image ${image.name} says no command, and none was given.`,
+    mend: 'Give one: `drayage compute create ... -- CMD`.',
+  });
+}
+
+/** In which states an operation may begin, and what it makes the compute's desired state. */
+const OPERATIONS = {
+  start: { from: ['stopped', 'failed', 'lost'], desired: 'running' },
+  stop: { from: ['running'], desired: 'stopped' },
+  remove: { from: ['running', 'stopped', 'failed', 'lost', 'creating'], desired: 'stopped' },
+} as const;
+
+/**
+ * Starts, stops or deletes a compute: starts the workflow that does it.
+ * @throws DrayageError unknownCompute, notRunning, notStopped, deviceUnreachable, transferOpen, workflowRunning
+ */
+export async function operate(context: ApiContext, idOrName: string, operation: Exclude<LifecycleOperation, 'create'>): Promise<Accepted> {
+  const { db, workflows } = context;
+  const row = await getCompute(db, idOrName);
+  const { from, desired } = OPERATIONS[operation];
+  if (row.state === 'migrating') throw await somethingRuns(context, row);
+  if (!(from as readonly string[]).includes(row.state)) throw wrongState(row, operation);
+  const { deviceId: device = '', epoch = 0, transferId = null } = row.placement ?? {};
+  requireNone(transferId === null ? [] : [unsettled(row)]);
+  const deviceRow = await getDevice(db, device);
+  if (deviceRow.unreachableAt !== null) {
+    throw new DrayageError({
+      code: 'deviceUnreachable',
+      message: `Compute ${row.name} is on device ${deviceRow.name}, which does not answer.`,
+      mend: 'Look at the device and its network; try again when it is back.',
+    });
+  }
+  try {
+    const { runId } = await workflows.startLifecycle({ operation, spec: row.spec, device, epoch });
+    await setDesired(db, row.id, desired);
+    return { id: row.id, workflowId: computeWorkflowId(row.id), runId };
+  } catch (error) {
+    if (error instanceof DrayageError && error.cause_.code === 'workflowRunning') throw await somethingRuns(context, row);
+    throw error;
+  }
+}
+
+function unsettled(row: ComputeRecord) {
+  return {
+    code: 'transferOpen',
+    message: `An earlier move of ${row.name} is not settled between its devices yet.`,
+    mend: 'Wait until both devices can reach the control plane again.',
+  };
+}
+
+function wrongState(row: ComputeRecord, operation: 'start' | 'stop' | 'remove'): DrayageError {
+  const code = operation === 'start' ? 'notStopped' : 'notRunning';
+  const mend = row.state === 'creating' ? 'Wait until it was made.' : 'Nothing has to be done.';
+  return new DrayageError({ code, message: `Compute ${row.name} is ${row.state}.`, mend });
+}
+
+/** The refusal that names what is under way for a compute: its move, or another operation. */
+export async function somethingRuns(context: ApiContext, row: ComputeRecord): Promise<RefusedError> {
+  const move = await openMigration(context.db, row.groupId);
+  if (move) {
+    return new RefusedError(
+      [
+        {
+          code: 'migrationRunning',
+          message: `Compute ${row.name} is being moved already (${move.id}).`,
+          mend: `Wait for it with \`drayage migration show ${move.id}\`, or abort it with \`drayage migration abort ${move.id}\`.`,
+        },
+      ],
+      { id: move.id, workflowId: move.workflowId },
+    );
+  }
+  return new RefusedError(
+    [
+      {
+        code: 'workflowRunning',
+        message: `Something else is being done to compute ${row.name}.`,
+        mend: 'Wait until it has ended and try again.',
+      },
+    ],
+    { id: row.id, workflowId: computeWorkflowId(row.id) },
+  );
+}

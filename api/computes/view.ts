@@ -1,0 +1,54 @@
+import type { ComputeView } from '../../core/api/computes.ts';
+import type { Cause } from '../../core/cause.ts';
+import type { ComputeRecord } from '../../db/computes.ts';
+
+/** What forbids to move a compute now, whatever the target. */
+export function movableCauses(row: ComputeRecord): Cause[] {
+  if (row.state === 'running') {
+    if (row.placement?.transferId == null) return [];
+    return [
+      {
+        code: 'transferOpen',
+        message: `An earlier move of ${row.name} is not settled between its devices yet.`,
+        mend: 'Wait until both devices can reach the control plane again.',
+      },
+    ];
+  }
+  return [
+    {
+      code: 'notRunning',
+      message: `Compute ${row.name} is ${row.state}; only a running one can be moved.`,
+      mend: row.state === 'stopped' ? 'Start it first with `drayage compute start`.' : 'Wait, or look at `drayage compute show`.',
+    },
+  ];
+}
+
+export function computeView(row: ComputeRecord): ComputeView {
+  const { spec, placement } = row;
+  const causes = movableCauses(row);
+  return {
+    id: row.id,
+    name: row.name,
+    image: { id: spec.image.id, name: row.imageName ?? spec.image.digest },
+    device: { id: placement?.deviceId ?? '', name: placement?.deviceName ?? '' },
+    state: row.state,
+    reason: row.reason,
+    causes: row.causes,
+    desired: row.desired,
+    ip: spec.address.ip,
+    mac: spec.address.mac,
+    ports: [],
+    epoch: placement?.epoch ?? 0,
+    movable: { ok: causes.length === 0, causes },
+    group: row.groupId,
+    command: spec.command,
+    env: spec.env,
+    memoryBytes: spec.memoryBytes,
+    cpus: spec.cpus,
+    volumes: spec.volumes,
+    restartPolicy: spec.restartPolicy,
+    exitCode: row.exitCode,
+    restarts: row.restarts,
+    createdAt: row.createdAt.toISOString(),
+  };
+}

@@ -1,0 +1,218 @@
+import { createHash, randomBytes } from 'node:crypto';
+import { createReadStream, createWriteStream } from 'node:fs';
+import { open, rename, rm } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { PassThrough, type Readable, Transform } from 'node:stream';
+import { finished, pipeline } from 'node:stream/promises';
+import { createGunzip } from 'node:zlib';
+import { pack } from 'tar-stream';
+import { DrayageError } from '../../core/cause.ts';
+import {
+  imageConfigSchema,
+  type ImageInfo,
+  imageRefused,
+  infoOfConfig,
+  readSaveArchive,
+  rootFileSystemConfig,
+  type RootFileSystemOptions,
+} from '../../core/imageArchive.ts';
+import { scanTar, type ScannedTar } from './scanTar.ts';
+import { archivePath, uploadDirectory } from './store.ts';
+
+/** An image archive that was received and checked, and waits to be put in place. */
+export interface ReceivedImage {
+  digest: string;
+  archiveHash: string;
+  bytes: number;
+  info: ImageInfo;
+  /** Puts the archive in its place, durably. */
+  keep(): Promise<void>;
+  /** Removes what was received; nothing after `keep`. */
+  discard(): Promise<void>;
+}
+
+interface StoredFile {
+  path: string;
+  bytes: number;
+  /** SHA-256, hex. */
+  hash: string;
+}
+
+/**
+ * Receives an image: a tar of `docker save` or of a root file system, gzipped or not. It is checked while it streams to
+ * disk; memory does not grow with it. A root file system becomes a `docker save` archive that is the same on each import.
+ * Nothing is left behind when it is refused.
+ * @throws DrayageError notATar, truncated, unsafePath, noImage, severalImages, damagedImage, imageTooLarge
+ */
+export async function receiveImage(
+  dataDir: string,
+  body: Readable,
+  options: RootFileSystemOptions,
+  maxBytes: number,
+): Promise<ReceivedImage> {
+  const temporary = join(uploadDirectory(dataDir), randomBytes(8).toString('hex'));
+  const layerPath = `${temporary}.layer`;
+  try {
+    const { scanned, file } = await receive(body, temporary, maxBytes);
+    const described = scanned.hasManifest
+      ? describeSave(scanned, file)
+      : await makeSave(scanned, { ...file, path: await renamed(temporary, layerPath) }, temporary, options);
+    return {
+      ...described,
+      keep: () => putInPlace(temporary, archivePath(dataDir, described.digest)),
+      discard: () => rm(temporary, { force: true }),
+    };
+  } catch (error) {
+    await rm(temporary, { force: true });
+    throw error;
+  } finally {
+    await rm(layerPath, { force: true });
+  }
+}
+
+async function renamed(from: string, to: string): Promise<string> {
+  await rename(from, to);
+  return to;
+}
+
+/** Streams the upload to disk and through the checks at once; the slower of the two sets the pace. */
+async function receive(body: Readable, path: string, maxBytes: number): Promise<{ scanned: ScannedTar; file: StoredFile }> {
+  const hash = createHash('sha256');
+  let bytes = 0;
+  const toScan = new PassThrough();
+  const tee = new Transform({
+    transform(chunk: Buffer, _encoding, done) {
+      bytes += chunk.length;
+      if (bytes > maxBytes) {
+        done(imageRefused('imageTooLarge', `The image is larger than ${String(maxBytes)} bytes.`, 'Raise DRAYAGE_IMAGE_MAX_BYTES, or make the image smaller.'));
+        return;
+      }
+      hash.update(chunk);
+      const pass = () => {
+        done(null, chunk);
+      };
+      if (toScan.write(chunk)) pass();
+      else toScan.once('drain', pass);
+    },
+    flush(done) {
+      toScan.end();
+      done();
+    },
+  });
+  const plain = await unzipped(body);
+  const scanning = scanTar(toScan).catch((error: unknown) => {
+    // What is no image need not be received to its end.
+    tee.destroy(error as Error);
+    throw error;
+  });
+  const storing = pipeline(plain, tee, createWriteStream(path, { flags: 'wx', mode: 0o600 })).catch((error: unknown) => {
+    toScan.destroy(error as Error);
+    throw error;
+  });
+  const [scan, store] = await Promise.allSettled([scanning, storing]);
+  if (store.status === 'rejected') throw uploadError(store.reason, scan.status === 'rejected' ? scan.reason : undefined);
+  if (scan.status === 'rejected') throw scan.reason;
+  return { scanned: scan.value, file: { path, bytes, hash: hash.digest('hex') } };
+}
+
+/** The cause behind a stream's failure: one of ours if there is one. */
+function uploadError(store: unknown, scan: unknown): unknown {
+  for (const error of [store, scan]) if (error instanceof DrayageError) return error;
+  const { code = '' } = store as NodeJS.ErrnoException;
+  if (code === 'Z_BUF_ERROR') return imageRefused('truncated', 'The compressed archive is cut off.', 'Copy it again, whole.');
+  if (code.startsWith('Z_')) return imageRefused('damagedImage', 'The compressed archive is damaged.', 'Copy it again.');
+  if (code === 'ENOSPC') return imageRefused('outOfDisk', 'The control plane has no disk space left for this image.', 'Remove images with `drayage image rm`.');
+  return store;
+}
+
+/** The bytes of a gzip file, or the bytes as they are. */
+async function unzipped(body: Readable): Promise<Readable> {
+  const source = body.pipe(new PassThrough());
+  body.once('error', (error) => source.destroy(error));
+  // A sender that goes away ends `body` without an end: the readers must hear of it.
+  finished(body, { writable: false }).catch((error: unknown) => source.destroy(error as Error));
+  const head = await firstBytes(source, 2);
+  if (head[0] !== 0x1f || head[1] !== 0x8b) return source;
+  const gunzip = createGunzip();
+  source.once('error', (error) => gunzip.destroy(error));
+  return source.pipe(gunzip);
+}
+
+/** Looks at the first bytes of a stream and puts them back. */
+async function firstBytes(source: PassThrough, count: number): Promise<Buffer> {
+  let head = Buffer.alloc(0);
+  while (head.length < count) {
+    const chunk = source.read() as Buffer | null;
+    if (chunk !== null) head = Buffer.concat([head, chunk]);
+    else if (source.readableEnded || source.writableFinished && source.readableLength === 0) break;
+    else await new Promise<void>((resolve, reject) => {
+      const settle = (error?: Error) => {
+        source.off('readable', settle).off('end', settle).off('error', settle);
+        if (error) reject(error);
+        else resolve();
+      };
+      source.on('readable', settle).on('end', settle).on('error', settle);
+    });
+  }
+  if (head.length > 0) source.unshift(head);
+  return head;
+}
+
+function describeSave(scanned: ScannedTar, file: StoredFile) {
+  if (scanned.unsafeInArchive) throw scanned.unsafeInArchive;
+  const { config, configHash } = readSaveArchive(scanned.members, (name) => scanned.contents.get(name));
+  return { digest: `sha256:${configHash}`, archiveHash: file.hash, bytes: file.bytes, info: infoOfConfig(config, 'dockerSave') };
+}
+
+/** Makes a `docker save` archive of a root file system's tar, which becomes its only layer, byte for byte. */
+async function makeSave(scanned: ScannedTar, layer: StoredFile, path: string, options: RootFileSystemOptions) {
+  if (scanned.executables === 0) {
+    throw imageRefused(
+      'noImage',
+      'The archive is no image: it has neither a manifest.json nor a program that could be run.',
+      'Make it with `docker save IMAGE`, or with tar inside a root directory.',
+    );
+  }
+  const config = rootFileSystemConfig(layer.hash, scanned.architecture ?? 'amd64', options);
+  const configHash = createHash('sha256').update(config).digest('hex');
+  const layerName = `${layer.hash}/layer.tar`;
+  const manifest = Buffer.from(JSON.stringify([{ Config: `${configHash}.json`, RepoTags: null, Layers: [layerName] }]));
+  const tar = pack();
+  const hash = createHash('sha256');
+  let bytes = 0;
+  const count = new Transform({
+    transform(chunk: Buffer, _encoding, done) {
+      hash.update(chunk);
+      bytes += chunk.length;
+      done(null, chunk);
+    },
+  });
+  const written = pipeline(tar, count, createWriteStream(path, { flags: 'wx', mode: 0o600 }));
+  const fixed = { mode: 0o644, mtime: new Date(0), uid: 0, gid: 0 };
+  const add = (name: string, content: Buffer) => tar.entry({ ...fixed, name, size: content.length }, content);
+  const filled = (async () => {
+    add(`${configHash}.json`, config);
+    await pipeline(createReadStream(layer.path), tar.entry({ ...fixed, name: layerName, size: layer.bytes }));
+    add('manifest.json', manifest);
+    tar.finalize();
+  })();
+  await Promise.all([written, filled]);
+  const info = infoOfConfig(imageConfigSchema.parse(JSON.parse(config.toString('utf8'))), 'rootFileSystem');
+  return { digest: `sha256:${configHash}`, archiveHash: hash.digest('hex'), bytes, info };
+}
+
+/** Renames a file into place; both its bytes and its name are on disk afterwards. */
+async function putInPlace(from: string, to: string): Promise<void> {
+  await syncPath(from);
+  await rename(from, to);
+  await syncPath(dirname(to));
+}
+
+async function syncPath(path: string): Promise<void> {
+  const handle = await open(path, 'r');
+  try {
+    await handle.sync();
+  } finally {
+    await handle.close();
+  }
+}

@@ -1,0 +1,35 @@
+import { DrayageError } from '../../core/cause.ts';
+import { FINAL_MIGRATION_STATES } from '../../core/migration.ts';
+import { getMigration, setMigrationState } from '../../db/migrationRecords.ts';
+import type { ApiContext } from '../context.ts';
+
+/**
+ * Asks a move to stop before its freeze; returns the workflow's words.
+ * @throws DrayageError unknownMigration, migrationEnded, abortRefused (too late), temporalAway
+ */
+export async function abortMigration(context: ApiContext, id: string): Promise<string> {
+  const { db, workflows } = context;
+  const { state, runId, workflowId } = await getMigration(db, id);
+  if (FINAL_MIGRATION_STATES.includes(state)) throw ended(id, state);
+  if (runId === '') {
+    const reason = 'It was aborted before it had started.';
+    if (await setMigrationState(db, id, 'aborted', reason)) return reason;
+    throw ended(id, (await getMigration(db, id)).state);
+  }
+  const answer = await workflows.abortMigration(workflowId, runId);
+  if (!answer) throw ended(id, (await getMigration(db, id)).state);
+  if (answer.accepted) return answer.reason;
+  throw new DrayageError({
+    code: 'abortRefused',
+    message: `Migration ${id} cannot be aborted any more: ${answer.reason}`,
+    mend: 'Let it end; then move the compute back if need be.',
+  });
+}
+
+function ended(id: string, state: string): DrayageError {
+  return new DrayageError({
+    code: 'migrationEnded',
+    message: `Migration ${id} has ended: ${state}.`,
+    mend: 'Nothing has to be done.',
+  });
+}

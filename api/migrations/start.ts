@@ -1,0 +1,122 @@
+import type { MigrateRequest } from '../../core/api/migrations.ts';
+import type { Candidate } from '../../core/choosePlacement.ts';
+import { type Cause, DrayageError } from '../../core/cause.ts';
+import { type ComputeRecord, computesOfGroup, getCompute } from '../../db/computes.ts';
+import type { Database } from '../../db/database.ts';
+import { getDevice } from '../../db/devices.ts';
+import { findImage } from '../../db/images.ts';
+import { createMigration, type MigrationRow, openMigration, setMigrationRun, setMigrationState } from '../../db/migrationRecords.ts';
+import { getPlacement } from '../../db/placements.ts';
+import { computeWorkflowId } from '../../workflows/contract.ts';
+import { isTemporalAway, somethingRuns } from '../computes/operate.ts';
+import { movableCauses } from '../computes/view.ts';
+import { type ApiContext, freshId } from '../context.ts';
+import { candidate, chooseDevice, demandOf, requireDevice, requireNone } from '../placement.ts';
+
+export interface StartedMigration {
+  id: string;
+  workflowId: string;
+  runId: string;
+  target: { id: string; name: string };
+  reason: string;
+}
+
+/**
+ * Checks what can be checked at once, records the move and starts its workflow. A move that was recorded will be made:
+ * when Temporal is away, it starts when Temporal is back.
+ * @throws DrayageError unknownCompute, unknownDevice, sameDevice, notRunning, migrationRunning, and what speaks against
+ * source or target
+ */
+export async function startMigration(context: ApiContext, idOrName: string, request: MigrateRequest, actor: string): Promise<StartedMigration> {
+  const { db } = context;
+  const compute = await getCompute(db, idOrName);
+  const given = request.target === undefined ? null : await getDevice(db, request.target);
+  if (await openMigration(db, compute.groupId)) throw await somethingRuns(context, compute);
+  if (given && given.id === compute.placement?.deviceId) throw sameDevice(compute, given.name);
+  const group = await computesOfGroup(db, compute.groupId);
+  requireNone(group.flatMap(movableCauses));
+  const { deviceId: source, epoch } = await getPlacement(db, compute.groupId);
+  requireNone(await sourceCauses(db, source));
+  const demand = await demandOfGroup(db, group);
+  if (given) requireDevice(given, demand);
+  const { device: target, reason } = given
+    ? { device: candidate(given), reason: `${given.name} was asked for` }
+    : await chooseDevice(db, demand, [source]);
+  return record(context, compute, { source, target, epoch, reason, maxDowntimeMs: request.maxDowntimeMs, actor });
+}
+
+async function record(
+  context: ApiContext,
+  compute: ComputeRecord,
+  move: { source: string; target: Candidate; epoch: number; reason: string; maxDowntimeMs: number | undefined; actor: string },
+): Promise<StartedMigration> {
+  const { db } = context;
+  const { source, target, epoch, reason, maxDowntimeMs, actor } = move;
+  const id = freshId('migration');
+  const workflowId = computeWorkflowId(compute.id);
+  try {
+    const values = { id, group: compute.groupId, compute: compute.id, source, target: target.id, epoch: epoch + 1 };
+    await createMigration(db, { ...values, maxDowntimeMs, workflowId, actor });
+  } catch (error) {
+    if (error instanceof DrayageError && error.cause_.code === 'migrationRunning') throw await somethingRuns(context, compute);
+    throw error;
+  }
+  const row = await openMigration(db, compute.groupId);
+  const runId = row?.id === id ? await launchMigration(context, row) : null;
+  return { id, workflowId, runId: runId ?? '', target: { id: target.id, name: target.name }, reason };
+}
+
+/**
+ * Starts the workflow of a move that was recorded; null when Temporal is away, and it has to be tried again. When
+ * something else is being done to the compute, the move ends as refused.
+ */
+export async function launchMigration(context: ApiContext, row: MigrationRow): Promise<string | null> {
+  const { db, workflows } = context;
+  const computes = (await computesOfGroup(db, row.groupId)).map(({ spec }) => spec);
+  try {
+    const { runId } = await workflows.startMigration(row.computeId, {
+      migrationId: row.id,
+      group: row.groupId,
+      computes,
+      source: row.sourceId,
+      target: row.targetId,
+      epoch: row.epoch - 1,
+      ...(row.maxDowntimeMs === null ? {} : { maxDowntimeMs: row.maxDowntimeMs }),
+    });
+    await setMigrationRun(db, row.id, runId);
+    return runId;
+  } catch (error) {
+    if (isTemporalAway(error)) return null;
+    if (!(error instanceof DrayageError)) throw error;
+    await setMigrationState(db, row.id, 'refused', error.cause_.message, [error.cause_]);
+    throw await somethingRuns(context, await getCompute(db, row.computeId));
+  }
+}
+
+async function sourceCauses(db: Database, source: string): Promise<Cause[]> {
+  const row = await getDevice(db, source);
+  if (row.unreachableAt === null) return [];
+  return [
+    {
+      code: 'deviceUnreachable',
+      message: `The compute's own device ${row.name} does not answer.`,
+      mend: 'Look at the device and its network; move it when it is back.',
+    },
+  ];
+}
+
+async function demandOfGroup(db: Database, group: ComputeRecord[]) {
+  const demands = await Promise.all(
+    group.map(async ({ spec }) => demandOf(spec.memoryBytes, (await findImage(db, spec.image.id))?.blob.bytes ?? 0)),
+  );
+  const sum = (of: (demand: (typeof demands)[number]) => number) => demands.reduce((total, demand) => total + of(demand), 0);
+  return { memoryBytes: sum(({ memoryBytes }) => memoryBytes), diskBytes: sum(({ diskBytes }) => diskBytes) };
+}
+
+function sameDevice(compute: ComputeRecord, device: string): DrayageError {
+  return new DrayageError({
+    code: 'sameDevice',
+    message: `Compute ${compute.name} is on device ${device} already.`,
+    mend: 'Name another device; `drayage device ls` shows them.',
+  });
+}

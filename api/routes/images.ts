@@ -1,0 +1,82 @@
+import { rm } from 'node:fs/promises';
+import type { Readable } from 'node:stream';
+import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod';
+import { z } from 'zod';
+import { idOrNameSchema, listOf, pageQuerySchema } from '../../core/api/common.ts';
+import { imageSchema, type ImageView, importImageQuerySchema } from '../../core/api/images.ts';
+import { addEvent } from '../../db/events.ts';
+import { createImage, getImage, type ImageWithBlob, listImages, removeImage } from '../../db/images.ts';
+import { type ApiContext, freshId } from '../context.ts';
+import { receiveImage } from '../images/receive.ts';
+import { archivePath } from '../images/store.ts';
+import { accountOf } from '../plugins/auth.ts';
+
+const params = z.object({ id: idOrNameSchema });
+const tags = ['images'];
+const list = (value: string | string[] | undefined): string[] => (value === undefined ? [] : [value].flat());
+
+/** Images: uploaded as a tar, given to devices as `docker save` gives them. */
+export const imageRoutes: FastifyPluginAsyncZod<{ context: ApiContext }> = async (app, { context }) => {
+  const { db, config } = context;
+
+  app.get('/images', {
+    schema: { tags, summary: 'List images', querystring: pageQuerySchema, response: { 200: listOf(imageSchema) } },
+    handler: async (request) => {
+      const { items, nextCursor } = await listImages(db, request.query);
+      return { items: items.map(imageView), nextCursor };
+    },
+  });
+
+  app.get('/images/:id', {
+    schema: { tags, summary: 'Show an image', params, response: { 200: imageSchema } },
+    handler: async (request) => imageView(await getImage(db, request.params.id)),
+  });
+
+  app.delete('/images/:id', {
+    schema: { tags, summary: 'Delete an image that no compute is made from', params, response: { 204: z.null() } },
+    handler: async (request, reply) => {
+      const { id, name } = await getImage(db, request.params.id);
+      await removeImage(db, id, (digest) => rm(archivePath(config.dataDir, digest), { force: true }));
+      await addEvent(db, { type: 'image.deleted', subject: id, actor: accountOf(request).accountId, message: `${name} was deleted.` });
+      return reply.code(204).send(null);
+    },
+  });
+
+  // Only here is a body a stream: everywhere else it is JSON.
+  await app.register(async (scope: typeof app) => {
+    scope.removeAllContentTypeParsers();
+    const types = ['application/x-tar', 'application/octet-stream', 'application/gzip', 'application/x-gzip'];
+    scope.addContentTypeParser(types, (_request, payload, done) => {
+      done(null, payload);
+    });
+    scope.post('/images', {
+      schema: {
+        tags,
+        summary: 'Import an image from a tar of `docker save` or of a root file system (the request\'s body)',
+        description: 'cmd, entrypoint (several times: a list), env and workdir are for a root file system, which does not know them.',
+        consumes: types,
+        querystring: importImageQuerySchema,
+        response: { 201: imageSchema },
+      },
+      handler: async (request, reply) => {
+        const { name, cmd, entrypoint, env, workdir } = request.query;
+        const options = { command: list(cmd), entrypoint: list(entrypoint), env: list(env), workingDir: workdir ?? '' };
+        const received = await receiveImage(config.dataDir, request.body as Readable, options, config.imageMaxBytes);
+        try {
+          const { digest, archiveHash, bytes, info } = received;
+          const blob = { digest, archiveHash, bytes, info };
+          const row = await createImage(db, { id: freshId('image'), name, blob }, () => received.keep());
+          await addEvent(db, { type: 'image.imported', subject: row.id, actor: accountOf(request).accountId, message: `${name} was imported.` });
+          return await reply.code(201).send(imageView(row));
+        } finally {
+          await received.discard();
+        }
+      },
+    });
+    return Promise.resolve();
+  });
+};
+
+function imageView({ id, name, digest, blob, createdAt }: ImageWithBlob): ImageView {
+  return { id, name, digest, bytes: blob.bytes, info: blob.info, createdAt: createdAt.toISOString() };
+}

@@ -1,0 +1,147 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { FastifyInstance, InjectOptions } from 'fastify';
+import { afterAll, afterEach, beforeAll, beforeEach } from 'vitest';
+import { createApp } from '../../../api/app.ts';
+import { readConfig } from '../../../api/config.ts';
+import type { ApiContext } from '../../../api/context.ts';
+import { createDeviceApp } from '../../../api/deviceApp.ts';
+import { ensureAdmin } from '../../../api/firstStart.ts';
+import { prepareStore } from '../../../api/images/store.ts';
+import { type Authority, type Identity, openAuthority } from '../../../api/pki/authority.ts';
+import type { Workflows } from '../../../api/workflows.ts';
+import { DrayageError } from '../../../core/cause.ts';
+import type { AbortAnswer, ComputeLifecycleInput, MigrateComputeInput } from '../../../workflows/contract.ts';
+import { useDatabase } from './database.ts';
+
+export const ADMIN = { email: 'admin@example.org', password: 'correct horse battery' };
+
+/** Temporal's place in tests of the routes: remembers what was started; `running` holds ids of workflows. */
+export class FakeWorkflows implements Workflows {
+  lifecycles: ComputeLifecycleInput[] = [];
+  migrations: MigrateComputeInput[] = [];
+  running = new Set<string>();
+  away = false;
+  abortAnswer: AbortAnswer | null = { accepted: true, reason: 'It stops.' };
+
+  #start(id: string): Promise<{ runId: string }> {
+    if (this.away) return Promise.reject(new DrayageError({ code: 'temporalAway', message: 'Away.', mend: 'Wait.' }));
+    if (this.running.has(id)) return Promise.reject(new DrayageError({ code: 'workflowRunning', message: 'Busy.', mend: 'Wait.' }));
+    this.running.add(id);
+    return Promise.resolve({ runId: `run-${id}` });
+  }
+
+  startLifecycle(input: ComputeLifecycleInput): Promise<{ runId: string }> {
+    return this.#start(input.spec.id).then((run) => (this.lifecycles.push(input), run));
+  }
+
+  startMigration(computeId: string, input: MigrateComputeInput): Promise<{ runId: string }> {
+    return this.#start(computeId).then((run) => (this.migrations.push(input), run));
+  }
+
+  abortMigration(): Promise<AbortAnswer | null> {
+    return Promise.resolve(this.abortAnswer);
+  }
+
+  isRunning(workflowId: string): Promise<boolean> {
+    return Promise.resolve(this.running.has(workflowId));
+  }
+
+  check(): Promise<void> {
+    return this.away ? Promise.reject(new Error('away')) : Promise.resolve();
+  }
+
+  close(): Promise<void> {
+    return Promise.resolve();
+  }
+}
+
+export interface TestApi {
+  readonly context: ApiContext;
+  readonly workflows: FakeWorkflows;
+  readonly app: FastifyInstance;
+  readonly deviceApp: FastifyInstance;
+  readonly dataDir: string;
+  /** As the admin, with a token. */
+  call(method: InjectOptions['method'], path: string, body?: object, headers?: Record<string, string>): Promise<Answer>;
+}
+
+export interface Answer {
+  status: number;
+  // Tests look at whatever the route answers.
+  // eslint-disable-next-line @typescript-eslint/no-explicit-any
+  body: any;
+  headers: Record<string, unknown>;
+}
+
+/** Both servers on a database of each test's own, without Temporal. */
+export function useApi(): TestApi {
+  const database = useDatabase();
+  let authority: Authority;
+  let identity: Identity;
+  let pki = '';
+  let dataDir = '';
+  let token = '';
+  let current: { context: ApiContext; workflows: FakeWorkflows; app: FastifyInstance; deviceApp: FastifyInstance };
+
+  beforeAll(async () => {
+    pki = await mkdtemp(join(tmpdir(), 'drayage-pki-'));
+    authority = await openAuthority(pki);
+    identity = await authority.controlIdentity(['127.0.0.1', 'localhost']);
+  });
+  afterAll(() => rm(pki, { recursive: true, force: true }));
+
+  beforeEach(async () => {
+    dataDir = await mkdtemp(join(tmpdir(), 'drayage-data-'));
+    const config = readConfig({
+      DATABASE_URL: database.url,
+      TEMPORAL_ADDRESS: '127.0.0.1:1',
+      DRAYAGE_DATA_DIR: dataDir,
+      DRAYAGE_COMPUTE_RANGE: '10.77.1.0-10.77.1.9',
+      DRAYAGE_ADMIN_EMAIL: ADMIN.email,
+      DRAYAGE_ADMIN_PASSWORD: ADMIN.password,
+      DRAYAGE_IMAGE_MAX_BYTES: String(64 * 2 ** 20),
+    });
+    const workflows = new FakeWorkflows();
+    const context: ApiContext = { config, db: database.db, authority, identity, workflows };
+    await ensureAdmin(context.db, config);
+    await prepareStore(dataDir);
+    current = { context, workflows, app: await createApp(context), deviceApp: await createDeviceApp(context) };
+    const signedIn = await current.app.inject({ method: 'POST', url: '/api/v1/auth/sign-in', payload: ADMIN });
+    token = signedIn.json<{ token: string }>().token;
+  });
+  afterEach(async () => {
+    await current.app.close();
+    await current.deviceApp.close();
+    await rm(dataDir, { recursive: true, force: true });
+  });
+
+  return {
+    get context() {
+      return current.context;
+    },
+    get workflows() {
+      return current.workflows;
+    },
+    get app() {
+      return current.app;
+    },
+    get deviceApp() {
+      return current.deviceApp;
+    },
+    get dataDir() {
+      return dataDir;
+    },
+    async call(method, path, body, headers = {}) {
+      const answer = await current.app.inject({
+        method,
+        url: `/api/v1${path}`,
+        headers: { authorization: `Bearer ${token}`, ...headers },
+        ...(body === undefined ? {} : { payload: body }),
+      });
+      const isJson = String(answer.headers['content-type'] ?? '').includes('json');
+      return { status: answer.statusCode, body: isJson ? answer.json() : answer.body, headers: answer.headers };
+    },
+  };
+}
