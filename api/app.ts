@@ -38,9 +38,9 @@ export async function createApp(context: ApiContext, logger?: FastifyBaseLogger)
     metrics.observe(request.method, request.routeOptions.url ?? 'none', reply.statusCode, reply.elapsedTime / 1000);
     done();
   });
-  await app.register(openApiPlugin, { version });
   await app.register(authPlugin, { context });
   await app.register(idempotencyPlugin, { context });
+  await app.register(openApiPlugin, { version });
   await app.register(
     async (v1) => {
       await v1.register(authRoutes, { context });
