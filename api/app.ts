@@ -10,6 +10,7 @@ import { idempotencyPlugin } from './plugins/idempotency.ts';
 import { openApiPlugin } from './plugins/openapi.ts';
 import { sendNotFound, sendProblem } from './problem.ts';
 import { authRoutes } from './routes/auth.ts';
+import { computeStreamRoutes } from './routes/computeStreams.ts';
 import { computeRoutes } from './routes/computes.ts';
 import { deviceRoutes } from './routes/devices.ts';
 import { healthRoutes } from './routes/health.ts';
@@ -47,6 +48,7 @@ export async function createApp(context: ApiContext, logger?: FastifyBaseLogger)
       await v1.register(deviceRoutes, { context });
       await v1.register(imageRoutes, { context });
       await v1.register(computeRoutes, { context });
+      await v1.register(computeStreamRoutes, { context });
       await v1.register(migrationRoutes, { context });
     },
     { prefix: '/api/v1' },
