@@ -1,6 +1,5 @@
 import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod';
-import type { FastifyReply, FastifyRequest } from 'fastify';
-import type { WebSocket } from 'ws';
+import type { FastifyReply } from 'fastify';
 import { z } from 'zod';
 import { idOrNameSchema } from '../../core/api/common.ts';
 import { logsQuerySchema } from '../../core/api/computes.ts';
@@ -30,7 +29,9 @@ export const computeStreamRoutes: FastifyPluginAsyncZod<{ context: ApiContext }>
     },
   });
 
-  app.get('/computes/:id/exec', {
+  app.route({
+    method: 'GET',
+    url: '/computes/:id/exec',
     websocket: true,
     schema: {
       tags,
@@ -43,8 +44,8 @@ export const computeStreamRoutes: FastifyPluginAsyncZod<{ context: ApiContext }>
     preHandler: async (request) => {
       await reachable(context, request.params.id, { running: true });
     },
-    handler: async (socket: WebSocket, request: FastifyRequest) => {
-      const { id } = params.parse(request.params);
+    handler: async (socket, request) => {
+      const { id } = request.params;
       socket.pause();
       try {
         const { compute, device } = await reachable(context, id, { running: true });

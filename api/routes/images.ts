@@ -61,7 +61,13 @@ export const imageRoutes: FastifyPluginAsyncZod<{ context: ApiContext }> = async
       handler: async (request, reply) => {
         const { name, cmd, entrypoint, env, workdir } = request.query;
         const options = { command: list(cmd), entrypoint: list(entrypoint), env: list(env), workingDir: workdir ?? '' };
-        const received = await receiveImage(config.dataDir, request.body as Readable, options, config.imageMaxBytes);
+        const body = request.body as Readable;
+        const received = await receiveImage(config.dataDir, body, options, config.imageMaxBytes).catch((error: unknown) => {
+          // The rest is read and dropped: a sender whose connection breaks would not see the answer.
+          body.unpipe();
+          body.resume();
+          throw error;
+        });
         try {
           const { digest, archiveHash, bytes, info } = received;
           const blob = { digest, archiveHash, bytes, info };
