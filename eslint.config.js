@@ -75,7 +75,7 @@ export default tseslint.config(
       ],
       // Interfaces promise: an implementation without an await is no mistake.
       '@typescript-eslint/require-await': 'off',
-      eqeqeq: 'error',
+      eqeqeq: ['error', 'always', { null: 'ignore' }],
       'no-console': 'error',
       'import-x/no-cycle': 'error',
       'import-x/no-restricted-paths': ['error', { zones }],

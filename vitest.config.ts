@@ -7,6 +7,17 @@ export default defineConfig({
     projects: [
       {
         test: {
+          name: 'long',
+          include: ['test/long/**/*.test.ts'],
+          exclude: NEVER,
+          globalSetup: ['test/lab/globalSetup.ts'],
+          fileParallelism: false,
+          testTimeout: 3_600_000,
+          hookTimeout: 300_000,
+        },
+      },
+      {
+        test: {
           name: 'unit',
           include: ['**/*.test.ts'],
           exclude: [...NEVER, 'test/**'],

@@ -33,7 +33,7 @@ export async function takeCensus(name: string): Promise<Census> {
 
 /** How many of each a census has. */
 export function countCensus(census: Census): Record<keyof Census, number> {
-  const entries: [string, (string | number)[]][] = Object.entries(census);
+  const entries = Object.entries<readonly unknown[]>({ ...census });
   return Object.fromEntries(entries.map(([kind, found]) => [kind, found.length])) as Record<
     keyof Census,
     number

@@ -19,6 +19,10 @@ describe('faults', () => {
     expect(withLoss(lossy, 'd1', 'd2', 0).losses).toEqual([]);
   });
 
+  it('drops everything at 100 %, which numgen has no number for', () => {
+    expect(renderFaults(withLoss(NO_FAULTS, 'd1', 'd2', 100))).toContain('iifname "d1" oifname "d2" drop');
+  });
+
   it('replaces what was there, so that no faults means none', () => {
     expect(renderFaults(NO_FAULTS)).toMatch(/delete table bridge faults[^]*table bridge faults {/);
     expect(renderFaults(NO_FAULTS)).not.toContain('drop');

@@ -32,7 +32,11 @@ export function renderFaults(faults: Faults): string {
     ...faults.cuts.flatMap((pair) => bothWays(pair).map((match) => `${match} drop`)),
     ...faults.losses.flatMap(({ ends, percent }) =>
       // In steps of a thousandth of a percent.
-      bothWays(ends).map((match) => `${match} numgen random mod 100000 < ${Math.round(percent * 1000)} drop`),
+      bothWays(ends).map((match) =>
+        percent === 100
+          ? `${match} drop`
+          : `${match} numgen random mod 100000 < ${Math.round(percent * 1000)} drop`,
+      ),
     ),
   ];
   return [

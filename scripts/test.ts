@@ -1,0 +1,77 @@
+/** `npm test`: every stage, one after the other; its last line is `N passed, N failed` over all of them. */
+import { spawn } from 'node:child_process';
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { z } from 'zod';
+
+interface Count {
+  passed: number;
+  failed: number;
+}
+
+const reportSchema = z.object({
+  numPassedTests: z.number(),
+  numFailedTests: z.number(),
+  numPendingTests: z.number(),
+  numTodoTests: z.number(),
+  numFailedTestSuites: z.number(),
+});
+
+const STAGES: { name: string; run: () => Promise<Count> }[] = [
+  { name: 'lint', run: () => check('eslint', ['.']) },
+  { name: 'format', run: () => check('prettier', ['--check', '--log-level', 'warn', '.']) },
+  { name: 'types', run: () => check('tsc', ['--noEmit']) },
+  { name: 'unit', run: () => vitest('unit') },
+  { name: 'integration', run: () => vitest('integration') },
+  { name: 'lab', run: () => vitest('lab') },
+];
+
+/** A tool that either agrees or does not: one test. */
+async function check(tool: string, args: string[]): Promise<Count> {
+  const code = await runTool(tool, args);
+  return code === 0 ? { passed: 1, failed: 0 } : { passed: 0, failed: 1 };
+}
+
+async function vitest(project: string): Promise<Count> {
+  const folder = await mkdtemp(join(tmpdir(), 'drayage-test-'));
+  const report = join(folder, 'report.json');
+  try {
+    const reporters = ['--reporter=default', '--reporter=json', `--outputFile.json=${report}`];
+    const code = await runTool('vitest', ['run', '--project', project, ...reporters]);
+    return countTests(await readFile(report, 'utf8').catch(() => ''), code);
+  } finally {
+    await rm(folder, { recursive: true, force: true });
+  }
+}
+
+/** What Vitest's report says; a failure that is no test's (a file that does not load, a failed hook) counts as one. */
+function countTests(text: string, code: number): Count {
+  if (text === '') return { passed: 0, failed: 1 };
+  const report = reportSchema.parse(JSON.parse(text));
+  const skipped = process.env['CI'] === 'true' ? report.numPendingTests + report.numTodoTests : 0;
+  const failed = report.numFailedTests + skipped;
+  return { passed: report.numPassedTests, failed: failed === 0 && code !== 0 ? 1 : failed };
+}
+
+function runTool(tool: string, args: string[]): Promise<number> {
+  return new Promise((resolve, reject) => {
+    const child = spawn(tool, args, { stdio: 'inherit' });
+    child.on('error', reject);
+    child.on('close', (code) => resolve(code ?? 1));
+  });
+}
+
+const total: Count = { passed: 0, failed: 0 };
+const lines: string[] = [];
+for (const { name, run } of STAGES) {
+  process.stdout.write(`\n== ${name}\n`);
+  const began = performance.now();
+  const { passed, failed } = await run();
+  total.passed += passed;
+  total.failed += failed;
+  const seconds = ((performance.now() - began) / 1000).toFixed(1);
+  lines.push(`${name.padEnd(12)} ${failed === 0 ? 'ok    ' : 'FAILED'} ${seconds} s`);
+}
+process.stdout.write(`\n${lines.join('\n')}\n\n${total.passed} passed, ${total.failed} failed\n`);
+process.exitCode = total.failed === 0 ? 0 : 1;
