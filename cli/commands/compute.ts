@@ -1,0 +1,149 @@
+import type { Command } from 'commander';
+import { acceptedSchema, listOf } from '../../core/api/common.ts';
+import { computeSchema, type ComputeView } from '../../core/api/computes.ts';
+import { formatBytes } from '../../core/memorySize.ts';
+import { openClient } from '../client.ts';
+import { CommandFailed, Exit } from '../exit.ts';
+import { ago, details, type JsonFlag, print, subcommand, table } from '../output.ts';
+import { keyValue, memorySize, positiveNumber, restartPolicy, volume } from '../parse.ts';
+import { waitForCompute, waitForRemoval } from '../wait.ts';
+import { registerExec } from './computeExec.ts';
+import { registerLogs } from './computeLogs.ts';
+
+interface CreateFlags extends JsonFlag {
+  name: string;
+  image: string;
+  device?: string;
+  memory?: number;
+  cpus?: number;
+  env?: Record<string, string>;
+  volume?: { name: string; path: string }[];
+  restart?: { name: string; maximumRetries: number };
+  detach?: boolean;
+}
+
+/** `drayage compute ...` */
+export function registerCompute(program: Command): void {
+  const compute = program.command('compute').description('tenants\' containers');
+
+  subcommand(compute, 'create', 'create and start a compute')
+    .requiredOption('--name <name>', 'what it is called')
+    .requiredOption('--image <image>', 'name or id of an image')
+    .option('--device <device>', 'where; without it the one with the most memory is chosen')
+    .option('--memory <size>', 'limit, e.g. 256m', memorySize)
+    .option('--cpus <n>', 'limit, e.g. 0.5', positiveNumber)
+    .option('--env <K=V>', 'environment; may be given several times', keyValue)
+    .option('--volume <NAME:PATH>', 'a volume that moves with it; may be given several times', volume)
+    .option('--restart <policy>', 'no, always, on-failure or on-failure:N', restartPolicy)
+    .option('--detach', 'do not wait until it runs')
+    .argument('[command...]', 'after --, instead of the image\'s own')
+    .action(create);
+
+  subcommand(compute, 'ls', 'list computes').action(async (flags: JsonFlag) => {
+    const client = await openClient();
+    const page = await client.request('GET', '/computes', listOf(computeSchema), { query: { limit: '500' } });
+    print(flags, page, ({ items }) => table(['NAME', 'ID', 'STATE', 'DEVICE', 'IMAGE', 'IP', 'CREATED'], items.map(row)));
+  });
+
+  subcommand(compute, 'show <compute>', 'show a compute').action(async (name: string, flags: JsonFlag) => {
+    const client = await openClient();
+    print(flags, await client.request('GET', `/computes/${encodeURIComponent(name)}`, computeSchema), describe);
+  });
+
+  subcommand(compute, 'start <compute>', 'start a compute that has stopped')
+    .option('--detach', 'do not wait until it runs')
+    .action((name: string, flags: JsonFlag & { detach?: boolean }) => change(name, 'start', 'running', flags));
+  subcommand(compute, 'stop <compute>', 'stop a compute')
+    .option('--detach', 'do not wait until it has stopped')
+    .action((name: string, flags: JsonFlag & { detach?: boolean }) => change(name, 'stop', 'stopped', flags));
+
+  subcommand(compute, 'rm <compute>', 'delete a compute with its files and volumes')
+    .option('--detach', 'do not wait until it is gone')
+    .action(remove);
+
+  registerLogs(compute);
+  registerExec(compute);
+}
+
+async function create(command: string[], flags: CreateFlags): Promise<void> {
+  const client = await openClient();
+  const { name, image, device, memory, cpus, env, volume: volumes, restart, detach } = flags;
+  const body = {
+    name,
+    image,
+    device,
+    memoryBytes: memory,
+    cpus,
+    env,
+    volumes,
+    restartPolicy: restart,
+    command: command.length > 0 ? command : undefined,
+  };
+  const accepted = await client.request('POST', '/computes', acceptedSchema, { body });
+  if (detach === true) {
+    print(flags, accepted, ({ id }) => id);
+    return;
+  }
+  const made = await waitForCompute(client, accepted.id, ['running', 'failed', 'stopped', 'lost']);
+  requireState(made, made.state === 'running' || (made.state === 'stopped' && made.exitCode === 0), 'could not be made');
+  print(flags, made, (view) => `${view.name} is ${view.state} on ${view.device.name} with ${view.ip} (${view.id})`);
+}
+
+/** Fails the command with the compute's own causes unless all is well. */
+function requireState(compute: ComputeView, well: boolean, what: string): void {
+  if (well) return;
+  const own = { code: 'computeFailed', message: `${compute.name} ${what}: ${compute.reason || compute.state}`, mend: `See \`drayage compute logs ${compute.name}\`.` };
+  throw new CommandFailed(Exit.failed, compute.causes.length > 0 ? compute.causes : [own], `${compute.name} ${what}`);
+}
+
+async function change(name: string, operation: 'start' | 'stop', state: 'running' | 'stopped', flags: JsonFlag & { detach?: boolean }): Promise<void> {
+  const client = await openClient();
+  const accepted = await client.request('POST', `/computes/${encodeURIComponent(name)}/${operation}`, acceptedSchema);
+  if (flags.detach === true) {
+    print(flags, accepted, ({ id }) => id);
+    return;
+  }
+  const now = await waitForCompute(client, accepted.id, [state, 'failed', 'lost']);
+  requireState(now, now.state === state, `could not be ${operation === 'start' ? 'started' : 'stopped'}`);
+  print(flags, now, (view) => `${view.name} is ${view.state}`);
+}
+
+async function remove(name: string, flags: JsonFlag & { detach?: boolean }): Promise<void> {
+  const client = await openClient();
+  const accepted = await client.request('DELETE', `/computes/${encodeURIComponent(name)}`, acceptedSchema);
+  if (flags.detach === true) {
+    print(flags, accepted, ({ id }) => id);
+    return;
+  }
+  const left = await waitForRemoval(client, accepted.id);
+  if (left) requireState(left, false, 'could not be deleted');
+  print(flags, { removed: name, id: accepted.id }, () => `${name} was deleted`);
+}
+
+function row(view: ComputeView): string[] {
+  return [view.name, view.id, view.state, view.device.name, view.image.name, view.ip, ago(view.createdAt)];
+}
+
+function describe(view: ComputeView): string {
+  const policy = view.restartPolicy;
+  const retries = policy.name === 'on-failure' && policy.maximumRetries > 0 ? `:${String(policy.maximumRetries)}` : '';
+  return details([
+    ['name', view.name],
+    ['id', view.id],
+    ['state', view.reason === '' ? view.state : `${view.state}: ${view.reason}`],
+    ...view.causes.map(({ message, mend }): [string, string] => ['cause', `${message} ${mend}`]),
+    ['device', view.device.name],
+    ['epoch', view.epoch],
+    ['image', view.image.name],
+    ['command', view.command?.join(' ')],
+    ['ip', view.ip],
+    ['mac', view.mac],
+    ['memory', view.memoryBytes === undefined ? undefined : formatBytes(view.memoryBytes)],
+    ['cpus', view.cpus],
+    ['volumes', view.volumes.map(({ name, path }) => `${name}:${path}`).join(', ')],
+    ['restart', `${policy.name}${retries}${view.restarts > 0 ? `, ${String(view.restarts)} times so far` : ''}`],
+    ['exit code', view.exitCode],
+    ['movable', view.movable.ok ? 'yes' : view.movable.causes.map(({ message }) => message).join(' ')],
+    ['created', ago(view.createdAt)],
+  ]);
+}

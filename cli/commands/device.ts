@@ -1,0 +1,81 @@
+import type { Command } from 'commander';
+import { z } from 'zod';
+import { listOf } from '../../core/api/common.ts';
+import { createJoinTokenResponseSchema, deviceSchema, type DeviceView } from '../../core/api/devices.ts';
+import { formatBytes } from '../../core/memorySize.ts';
+import { openClient } from '../client.ts';
+import { ago, details, type JsonFlag, print, subcommand, table } from '../output.ts';
+import { wholeNumber } from '../parse.ts';
+
+/** `drayage device ...` */
+export function registerDevice(program: Command): void {
+  const device = program.command('device').description('the machines that run computes');
+
+  subcommand(device, 'ls', 'list devices').action(async (flags: JsonFlag) => {
+    const client = await openClient();
+    const page = await client.request('GET', '/devices', listOf(deviceSchema), { query: { limit: '500' } });
+    print(flags, page, ({ items }) => table(['NAME', 'ID', 'STATE', 'MEMORY FREE', 'DISK FREE', 'LINK', 'HEARD'], items.map(row)));
+  });
+
+  subcommand(device, 'show <device>', 'show a device').action(async (name: string, flags: JsonFlag) => {
+    const client = await openClient();
+    print(flags, await client.request('GET', `/devices/${encodeURIComponent(name)}`, deviceSchema), describe);
+  });
+
+  const changes = {
+    approve: 'let a device that has joined take part',
+    cordon: 'place nothing more on a device',
+    uncordon: 'place computes on a device again',
+  };
+  for (const [change, description] of Object.entries(changes)) {
+    subcommand(device, `${change} <device>`, description).action(async (name: string, flags: JsonFlag) => {
+      const client = await openClient();
+      const path = `/devices/${encodeURIComponent(name)}/${change}`;
+      print(flags, await client.request('POST', path, deviceSchema), (now) => `${now.name} is ${now.state}`);
+    });
+  }
+
+  subcommand(device, 'rm <device>', 'remove a device for good').action(async (name: string, flags: JsonFlag) => {
+    const client = await openClient();
+    await client.request('DELETE', `/devices/${encodeURIComponent(name)}`, z.null());
+    print(flags, { removed: name }, () => `${name} was removed`);
+  });
+
+  subcommand(device, 'token', 'make a token with which one device may join, once')
+    .option('--expires <seconds>', 'how long it may be used', wholeNumber(1, 30 * 86_400), 3600)
+    .action(async (flags: JsonFlag & { expires: number }) => {
+      const client = await openClient();
+      const body = { expiresInSeconds: flags.expires };
+      const made = await client.request('POST', '/devices/tokens', createJoinTokenResponseSchema, { body });
+      print(flags, made, ({ token, controlUrl, expiresAt }) =>
+        details([
+          ['DRAYAGE_CONTROL_URL', controlUrl],
+          ['DRAYAGE_JOIN_TOKEN', token],
+          ['expires', expiresAt],
+        ]),
+      );
+    });
+}
+
+function row(device: DeviceView): string[] {
+  const { inventory } = device;
+  const free = [inventory.memoryAvailableBytes, inventory.diskAvailableBytes].map(formatBytes);
+  return [device.name, device.id, device.state, ...free, inventory.linkAddress, ago(device.lastHeartbeatAt)];
+}
+
+function describe(device: DeviceView): string {
+  const { inventory: it } = device;
+  return details([
+    ['name', device.name],
+    ['id', device.id],
+    ['state', device.state],
+    ['heard', ago(device.lastHeartbeatAt)],
+    ['link', it.linkAddress],
+    ['host', `${it.hostname}, ${it.architecture}, ${String(it.cpus)} CPUs, kernel ${it.kernel}`],
+    ['engine', `Docker ${it.engine}, runc ${it.runc}, CRIU ${it.criu}`],
+    ['cgroups', `v${it.cgroupVersion}, ${it.cgroupDriver}`],
+    ['memory', `${formatBytes(it.memoryAvailableBytes)} free of ${formatBytes(it.memoryBytes)}`],
+    ['disk', `${formatBytes(it.diskAvailableBytes)} free of ${formatBytes(it.diskBytes)}`],
+    ['version', it.version],
+  ]);
+}

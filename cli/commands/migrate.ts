@@ -1,0 +1,102 @@
+import type { Command } from 'commander';
+import { migrationAcceptedSchema } from '../../core/api/migrations.ts';
+import type { Cause } from '../../core/cause.ts';
+import type { Migration } from '../../core/migration.ts';
+import { openClient } from '../client.ts';
+import { CommandFailed, Exit } from '../exit.ts';
+import { formatMs, type JsonFlag, print, subcommand } from '../output.ts';
+import { wholeNumber } from '../parse.ts';
+import { phaseLines, summary } from '../timeline.ts';
+import { waitForMigration } from '../wait.ts';
+
+interface MigrateFlags extends JsonFlag {
+  to?: string;
+  maxDowntime?: number;
+  watch?: boolean;
+  detach?: boolean;
+}
+
+/** `drayage migrate`: moves a compute and waits for the end of it. */
+export function registerMigrate(program: Command): void {
+  subcommand(program, 'migrate <compute>', 'move a running compute to another device')
+    .option('--to <device>', 'where to; without it a device is chosen')
+    .option('--max-downtime <ms>', 'what clients may wait at most, milliseconds', wholeNumber(1, 600_000))
+    .option('--watch', 'show its phases while it runs')
+    .option('--detach', 'do not wait for its end')
+    .action(migrate);
+}
+
+async function migrate(name: string, flags: MigrateFlags): Promise<void> {
+  const client = await openClient();
+  const interrupt = new AbortController();
+  let id: string | undefined;
+  const onSignal = () => {
+    interrupt.abort();
+  };
+  process.on('SIGINT', onSignal);
+  try {
+    const body = { target: flags.to, maxDowntimeMs: flags.maxDowntime };
+    // Not ended by SIGINT: the move may have been accepted, and its id is what the user then needs.
+    const accepted = await client.request('POST', `/computes/${encodeURIComponent(name)}/migrations`, migrationAcceptedSchema, { body });
+    id = accepted.id;
+    if (flags.detach === true) {
+      print(flags, accepted, (move) => `${move.id} moves ${name} to ${move.target.name} (${move.reason})`);
+      return;
+    }
+    interrupt.signal.throwIfAborted();
+    const look = flags.watch === true ? watcher() : undefined;
+    const ended = await waitForMigration(client, id, { signal: interrupt.signal, ...(look ? { look } : {}) });
+    report(ended, flags);
+  } catch (error) {
+    if (!interrupt.signal.aborted || error instanceof CommandFailed) throw error;
+    process.stderr.write(
+      `The move goes on. Follow it with \`drayage migration show ${id ?? ''}\`, stop it with \`drayage migration abort ${id ?? ''}\`.\n`,
+    );
+    process.exitCode = Exit.interrupted;
+  } finally {
+    process.off('SIGINT', onSignal);
+  }
+}
+
+/** Prints the record, also of a move that did not succeed: `--json` gives one document either way. */
+function report(ended: Migration, flags: MigrateFlags): void {
+  print(flags, ended, (move) =>
+    [summary(move), ...(flags.watch === true ? [] : phaseLines(move.phases)), ...figures(move)].join('\n'),
+  );
+  if (ended.state === 'succeeded') return;
+  const own: Cause = { code: ended.state, message: ended.reason, mend: `See \`drayage migration show ${ended.id}\`.` };
+  const causes = ended.causes.length > 0 ? ended.causes : [own];
+  for (const { message, mend } of causes) process.stderr.write(`${message} ${mend}\n`);
+  process.exitCode = ended.state === 'refused' ? Exit.refused : Exit.failed;
+}
+
+function figures({ frozenMs, totalMs }: Migration): string[] {
+  const parts = [
+    ...(frozenMs === null ? [] : [`frozen ${formatMs(frozenMs)}`]),
+    ...(totalMs === null ? [] : [`whole move ${formatMs(totalMs)}`]),
+  ];
+  return parts.length > 0 ? [parts.join(', ')] : [];
+}
+
+/** Shows states and phases on stderr as they come: the phases of a terminal are drawn anew each time. */
+function watcher(): (migration: Migration) => void {
+  let state = '';
+  let drawn: string[] = [];
+  let known = 0;
+  return (migration) => {
+    const line = `${migration.state}: ${migration.reason}`;
+    const changed = line !== state || migration.phases.length !== known;
+    if (!changed) return;
+    const lines = [line, ...phaseLines(migration.phases)];
+    if (process.stderr.isTTY) {
+      if (drawn.length > 0) process.stderr.write(`\u001b[${String(drawn.length)}A\u001b[J`);
+      process.stderr.write(`${lines.join('\n')}\n`);
+      drawn = lines;
+    } else {
+      if (line !== state) process.stderr.write(`${line}\n`);
+      for (const { name, ms } of migration.phases.slice(known)) process.stderr.write(`  ${name}  ${formatMs(ms)}\n`);
+    }
+    state = line;
+    known = migration.phases.length;
+  };
+}

@@ -1,0 +1,61 @@
+import type { Command } from 'commander';
+import { listOf } from '../../core/api/common.ts';
+import { abortResponseSchema } from '../../core/api/migrations.ts';
+import { formatBytes } from '../../core/memorySize.ts';
+import { type Migration, migrationSchema } from '../../core/migration.ts';
+import { openClient } from '../client.ts';
+import { details, formatMs, type JsonFlag, print, subcommand, table } from '../output.ts';
+import { wholeNumber } from '../parse.ts';
+import { phaseLines } from '../timeline.ts';
+
+/** `drayage migration ...` */
+export function registerMigration(program: Command): void {
+  const migration = program.command('migration').description('moves of computes');
+
+  subcommand(migration, 'ls', 'list moves, newest first')
+    .option('--compute <compute>', 'only of this one')
+    .option('--limit <n>', 'how many', wholeNumber(1, 500), 50)
+    .action(async (flags: JsonFlag & { compute?: string; limit: number }) => {
+      const client = await openClient();
+      const query = { compute: flags.compute, limit: String(flags.limit) };
+      const page = await client.request('GET', '/migrations', listOf(migrationSchema), { query });
+      print(flags, page, ({ items }) => table(['ID', 'COMPUTE', 'SOURCE', 'TARGET', 'STATE', 'FROZEN', 'TOTAL'], items.map(row)));
+    });
+
+  subcommand(migration, 'show <migration>', 'show a move').action(async (id: string, flags: JsonFlag) => {
+    const client = await openClient();
+    print(flags, await client.request('GET', `/migrations/${encodeURIComponent(id)}`, migrationSchema), describe);
+  });
+
+  subcommand(migration, 'abort <migration>', 'stop a move before its freeze').action(async (id: string, flags: JsonFlag) => {
+    const client = await openClient();
+    const path = `/migrations/${encodeURIComponent(id)}/abort`;
+    print(flags, await client.request('POST', path, abortResponseSchema), ({ reason }) => reason);
+  });
+}
+
+function row(move: Migration): string[] {
+  const { id, compute, source, target, state, frozenMs, totalMs } = move;
+  return [id, compute.name, source.name, target.name, state, formatMs(frozenMs), formatMs(totalMs)];
+}
+
+function describe(move: Migration): string {
+  const pairs: [string, string | number | null | undefined][] = [
+    ['id', move.id],
+    ['compute', move.compute.name],
+    ['source', move.source.name],
+    ['target', move.target.name],
+    ['state', move.state],
+    ['reason', move.reason],
+    ...move.causes.map(({ message, mend }): [string, string] => ['cause', `${message} ${mend}`]),
+    ['epoch', move.epoch],
+    ['tracker', move.tracker],
+    ['frozen', formatMs(move.frozenMs)],
+    ['total', formatMs(move.totalMs)],
+    ['on the wire', move.wireBytes > 0 ? formatBytes(move.wireBytes) : undefined],
+    ['rounds', move.rounds.length > 0 ? move.rounds.length : undefined],
+    ['workflow', `${move.workflowId} ${move.runId}`.trim()],
+  ];
+  const phases = phaseLines(move.phases);
+  return [details(pairs), ...(phases.length > 0 ? ['phases', ...phases] : [])].join('\n');
+}

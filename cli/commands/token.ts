@@ -1,0 +1,44 @@
+import type { Command } from 'commander';
+import { z } from 'zod';
+import { createTokenResponseSchema, tokenSchema } from '../../core/api/auth.ts';
+import { listOf } from '../../core/api/common.ts';
+import { openClient } from '../client.ts';
+import { ago, type JsonFlag, print, subcommand, table } from '../output.ts';
+import { wholeNumber } from '../parse.ts';
+
+/** `drayage token ...` */
+export function registerToken(program: Command): void {
+  const token = program.command('token').description('secrets with which programs sign in');
+
+  subcommand(token, 'create', 'make a token; its secret is shown this once')
+    .requiredOption('--name <name>', 'what it is for')
+    .option('--expires-in-days <n>', 'when it ends; without it, never', wholeNumber(1, 3650))
+    .action(async (flags: JsonFlag & { name: string; expiresInDays?: number }) => {
+      const client = await openClient();
+      const body = { name: flags.name, expiresInDays: flags.expiresInDays };
+      print(flags, await client.request('POST', '/tokens', createTokenResponseSchema, { body }), ({ secret }) => secret);
+    });
+
+  subcommand(token, 'ls', 'list tokens').action(async (flags: JsonFlag) => {
+    const client = await openClient();
+    const page = await client.request('GET', '/tokens', listOf(tokenSchema), { query: { limit: '500' } });
+    print(flags, page, ({ items }) =>
+      table(
+        ['NAME', 'ID', 'CREATED', 'LAST USED', 'EXPIRES'],
+        items.map(({ name, id, createdAt, lastUsedAt, expiresAt }) => [
+          name,
+          id,
+          ago(createdAt),
+          lastUsedAt === null ? 'never' : ago(lastUsedAt),
+          expiresAt ?? 'never',
+        ]),
+      ),
+    );
+  });
+
+  subcommand(token, 'rm <token>', 'delete a token, by its id').action(async (id: string, flags: JsonFlag) => {
+    const client = await openClient();
+    await client.request('DELETE', `/tokens/${encodeURIComponent(id)}`, z.null());
+    print(flags, { removed: id }, () => `${id} was deleted`);
+  });
+}

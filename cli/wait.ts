@@ -1,0 +1,83 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { z } from 'zod';
+import { type ComputeView, computeSchema } from '../core/api/computes.ts';
+import { DrayageError } from '../core/cause.ts';
+import { FINAL_MIGRATION_STATES, type Migration, migrationSchema } from '../core/migration.ts';
+import { type ApiClient, ProblemError } from './client.ts';
+import { startProgress } from './output.ts';
+
+/** Between two looks, milliseconds: the API has no events yet. */
+const LOOK_MS = 200;
+/** How long the control plane may be away while something is waited for, milliseconds. */
+const AWAY_MS = 120_000;
+
+/** Looks again and again until `done`; a control plane that is away for a while is waited for. */
+async function poll<T extends z.ZodType>(
+  client: ApiClient,
+  path: string,
+  schema: T,
+  options: { done: (value: z.output<T>) => boolean; say: (value: z.output<T>) => string; signal?: AbortSignal | undefined },
+): Promise<z.output<T>> {
+  const progress = startProgress();
+  let awaySince: number | null = null;
+  try {
+    for (;;) {
+      try {
+        const value = await client.request('GET', path, schema, options.signal ? { signal: options.signal } : {});
+        awaySince = null;
+        if (options.done(value)) return value;
+        progress.say(options.say(value));
+      } catch (error) {
+        if (!isAway(error)) throw error;
+        awaySince ??= performance.now();
+        if (performance.now() - awaySince > AWAY_MS) throw error;
+        progress.say('the control plane does not answer; waiting for it');
+      }
+      await sleep(LOOK_MS, undefined, options.signal ? { signal: options.signal } : {});
+    }
+  } finally {
+    progress.end();
+  }
+}
+
+function isAway(error: unknown): boolean {
+  if (error instanceof ProblemError) return error.problem.status >= 500;
+  return error instanceof DrayageError && error.retryable;
+}
+
+/** Waits until a compute is in one of the states. */
+export async function waitForCompute(client: ApiClient, id: string, states: ComputeView['state'][]): Promise<ComputeView> {
+  return poll(client, `/computes/${id}`, computeSchema, {
+    done: ({ state }) => states.includes(state),
+    say: ({ name, state, device }) => `${name} is ${state} on ${device.name}`,
+  });
+}
+
+/** Waits until a compute is gone; null then, or its record when its deletion failed. */
+export async function waitForRemoval(client: ApiClient, id: string): Promise<ComputeView | null> {
+  try {
+    return await poll(client, `/computes/${id}`, computeSchema, {
+      done: ({ state }) => state === 'failed',
+      say: ({ name }) => `${name} is being deleted`,
+    });
+  } catch (error) {
+    if (error instanceof ProblemError && error.problem.status === 404) return null;
+    throw error;
+  }
+}
+
+/** Waits until a move has ended; `look` sees every record on the way. */
+export async function waitForMigration(
+  client: ApiClient,
+  id: string,
+  options: { signal?: AbortSignal; look?: (migration: Migration) => void } = {},
+): Promise<Migration> {
+  return poll(client, `/migrations/${id}`, migrationSchema, {
+    done: (migration) => {
+      options.look?.(migration);
+      return FINAL_MIGRATION_STATES.includes(migration.state);
+    },
+    say: ({ state, reason }) => `${state}: ${reason}`,
+    signal: options.signal,
+  });
+}
