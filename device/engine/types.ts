@@ -10,19 +10,20 @@ export interface Sandbox {
 
 /** What the hot window has to know of a compute's container on this device; gathered before the freeze. */
 export interface ContainerFacts {
+  computeId: string;
   containerId: string;
   state: 'created' | 'running' | 'paused' | 'exited' | 'dead';
   /** Host pid of the container's init; 0 when it does not run. */
   pid: number;
   exitCode: number;
-  /** Where the engine writes stdout and stderr (json-file driver). */
+  /** Where the engine writes stdout and stderr (json-file driver), or will once the container starts. */
   logPath: string;
   /** The writable layer: overlay's upper directory, and the merged mount point. */
   upperDir: string;
   mergedDir: string;
   /** Named volumes: their directory on this device. */
   volumes: { name: string; directory: string }[];
-  /** runc's state root for this container, e.g. /run/docker/runtime-runc/moby; found, not assumed. */
+  /** runc's state root for this container, e.g. /run/docker/runtime-runc/moby; found, not assumed. Empty when the container never ran. */
   runcRoot: string;
   /** OCI bundle directory (holds config.json). Null when the container does not run. */
   bundle: string | null;
@@ -39,6 +40,11 @@ export interface ExecSession {
   write(data: Buffer): void;
   closeStdin(): void;
   onOutput(listener: (chunk: LogChunk) => void): void;
+  /** Holds the output back, so that a slow reader bounds what waits in memory. */
+  pause(): void;
+  resume(): void;
+  /** Ends the program, as for a reader that went away. */
+  kill(): Promise<void>;
   resize(columns: number, rows: number): Promise<void>;
   /** Resolves with the exit code. */
   done: Promise<number>;
@@ -48,6 +54,10 @@ export interface ContainerExit {
   computeId: string;
   containerId: string;
   exitCode: number;
+  /** It was asked to end, through us or through the engine (`docker stop`, `docker kill`): no restart. */
+  requested: boolean;
+  /** How long it ran, milliseconds. */
+  ranMs: number;
 }
 
 /**
@@ -78,8 +88,14 @@ export interface Engine {
   /** Sends a signal to the compute's processes. */
   kill(computeId: string, signal: string): Promise<void>;
 
-  logs(computeId: string, options: { follow: boolean; tail?: number; signal: AbortSignal }): AsyncIterable<LogChunk>;
+  logs(
+    computeId: string,
+    options: { follow: boolean; tail?: number; signal: AbortSignal },
+  ): AsyncIterable<LogChunk>;
   exec(computeId: string, command: string[], options: { tty: boolean; stdin: boolean }): Promise<ExecSession>;
-  /** Calls back when a compute's process has ended by itself. Reconnects to the engine when it restarts. */
+  /**
+   * Calls back when a compute's process has ended; for each end once, also for those while nobody watched (this worker
+   * or the engine was away). Reconnects to the engine when it restarts.
+   */
   watchExits(listener: (exit: ContainerExit) => void, signal: AbortSignal): void;
 }
