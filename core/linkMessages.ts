@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { causeSchema } from './cause.ts';
+import { macSchema } from './compute.ts';
 import { SourceState, TargetState } from './ownership.ts';
 import { phaseSchema } from './migration.ts';
 
@@ -49,8 +50,13 @@ export const manifestSchema = z.object({
 });
 export type Manifest = z.infer<typeof manifestSchema>;
 
+/** An entry of a compute's neighbour table. */
+const neighbourSchema = z.object({ ip: z.ipv4(), mac: macSchema });
+export type Neighbour = z.infer<typeof neighbourSchema>;
+
 export const fromSourceSchema = z.discriminatedUnion('type', [
-  z.object({ type: z.literal('announce') }),
+  /** The computes are frozen: their addresses are the target's now. Neighbours by compute id. */
+  z.object({ type: z.literal('announce'), neighbours: z.record(z.string(), z.array(neighbourSchema).max(4096)) }),
   z.object({ type: z.literal('manifest'), manifest: manifestSchema }),
   z.object({ type: z.literal('state'), state: sourceStateSchema }),
 ]);

@@ -1,6 +1,7 @@
-import { mkdir, readFile, rm, symlink, writeFile, access } from 'node:fs/promises';
+import { mkdir, rm, symlink, writeFile, access } from 'node:fs/promises';
 import { watch } from 'node:fs';
 import { join } from 'node:path';
+import { setTimeout as pause } from 'node:timers/promises';
 import { DrayageError } from '../../core/cause.ts';
 import { GatedLog } from './gatedLog.ts';
 import { criuAtGate, endProcesses, findByEnvironment } from './helperProcesses.ts';
@@ -20,6 +21,7 @@ export interface RestoreRequest {
 }
 
 const ARM_DEADLINE_MS = 30_000;
+const ENGINE_WORDS_MS = 500;
 
 /** The directory that tells the runtime wrapper to restore instead of create. */
 export function arrivingDirectory(runDir: string, containerId: string): string {
@@ -117,11 +119,12 @@ export class ArmedRestore {
 
   async #failure(error: unknown): Promise<DrayageError> {
     const said = await this.#log.errors();
-    const runc = await readFile(join(this.#directory, 'runc.txt'), 'utf8').catch(() => '');
+    // The engine's own words hold runc's; it may not have come to an end yet.
+    const engine = await Promise.race([this.#started.then(() => '', (reason: Error) => reason.message), pause(ENGINE_WORDS_MS, '')]);
     return new DrayageError(
       {
         code: 'restoreFailed',
-        message: `The compute could not be restored on the target: ${said || runc.trim() || (error as Error).message}.`,
+        message: `The compute could not be restored on the target: ${said || engine || (error as Error).message}.`,
         mend: 'It runs on where it was. Compare kernel, CRIU and CPU of both devices, then try again or choose another target.',
       },
       { cause: error },

@@ -14,7 +14,8 @@ export class BatchTool {
   readonly #child: ChildProcessWithoutNullStreams;
   readonly #tool: Tool;
   #stderr = '';
-  #waiting: { resolve: () => void; reject: (error: Error) => void }[] = [];
+  #waiting: { resolve: (output: string[]) => void; reject: (error: Error) => void }[] = [];
+  #output: string[] = [];
   #ended: Error | null = null;
 
   private constructor(tool: Tool, child: ChildProcessWithoutNullStreams) {
@@ -26,7 +27,10 @@ export class BatchTool {
       line += chunk;
       const lines = line.split('\n');
       line = lines.pop() ?? '';
-      for (const text of lines) if (isAck(tool, text)) this.#waiting.shift()?.resolve();
+      for (const text of lines) {
+        if (isAck(tool, text)) this.#waiting.shift()?.resolve(this.#output.splice(0));
+        else this.#output.push(text);
+      }
     });
     child.stderr.setEncoding('utf8');
     child.stderr.on('data', (chunk: string) => (this.#stderr += chunk));
@@ -37,8 +41,8 @@ export class BatchTool {
 
   /** Starts the tool; with `netnsPid`, inside that process's network namespace. Resolves when it answers. */
   static async start(tool: Tool, netnsPid?: number): Promise<BatchTool> {
-    // Both print the answer of a query only when their output buffer is written; `ip` does so per line, `tc` needs stdbuf.
-    const command = tool === 'ip' ? ['ip', '-o', '-batch', '-'] : ['stdbuf', '-oL', 'tc', '-batch', '-'];
+    // Into a pipe they would keep the answer of a query until their end.
+    const command = ['stdbuf', '-oL', tool, '-batch', '-'];
     if (netnsPid !== undefined) command.unshift('nsenter', `--net=/proc/${netnsPid}/ns/net`);
     const [file = '', ...args] = command;
     const child = spawn(file, args, {
@@ -50,8 +54,8 @@ export class BatchTool {
     return batch;
   }
 
-  /** Runs the lines in order; resolves when the last has taken effect. @throws DrayageError with the tool's own words */
-  run(lines: string[]): Promise<void> {
+  /** Runs the lines in order; resolves with what they print when the last has taken effect. @throws DrayageError with the tool's own words */
+  run(lines: string[]): Promise<string[]> {
     if (this.#ended) return Promise.reject(this.#ended);
     const ack = this.#tool === 'ip' ? 'link show dev lo' : 'qdisc show dev lo';
     return new Promise((resolve, reject) => {
@@ -80,5 +84,5 @@ export class BatchTool {
 
 /** Recognises the answer to the query that follows each group of commands. */
 function isAck(tool: Tool, line: string): boolean {
-  return tool === 'ip' ? /^\d+: lo: /.test(line) : /^qdisc .* dev lo /.test(`${line} `);
+  return tool === 'ip' ? /^\d+: lo: /.test(line) : line.startsWith('qdisc ');
 }

@@ -2,6 +2,7 @@ import { access } from 'node:fs/promises';
 import { BatchTool } from './batchTool.ts';
 import { vethName } from './computeNetwork.ts';
 import { DrayageError } from '../../core/cause.ts';
+import type { Neighbour } from '../../core/linkMessages.ts';
 
 /**
  * A queue that lets exactly one frame through and holds all others, in order. tbf starts with its bucket full;
@@ -13,6 +14,9 @@ const SHUT = 'root tbf rate 64bit burst 1540 mpu 1540 limit 8mb';
 const OPEN = 'root tbf rate 40gbit burst 8mb limit 8mb';
 /** A queue that drops everything: the frozen compute's kernel has nothing to say any more. */
 const MUTE = 'root pfifo limit 0';
+
+/** A link-local address that no interface has. */
+const NOBODY = '169.254.77.254';
 
 interface Ends {
   computeId: string;
@@ -75,9 +79,13 @@ export class HotTarget extends HotNetwork {
     await this.outside.ip.run([`link set dev ${this.veth} master ${this.ends.bridge}`]);
   }
 
-  /** In the freeze: tells the network that the address is here now. Spends the inner queue's one frame. */
-  async announce(): Promise<void> {
-    await this.inside.ip.run([this.announceLine()]);
+  /**
+   * In the freeze: tells the network that the address is here now; that spends the inner queue's one frame. The source's
+   * neighbours are known from the start, so that the first answer waits for no ARP. (Setting the MAC forgets them: first.)
+   */
+  async announce(neighbours: Neighbour[]): Promise<void> {
+    const known = neighbours.map(({ ip, mac }) => `neigh replace ${ip} lladdr ${mac} dev eth0 nud stale`);
+    await this.inside.ip.run([this.announceLine(), ...known]);
   }
 
   /** The end of the hot window: both queues let go, in order. */
@@ -87,7 +95,7 @@ export class HotTarget extends HotNetwork {
       this.inside.tc.run([`qdisc change dev eth0 ${OPEN}`]),
     ]);
     // A queue looks at its new rate only when the next frame comes.
-    await Promise.all([this.#kickOutside(), this.inside.ip.run([this.announceLine()])]);
+    await Promise.all([this.#kickOutside(), this.#kickInside()]);
   }
 
   /** Out of the bridge again. */
@@ -100,6 +108,11 @@ export class HotTarget extends HotNetwork {
     await this.outside.ip.run([`link set dev ${this.veth} master ${this.ends.bridge}`]);
   }
 
+  /** A question for an address that nobody has. An announcement would do too, but throws away what waits for neighbours. */
+  async #kickInside(): Promise<void> {
+    await this.inside.ip.run([`neigh replace ${NOBODY} dev eth0 use`, `neigh del ${NOBODY} dev eth0`]);
+  }
+
   async #kickOutside(): Promise<void> {
     await this.outside.ip.run([`link set dev ${this.veth} address ${this.#localMac}`]);
   }
@@ -109,6 +122,11 @@ export class HotTarget extends HotNetwork {
 export class HotSource extends HotNetwork {
   static async start(ends: Ends): Promise<HotSource> {
     return new HotSource(ends, await HotNetwork.tools(ends));
+  }
+
+  /** Whom the compute talks to on its own network, for `announce` on the target. */
+  async neighbours(): Promise<Neighbour[]> {
+    return parseNeighbours(await this.inside.ip.run(['neigh show dev eth0']));
   }
 
   /** The frozen compute's kernel may still acknowledge; from here none of that leaves and moves the address back. */
@@ -137,4 +155,12 @@ export class HotSource extends HotNetwork {
     await this.outside.ip.run([`link set dev ${this.veth} master ${this.ends.bridge}`]);
     await this.inside.ip.run([this.announceLine()]);
   }
+}
+
+/** Reads the lines of `ip neigh show dev X`: `10.0.0.1 lladdr 02:... REACHABLE`; those without an address are left out. */
+export function parseNeighbours(lines: string[]): Neighbour[] {
+  return lines.flatMap((line) => {
+    const [, ip, mac] = /^([\d.]+) lladdr ([0-9a-f:]{17}) /.exec(line) ?? [];
+    return ip !== undefined && mac !== undefined ? [{ ip, mac }] : [];
+  });
 }

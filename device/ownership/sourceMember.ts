@@ -4,7 +4,7 @@ import { pipeline, finished } from 'node:stream/promises';
 import type { Writable } from 'node:stream';
 import { DrayageError } from '../../core/cause.ts';
 import type { ComputeSpec } from '../../core/compute.ts';
-import type { Manifest } from '../../core/linkMessages.ts';
+import type { Manifest, Neighbour } from '../../core/linkMessages.ts';
 import { ArmedDump } from '../checkpoint/armedDump.ts';
 import { findFreezer, freeze, isFrozen, killFrozen, thaw, type Freezer } from '../checkpoint/cgroupFreezer.ts';
 import { ImageSender } from '../checkpoint/imageSender.ts';
@@ -73,6 +73,11 @@ export class SourceMember {
   /** Whether the compute's processes exist and are frozen. */
   async frozen(): Promise<boolean> {
     return this.#freezer !== null && isFrozen(this.#freezer);
+  }
+
+  /** Whom it talks to on its own network. */
+  async neighbours(): Promise<Neighbour[]> {
+    return (await this.#network?.neighbours()) ?? [];
   }
 
   async mute(): Promise<void> {

@@ -155,12 +155,13 @@ export class SourceTransfer {
   /** The hot window up to the offer. Every process in it was started before it; nothing in it asks the engine. */
   async #window(): Promise<void> {
     const members = this.#members;
+    const neighbours = Object.fromEntries(await Promise.all(members.map(async (member) => [member.spec.id, await member.neighbours()] as const)));
     this.#frozenAt = this.clock.now();
     await this.clock.time('freeze', () => each(members, (member) => member.freeze()));
     await this.clock.time('plug', async () => {
       await each(members, (member) => member.mute());
       const announced = this.#announced.next();
-      this.#send({ type: 'announce' });
+      this.#send({ type: 'announce', neighbours });
       await this.#reply(announced, 'the target did not announce the address');
       await each(members, (member) => member.detach());
     });

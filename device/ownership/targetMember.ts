@@ -4,7 +4,7 @@ import type { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { DrayageError } from '../../core/cause.ts';
 import type { ComputeSpec } from '../../core/compute.ts';
-import type { Manifest } from '../../core/linkMessages.ts';
+import type { Manifest, Neighbour } from '../../core/linkMessages.ts';
 import { ArmedRestore } from '../checkpoint/armedRestore.ts';
 import { ImageReceiver } from '../checkpoint/imageReceiver.ts';
 import type { ContainerFacts } from '../engine/types.ts';
@@ -56,8 +56,8 @@ export class TargetMember {
     await this.#network.plug();
   }
 
-  async announce(): Promise<void> {
-    await this.#network?.announce();
+  async announce(neighbours: Neighbour[]): Promise<void> {
+    await this.#network?.announce(neighbours);
   }
 
   receiveImage(name: string, stream: Readable): Promise<void> {

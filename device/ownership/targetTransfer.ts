@@ -126,7 +126,7 @@ export class TargetTransfer {
   async #receive(message: FromSource): Promise<void> {
     switch (message.type) {
       case 'announce':
-        await Promise.all(this.#members.map((member) => member.announce()));
+        await Promise.all(this.#members.map((member) => member.announce(message.neighbours[member.spec.id] ?? [])));
         this.#session?.send({ type: 'announced' });
         return;
       case 'manifest':

@@ -1,0 +1,33 @@
+import type { RestartPolicy } from './compute.ts';
+
+/** What a device knows of one compute when its worker starts. */
+export interface PlacementView {
+  /** The control plane has it here. */
+  placed: boolean;
+  desired: 'running' | 'stopped';
+  /** A transfer of it is open: its end decides. */
+  transferOpen: boolean;
+  restart: RestartPolicy['name'];
+  /** A machine of the ownership protocol has it in hand. */
+  busy: boolean;
+  container: 'none' | 'stopped' | 'running';
+}
+
+export interface PlacementDecision {
+  action: 'leave' | 'start' | 'remove' | 'tellStopped';
+  reason: string;
+}
+
+/** What a worker does with a compute once the control plane has confirmed where it belongs. */
+export function decidePlacement(view: PlacementView): PlacementDecision {
+  if (view.busy || view.transferOpen) return { action: 'leave', reason: 'a transfer decides about it' };
+  if (!view.placed) {
+    return view.container === 'none'
+      ? { action: 'leave', reason: 'nothing of it is here' }
+      : { action: 'remove', reason: 'it is placed on another device, or gone' };
+  }
+  if (view.container === 'running') return { action: 'leave', reason: 'it runs' };
+  if (view.desired === 'stopped' || view.container === 'none') return { action: 'leave', reason: 'it is not meant to run, or not made yet' };
+  if (view.restart === 'no') return { action: 'tellStopped', reason: 'it ended while no worker watched, and its policy is not to restart' };
+  return { action: 'start', reason: 'it is meant to run, and the device was restarted' };
+}

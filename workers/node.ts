@@ -1,0 +1,24 @@
+import { NodeWorker } from './node/nodeWorker.ts';
+import { readNodeConfig } from './node/config.ts';
+import { createLog } from './log.ts';
+
+/** The process on a device: its Temporal worker, its link, and the machines that own its computes. */
+const log = createLog('node');
+const worker = new NodeWorker(readNodeConfig(process.env), log);
+
+for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+  process.once(signal, () => {
+    log.info({ signal }, 'stopping');
+    void worker.stop();
+  });
+}
+process.on('unhandledRejection', (reason) => log.error({ error: String(reason), stack: reason instanceof Error ? reason.stack : undefined }, 'unhandled'));
+
+try {
+  await worker.run();
+  log.info('stopped');
+  process.exit(0);
+} catch (error) {
+  log.fatal({ error: error instanceof Error ? error.message : String(error) }, 'the worker cannot run');
+  process.exit(1);
+}

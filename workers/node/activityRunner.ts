@@ -1,0 +1,88 @@
+import { setTimeout as pause } from 'node:timers/promises';
+import { NativeConnection, Runtime, Worker, DefaultLogger } from '@temporalio/worker';
+import type { Logger } from 'pino';
+import { createComputeActivities } from '../../activities/device/compute.ts';
+import { createMigrationActivities } from '../../activities/device/migration.ts';
+import { deviceTaskQueue } from '../../core/device.ts';
+import type { ControlClient } from '../../device/control/controlClient.ts';
+import type { StoredIdentity } from '../../device/control/identityStore.ts';
+import type { Engine } from '../../device/engine/types.ts';
+import type { FileSync } from '../../device/files/fileSync.ts';
+import type { ComputeNetwork } from '../../device/network/computeNetwork.ts';
+import type { TransferTable } from '../../device/ownership/transferTable.ts';
+import type { Placements } from './placements.ts';
+
+const AGAIN_MS = 1000;
+
+interface Deps {
+  identity: StoredIdentity;
+  engine: Engine;
+  network: ComputeNetwork;
+  files: FileSync;
+  table: TransferTable;
+  control: ControlClient;
+  placements: Placements;
+  log: Logger;
+}
+
+/** Polls the device's own task queue; a Temporal server that is away is waited for. */
+export class ActivityRunner {
+  readonly #deps: Deps;
+
+  constructor(deps: Deps) {
+    this.#deps = deps;
+    Runtime.install({ logger: new DefaultLogger('WARN', ({ level, message, meta }) => deps.log[level === 'ERROR' ? 'error' : 'warn']({ ...meta }, message)) });
+  }
+
+  /** Runs until `signal` is aborted and what was under way has ended or been told so. */
+  async run(signal: AbortSignal): Promise<void> {
+    while (!signal.aborted) {
+      try {
+        await this.#once(signal);
+      } catch (error) {
+        this.#deps.log.warn({ error: String(error) }, 'Temporal is away');
+        await pause(AGAIN_MS, undefined, { signal }).catch(() => undefined);
+      }
+    }
+  }
+
+  async close(): Promise<void> {
+    await Runtime.instance().shutdown().catch(() => undefined);
+  }
+
+  async #once(signal: AbortSignal): Promise<void> {
+    const { identity } = this.#deps;
+    const connection = await NativeConnection.connect({ address: identity.temporal.address });
+    try {
+      const worker = await Worker.create({
+        connection,
+        namespace: identity.temporal.namespace,
+        taskQueue: deviceTaskQueue(identity.deviceId),
+        identity: identity.deviceId,
+        activities: this.#activities(),
+        maxConcurrentActivityTaskPolls: 2,
+        maxHeartbeatThrottleInterval: '1 second',
+        defaultHeartbeatThrottleInterval: '1 second',
+        shutdownGraceTime: '2 seconds',
+        shutdownForceTime: '5 seconds',
+      });
+      const stop = () => worker.shutdown();
+      signal.addEventListener('abort', stop, { once: true });
+      if (signal.aborted) stop();
+      await worker.run();
+      signal.removeEventListener('abort', stop);
+    } finally {
+      await connection.close();
+    }
+  }
+
+  #activities() {
+    const { engine, network, files, table, control } = this.#deps;
+    const fetchImage = (imageId: string) => control.imageArchive(imageId);
+    const compute = createComputeActivities({ engine, network, fetchImage });
+    return {
+      ...compute,
+      ...createMigrationActivities({ engine, network, files, table, control, ensureImage: (spec) => compute.ensureImage(spec) }),
+    };
+  }
+}

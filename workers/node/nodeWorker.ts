@@ -1,0 +1,111 @@
+import { join } from 'node:path';
+import { setTimeout as pause } from 'node:timers/promises';
+import type { Logger } from 'pino';
+import { ControlClient } from '../../device/control/controlClient.ts';
+import { readIdentity, writeIdentity, linkIdentity, type StoredIdentity } from '../../device/control/identityStore.ts';
+import { joinControlPlane } from '../../device/control/joinControlPlane.ts';
+import { createEngine } from '../../device/engine/createEngine.ts';
+import { handleHttp, handleUpgrade } from '../../device/engine/linkRoutes.ts';
+import type { Engine } from '../../device/engine/types.ts';
+import { FileSync } from '../../device/files/fileSync.ts';
+import { InventoryReader } from '../../device/inventory.ts';
+import { LinkServer, type LinkRequest } from '../../device/link/linkServer.ts';
+import { ComputeNetwork } from '../../device/network/computeNetwork.ts';
+import { TransferTable } from '../../device/ownership/transferTable.ts';
+import { endEarlierHelpers, prepareRunDirectory } from '../../device/prepareRunDirectory.ts';
+import { waitForLock, type ProcessLock } from '../../device/processLock.ts';
+import packageJson from '../../package.json' with { type: 'json' };
+import { ActivityRunner } from './activityRunner.ts';
+import type { NodeConfig } from './config.ts';
+import { Heartbeats } from './heartbeats.ts';
+import { Placements } from './placements.ts';
+
+/** How long a control plane that is away is waited for before it is asked again, milliseconds. */
+const AGAIN_MS = 1000;
+
+/** One device's worker, wired together. */
+export class NodeWorker {
+  readonly #config: NodeConfig;
+  readonly #log: Logger;
+  readonly #stop = new AbortController();
+  #parts: { close(): Promise<void> | void }[] = [];
+
+  constructor(config: NodeConfig, log: Logger) {
+    this.#config = config;
+    this.#log = log;
+  }
+
+  /** Runs until `stop`. @throws when it cannot begin (engine missing, port taken, token refused) */
+  async run(): Promise<void> {
+    const { stateDir, runDir } = this.#config;
+    const lock: ProcessLock = await waitForLock('worker', ({ pid }) => this.#log.warn({ pid }, 'another worker runs on this device; waiting for its end'));
+    try {
+      await prepareRunDirectory(runDir);
+      await endEarlierHelpers(runDir);
+      const engine = createEngine({ dockerSocket: this.#config.dockerSocket, runDir });
+      const inventory = await InventoryReader.start({
+        dockerSocket: this.#config.dockerSocket,
+        linkAddress: `${this.#config.link.host}:${this.#config.link.port}`,
+        version: packageJson.version,
+      });
+      const identity = await this.#identity(inventory);
+      const control = new ControlClient(this.#config.controlUrl, identity);
+      const files = new FileSync({ engine, workRoot: join(stateDir, 'sync'), identity: () => linkIdentity(identity) });
+      await files.clear();
+      const network = new ComputeNetwork(this.#config.bridge);
+      const deps = { deviceId: identity.deviceId, runDir, stateDir, engine, network, files, control, identity: () => linkIdentity(identity) };
+      const table = new TransferTable({ ...deps, log: (message, detail) => this.#log.info(detail, message) });
+      const link = this.#link(identity, engine, table, files);
+      await link.listen(this.#config.link.host, this.#config.link.port);
+      await table.recover();
+      const placements = new Placements({ engine, network, table, files, control, log: this.#log });
+      const heartbeats = new Heartbeats({ control, inventory, engine, placements, log: this.#log });
+      const activities = new ActivityRunner({ identity, engine, network, files, table, control, placements, log: this.#log });
+      this.#parts = [activities, heartbeats, placements, link, control];
+      heartbeats.start();
+      await placements.start(this.#stop.signal);
+      this.#log.info({ device: identity.deviceId }, 'ready');
+      await activities.run(this.#stop.signal);
+    } finally {
+      for (const part of this.#parts) await part.close();
+      await lock.release();
+    }
+  }
+
+  stop(): Promise<void> {
+    this.#stop.abort();
+    return Promise.resolve();
+  }
+
+  #link(identity: StoredIdentity, engine: Engine, table: TransferTable, files: FileSync): LinkServer {
+    return new LinkServer(linkIdentity(identity), {
+      device: async (request: LinkRequest) => {
+        if ((await table.serve(request)) || (await files.serve(request))) return;
+        request.stream.respond({ ':status': 404 });
+        request.stream.end();
+      },
+      control: (request, response) => handleHttp(engine, request, response),
+      controlUpgrade: (request, socket, head) => handleUpgrade(engine, request, socket, head),
+      log: (message, detail) => this.#log.info(detail, message),
+    });
+  }
+
+  /** The identity from an earlier join, or a new one by the join token. Waits for a control plane that is away. */
+  async #identity(inventory: InventoryReader): Promise<StoredIdentity> {
+    const { stateDir, controlUrl, joinToken, name } = this.#config;
+    const known = await readIdentity(stateDir);
+    if (known) return known;
+    for (;;) {
+      try {
+        const identity = await joinControlPlane({ controlUrl, token: joinToken ?? '', name, inventory: await inventory.read() });
+        await writeIdentity(stateDir, identity);
+        this.#log.info({ device: identity.deviceId }, 'joined');
+        return identity;
+      } catch (error) {
+        if (!(error as { retryable?: boolean }).retryable) throw error;
+        this.#log.warn({ error: String(error) }, 'the control plane is away');
+        await pause(AGAIN_MS, undefined, { signal: this.#stop.signal });
+      }
+    }
+  }
+}

@@ -1,0 +1,110 @@
+import { setTimeout as pause } from 'node:timers/promises';
+import type { Logger } from 'pino';
+import { decidePlacement } from '../../core/decidePlacement.ts';
+import type { DevicePlacement } from '../../core/deviceApi.ts';
+import type { ControlClient } from '../../device/control/controlClient.ts';
+import type { Engine } from '../../device/engine/types.ts';
+import type { FileSync } from '../../device/files/fileSync.ts';
+import type { ComputeNetwork } from '../../device/network/computeNetwork.ts';
+import type { TransferTable } from '../../device/ownership/transferTable.ts';
+
+const AGAIN_MS = 1000;
+
+interface Deps {
+  engine: Engine;
+  network: ComputeNetwork;
+  table: TransferTable;
+  files: FileSync;
+  control: ControlClient;
+  log: Logger;
+}
+
+/**
+ * What the control plane has placed on this device. At start nothing that is not running is started, and no gate opened,
+ * before it has confirmed that; what it has placed elsewhere meanwhile is cleared away.
+ */
+export class Placements {
+  readonly #deps: Deps;
+  #known = new Map<string, DevicePlacement>();
+
+  constructor(deps: Deps) {
+    this.#deps = deps;
+  }
+
+  /** Asks until it is answered, then brings this device in line with the answer. Does not wait for an absent control plane. */
+  async start(signal: AbortSignal): Promise<void> {
+    const first = await this.#reconcile();
+    if (!first) void this.#keepAsking(signal);
+  }
+
+  /** The epoch under which a compute is this device's; 0 when it is not known to be. */
+  epoch(computeId: string): number {
+    return this.#known.get(computeId)?.epoch ?? 0;
+  }
+
+  /** Whether the compute is this device's to run, as far as is known. */
+  owns(computeId: string): boolean {
+    return this.#known.get(computeId)?.desired === 'running';
+  }
+
+  /** Takes the newest answer, without acting on it; keeps the last one while the control plane is away. */
+  async refresh(): Promise<void> {
+    const items = await this.#deps.control.placements();
+    this.#known = new Map(items.map((item) => [item.spec.id, item]));
+  }
+
+  close(): void {
+    this.#known.clear();
+  }
+
+  async #keepAsking(signal: AbortSignal): Promise<void> {
+    do await pause(AGAIN_MS, undefined, { signal }).catch(() => undefined);
+    while (!signal.aborted && !(await this.#reconcile()));
+  }
+
+  async #reconcile(): Promise<boolean> {
+    const { engine, log } = this.#deps;
+    try {
+      await this.refresh();
+    } catch (error) {
+      log.warn({ error: String(error) }, 'the placements are not confirmed yet');
+      return false;
+    }
+    const here = new Map((await engine.listComputes()).map((compute) => [compute.computeId, compute]));
+    for (const computeId of new Set([...here.keys(), ...this.#known.keys()])) {
+      try {
+        await this.#bringInLine(computeId, here.get(computeId)?.running ?? null);
+      } catch (error) {
+        log.error({ computeId, error: String(error) }, 'a compute could not be brought in line with its placement');
+      }
+    }
+    return true;
+  }
+
+  async #bringInLine(computeId: string, running: boolean | null): Promise<void> {
+    const { engine, network, table, files, control, log } = this.#deps;
+    const placement = this.#known.get(computeId);
+    const { action, reason } = decidePlacement({
+      placed: placement !== undefined,
+      desired: placement?.desired ?? 'stopped',
+      transferOpen: placement?.transfer !== null && placement !== undefined,
+      restart: placement?.spec.restartPolicy.name ?? 'no',
+      busy: table.busy(computeId) || files.expects(computeId),
+      container: running === null ? 'none' : running ? 'running' : 'stopped',
+    });
+    if (action === 'leave') return;
+    log.info({ computeId, action, reason }, 'placement');
+    if (action === 'remove') {
+      await network.remove(computeId);
+      await engine.removeCompute(computeId, { volumes: true });
+    } else if (action === 'start' && placement) {
+      const sandbox = await engine.ensureSandbox(placement.spec);
+      await network.prepare(placement.spec, sandbox.pid);
+      await engine.startCompute(computeId);
+      await network.open(placement.spec, sandbox.pid);
+    } else if (action === 'tellStopped') {
+      const facts = await engine.facts(computeId);
+      await control.exited({ computeId, exitCode: facts?.exitCode ?? 137, restarting: false, restarts: 0 });
+    }
+  }
+}
