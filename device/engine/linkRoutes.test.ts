@@ -1,0 +1,153 @@
+import { createServer, get, type Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { text } from 'node:stream/consumers';
+import type { Readable } from 'node:stream';
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
+import { WebSocket } from 'ws';
+import { DrayageError } from '../../core/cause.ts';
+import { handleHttp, handleUpgrade } from './linkRoutes.ts';
+import type { Engine, ExecSession, LogChunk } from './types.ts';
+
+const id = 'cmp_000000000001';
+let server: Server;
+let port: number;
+let engine: { [K in 'logs' | 'exec']: Engine[K] };
+let session: ExecSession & { emit: (chunk: LogChunk) => void; end: (code: number) => void };
+
+function makeSession(): typeof session {
+  let emit: (chunk: LogChunk) => void = () => {};
+  let end: (code: number) => void = () => {};
+  const done = new Promise<number>((resolve) => (end = resolve));
+  return {
+    write: vi.fn(),
+    closeStdin: vi.fn(),
+    onOutput: (listener) => (emit = listener),
+    pause: vi.fn(),
+    resume: vi.fn(),
+    kill: vi.fn(() => Promise.resolve()),
+    resize: vi.fn(() => Promise.resolve()),
+    done,
+    emit: (chunk) => emit(chunk),
+    end: (code) => end(code),
+  };
+}
+
+beforeEach(async () => {
+  session = makeSession();
+  engine = {
+    logs: async function* () {
+      yield { stream: 'stdout', data: Buffer.from('one') };
+      yield { stream: 'stderr', data: Buffer.from('two') };
+    },
+    exec: vi.fn(() => Promise.resolve(session)),
+  };
+  server = createServer((req, res) => {
+    void handleHttp(engine as Engine, req, res).then((served) => served || res.writeHead(418).end());
+  });
+  server.on(
+    'upgrade',
+    (req, socket, head) => handleUpgrade(engine as Engine, req, socket, head) || socket.destroy(),
+  );
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  port = (server.address() as AddressInfo).port;
+});
+
+afterEach(() => new Promise((resolve) => server.close(resolve)));
+
+function fetchText(path: string): Promise<[number, string]> {
+  return new Promise((resolve, reject) => {
+    get({ port, path, agent: false }, (res: Readable & { statusCode?: number }) => {
+      text(res).then((body) => resolve([res.statusCode ?? 0, body]), reject);
+    }).once('error', reject);
+  });
+}
+
+describe('logs', () => {
+  test('come as lines of JSON', async () => {
+    const [status, body] = await fetchText(`/v1/computes/${id}/logs?follow=1&tail=2`);
+    expect(status).toBe(200);
+    expect(body).toBe('{"stream":"stdout","data":"b25l"}\n{"stream":"stderr","data":"dHdv"}\n');
+  });
+
+  test.each([
+    ['a bad query', `/v1/computes/${id}/logs?tail=x`, 400],
+    ['another path', `/v1/computes/${id}/other`, 418],
+    ['a path that is no id', '/v1/computes/..%2f/logs', 418],
+  ])('%s', async (_, path, status) => {
+    expect((await fetchText(path))[0]).toBe(status);
+  });
+
+  test('of a compute that is not here are a problem', async () => {
+    // eslint-disable-next-line require-yield -- a generator that fails at once
+    engine.logs = async function* () {
+      throw new DrayageError({ code: 'containerMissing', message: 'Not here.', mend: 'Look elsewhere.' });
+    };
+    const [status, body] = await fetchText(`/v1/computes/${id}/logs`);
+    expect(status).toBe(404);
+    expect(JSON.parse(body)).toMatchObject({ causes: [{ code: 'containerMissing' }] });
+  });
+
+  test('a reader that goes away ends the reading', async () => {
+    let ended = false;
+    engine.logs = async function* (_, { signal }) {
+      yield { stream: 'stdout', data: Buffer.from('one') };
+      await new Promise((resolve) => signal.addEventListener('abort', resolve));
+      ended = true;
+    };
+    const request = get({ port, path: `/v1/computes/${id}/logs?follow=1`, agent: false }, (res) => {
+      res.once('data', () => request.destroy());
+      res.on('error', () => {});
+    });
+    await vi.waitFor(() => expect(ended).toBe(true));
+  });
+});
+
+describe('exec', () => {
+  function open(): { client: WebSocket; messages: (string | number[])[]; closed: Promise<number> } {
+    const client = new WebSocket(`ws://127.0.0.1:${port}/v1/computes/${id}/exec`);
+    const messages: (string | number[])[] = [];
+    client.on('message', (data: Buffer, isBinary) => messages.push(isBinary ? [...data] : data.toString()));
+    client.on('error', () => {});
+    return { client, messages, closed: new Promise((resolve) => client.once('close', resolve)) };
+  }
+
+  test('carries input, output, size and exit code', async () => {
+    const { client, messages, closed } = open();
+    client.once('open', () => {
+      client.send(JSON.stringify({ command: ['sh'], tty: true, stdin: true }));
+      client.send(Buffer.from([0, 65, 66]));
+      client.send(JSON.stringify({ resize: { columns: 80, rows: 24 } }));
+      client.send(JSON.stringify({ eof: true }));
+    });
+    await vi.waitFor(() => expect(session.closeStdin).toHaveBeenCalled());
+    expect(engine.exec).toHaveBeenCalledWith(id, ['sh'], { tty: true, stdin: true });
+    expect(session.write).toHaveBeenCalledWith(Buffer.from('AB'));
+    expect(session.resize).toHaveBeenCalledWith(80, 24);
+    session.emit({ stream: 'stderr', data: Buffer.from('E') });
+    session.end(7);
+    expect(await closed).toBe(1000);
+    expect(messages).toEqual([[2, 69], '{"exit":7}']);
+    expect(session.kill).not.toHaveBeenCalled();
+  });
+
+  test('a client that goes away ends the program', async () => {
+    const { client, messages } = open();
+    client.once('open', () => client.send(JSON.stringify({ command: ['sh'] })));
+    await vi.waitFor(() => expect(engine.exec).toHaveBeenCalled());
+    session.emit({ stream: 'stdout', data: Buffer.from('x') });
+    await vi.waitFor(() => expect(messages).toHaveLength(1));
+    client.terminate();
+    await vi.waitFor(() => expect(session.kill).toHaveBeenCalled());
+  });
+
+  test('a first message that says nothing is refused, a failure is told', async () => {
+    const refused = open();
+    refused.client.once('open', () => refused.client.send('{}'));
+    expect(await refused.closed).toBe(1008);
+    engine.exec = () => Promise.reject(new DrayageError({ code: 'x', message: 'No — not so.', mend: '' }));
+    const failed = open();
+    failed.client.once('open', () => failed.client.send(JSON.stringify({ command: ['sh'] })));
+    expect(await failed.closed).toBe(1011);
+    expect(failed.messages[0]).toContain('"code":"x"');
+  });
+});
