@@ -28,6 +28,7 @@ export default defineConfig({
           name: 'integration',
           include: ['test/integration/**/*.test.ts'],
           exclude: NEVER,
+          globalSetup: ['test/integration/support/globalSetup.ts'],
           testTimeout: 60_000,
           hookTimeout: 120_000,
         },

@@ -19,6 +19,8 @@ const PROGRAM = 'workers/control-plane.ts';
 /** What the control plane writes of itself to DRAYAGE_DATA_DIR/control-plane.json. */
 export const controlPlaneFileSchema = z.object({
   pid: z.number(),
+  /** All parts have been ready since the start. */
+  ready: z.boolean(),
   api: z.string(),
   deviceApi: z.string(),
   temporal: z.string(),
@@ -38,7 +40,7 @@ export function apiUrl(lab: Lab): string {
 export async function startControlPlane(lab: Lab): Promise<void> {
   if ((await controlPlaneProcess(lab.name)) === null) await launch(lab);
   await until('the control plane to be ready', START_TIMEOUT_MS, async () => {
-    if (await isReady(lab)) return true;
+    if ((await readControlPlane(lab))?.ready === true && (await isReady(lab))) return true;
     if ((await controlPlaneProcess(lab.name)) === null) throw await didNotStart(lab);
     return false;
   });

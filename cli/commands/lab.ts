@@ -1,16 +1,22 @@
 import { spawn } from 'node:child_process';
 import { constants } from 'node:os';
 import { type Command, InvalidArgumentError, Option } from 'commander';
+import { DrayageError } from '../../core/cause.ts';
+import { apiUrl, readAdmin } from '../../lab/control.ts';
+import { controlApi } from '../../lab/controlApi.ts';
 import { cut, heal, lose } from '../../lab/cable.ts';
 import { PARTS, type Part } from '../../lab/device.ts';
 import { onClient, onDevice, type Command as ShellCommand } from '../../lab/deviceProcess.ts';
 import { downLab } from '../../lab/down.ts';
 import { killPart, startParts } from '../../lab/power.ts';
 import { makeProgress, type Progress } from '../../lab/progress.ts';
-import { requireLab } from '../../lab/state.ts';
+import { requireLab, type Lab } from '../../lab/state.ts';
 import { labStatus, type LabStatus } from '../../lab/status.ts';
 import { MAX_DEVICES, labNameSchema } from '../../lab/topology.ts';
 import { upLab } from '../../lab/up.ts';
+import { saveCredentials } from '../credentials.ts';
+import { CommandFailed, Exit } from '../exit.ts';
+import { print, subcommand } from '../output.ts';
 
 interface Common {
   name: string;
@@ -34,14 +40,12 @@ export function registerLab(program: Command): void {
     .description('devices on this machine, for trials and tests (needs root)');
   registerUpDown(lab);
   registerRunning(lab);
+  registerPower(lab);
   registerFaults(lab);
 }
 
 function registerUpDown(lab: Command): void {
-  common(lab.command('up'))
-    .description(
-      'start devices, a client host and a control plane; join and approve the devices; sign the CLI in',
-    )
+  common(lab, 'up', 'start devices, a client host and a control plane; join the devices; sign the CLI in')
     .option('--devices <n>', 'how many devices', wholeNumber(1, MAX_DEVICES), 2)
     .addOption(new Option('--network <kind>', 'how the devices are joined').choices(['flat']).default('flat'))
     .option('--link-mbit <n>', "limit each device's link, megabits per second in each direction", positive)
@@ -49,23 +53,18 @@ function registerUpDown(lab: Command): void {
     .option('--disk-gb <n>', "size of each device's disk; only what is written takes room", positive, 20)
     .option('--no-join', 'leave the devices without a node worker, so that none joins')
     .option('--no-control', 'start no control plane (and join nothing): devices and network only')
-    .action(up);
-  common(lab.command('down'))
-    .description('remove the lab and all of its traces, from any state')
-    .action(async (flags: Common) => {
-      const there = await downLab(flags.name, progressOf());
-      print(
-        flags,
-        { name: flags.name, removed: there },
-        there ? `lab '${flags.name}' is gone` : `there is no lab '${flags.name}'`,
-      );
-    });
-  common(lab.command('status'))
-    .description('addresses, the admin account, and what runs')
-    .action(async (flags: Common) => {
-      const status = await labStatus(await requireLab(flags.name));
-      print(flags, status, describe(status));
-    });
+    .action(refusing(up));
+  common(lab, 'down', 'remove the lab and all of its traces, from any state').action(
+    refusing(async (flags: Common) => {
+      const removed = await downLab(flags.name, progressOf());
+      if (removed) await saveCredentials(null, flags.name);
+      const text = removed ? `lab '${flags.name}' is gone` : `there is no lab '${flags.name}'`;
+      print(flags, { name: flags.name, removed }, () => text);
+    }),
+  );
+  common(lab, 'status', 'addresses, the admin account, and what runs').action(
+    refusing(async (flags: Common) => print(flags, await labStatus(await requireLab(flags.name)), describe)),
+  );
 }
 
 async function up(flags: UpFlags): Promise<void> {
@@ -73,82 +72,111 @@ async function up(flags: UpFlags): Promise<void> {
   const { signal, done } = abortOnSignals(progress);
   try {
     const { lab, already } = await upLab(flags.name, flags, progress, signal);
-    const status = await labStatus(lab);
+    if (!already && flags.control) await signIn(lab);
     const heading = already
       ? `lab '${lab.name}' is up already; nothing was changed`
       : `lab '${lab.name}' is up`;
-    print(flags, { ...status, already }, `${heading}\n${describe(status)}`);
+    const status = await labStatus(lab);
+    print(flags, { ...status, already }, () => `${heading}\n${describe(status)}`);
   } finally {
     done();
   }
 }
 
+/** So that the next command just works. */
+async function signIn(lab: Lab): Promise<void> {
+  const { token } = await controlApi(lab);
+  await saveCredentials({ url: apiUrl(lab), token, email: (await readAdmin(lab))?.email }, lab.name);
+}
+
 function registerRunning(lab: Command): void {
-  common(lab.command('exec'))
-    .description('run a command on a device')
-    .argument('<device>')
-    .argument('<command...>', 'after --')
-    .action(async (device: string, command: string[], flags: Common) => {
+  common(lab, 'exec <device> <command...>', 'run a command on a device; write -- before it').action(
+    refusing(async (device: string, command: string[], flags: Common) => {
       const environment = { TERM: process.env['TERM'] ?? 'dumb' };
       await become(await onDevice(await requireLab(flags.name), device, 'exec', command, environment));
-    });
-  common(lab.command('client'))
-    .description(
-      "run a command on a host beside the devices, on the computes' network, with this machine's files",
-    )
-    .argument('<command...>', 'after --')
-    .action(async (command: string[], flags: Common) =>
-      become(await onClient(await requireLab(flags.name), command)),
+    }),
+  );
+  common(
+    lab,
+    'client <command...>',
+    "run a command on a host beside the devices, with this machine's files",
+  ).action(
+    refusing(async (command: string[], flags: Common) => {
+      await become(await onClient(await requireLab(flags.name), command));
+    }),
+  );
+}
+
+function registerPower(lab: Command): void {
+  common(lab, 'kill <device>', 'end a part of a device at once; `device` is a loss of power')
+    .addOption(new Option('--part <part>', 'what to end').choices(['device', ...PARTS]).default('device'))
+    .action(
+      refusing(async (device: string, flags: Common & { part: Part | 'device' }) => {
+        const ran = await killPart(await requireLab(flags.name), device, flags.part);
+        const what = flags.part === 'device' ? device : `${flags.part} of ${device}`;
+        const result = { device, part: flags.part, ran };
+        print(flags, result, () => (ran ? `${what} is killed` : `${what} did not run`));
+      }),
     );
+  common(lab, 'start <device>', 'start whatever of a device does not run').action(
+    refusing(async (device: string, flags: Common) => {
+      const record = await requireLab(flags.name);
+      await progressOf().step(`starting ${device}`, () => startParts(record, device));
+      print(flags, { device }, () => `${device} runs`);
+    }),
+  );
 }
 
 function registerFaults(lab: Command): void {
-  common(lab.command('kill'))
-    .description('end a part of a device at once; `device` is a loss of power')
-    .argument('<device>')
-    .addOption(new Option('--part <part>', 'what to end').choices(['device', ...PARTS]).default('device'))
-    .action(async (device: string, flags: Common & { part: Part | 'device' }) => {
-      const ran = await killPart(await requireLab(flags.name), device, flags.part);
-      const what = flags.part === 'device' ? device : `${flags.part} of ${device}`;
-      print(flags, { device, part: flags.part, ran }, ran ? `${what} is killed` : `${what} did not run`);
-    });
-  common(lab.command('start'))
-    .description('start whatever of a device does not run')
-    .argument('<device>')
-    .action(async (device: string, flags: Common) => {
-      const record = await requireLab(flags.name);
-      await progressOf().step(`starting ${device}`, () => startParts(record, device));
-      print(flags, { device }, `${device} runs`);
-    });
-  common(lab.command('cut'))
-    .description('cut the cable between two ends: devices, or `control`')
-    .argument('<a>')
-    .argument('<b>')
-    .action(async (a: string, b: string, flags: Common) => {
+  common(lab, 'cut <a> <b>', 'cut the cable between two ends: devices, or `control`').action(
+    refusing(async (a: string, b: string, flags: Common) => {
       await cut(await requireLab(flags.name), a, b);
-      print(flags, { cut: [a, b] }, `${a} and ${b} do not reach each other`);
-    });
-  common(lab.command('loss'))
-    .description('lose a share of the frames between two ends, in each direction; 0 ends it')
-    .argument('<a>')
-    .argument('<b>')
-    .argument('<percent>', '0 to 100', Number)
-    .action(async (a: string, b: string, percent: number, flags: Common) => {
-      await lose(await requireLab(flags.name), a, b, percent);
-      print(flags, { loss: [a, b], percent }, `${percent} % of the frames between ${a} and ${b} are lost`);
-    });
-  common(lab.command('heal'))
-    .description('end all cuts and losses')
-    .action(async (flags: Common) => {
+      print(flags, { cut: [a, b] }, () => `${a} and ${b} do not reach each other`);
+    }),
+  );
+  common(lab, 'loss <a> <b>', 'lose a share of the frames between two ends, in each direction')
+    .requiredOption('--percent <n>', '0 to 100; 0 ends it', percentage)
+    .action(
+      refusing(async (a: string, b: string, flags: Common & { percent: number }) => {
+        await lose(await requireLab(flags.name), a, b, flags.percent);
+        const result = { loss: [a, b], percent: flags.percent };
+        print(flags, result, () => `${flags.percent} % of the frames between ${a} and ${b} are lost`);
+      }),
+    );
+  common(lab, 'heal', 'end all cuts and losses').action(
+    refusing(async (flags: Common) => {
       await heal(await requireLab(flags.name));
-      print(flags, { healed: true }, 'all cables are whole');
-    });
+      print(flags, { healed: true }, () => 'all cables are whole');
+    }),
+  );
 }
 
-function common(command: Command): Command {
-  return command
-    .addOption(new Option('--name <lab>', 'which lab').env('DRAYAGE_LAB').default('lab').argParser(labName))
-    .option('--json', 'print JSON');
+function common(parent: Command, usage: string, description: string): Command {
+  const name = new Option('--name <lab>', 'which lab').env('DRAYAGE_LAB').default('lab').argParser(labName);
+  return subcommand(parent, usage, description).addOption(name);
+}
+
+/** What the lab declines with one of these is refused; any other failure is one. */
+const REFUSALS = new Set([
+  'labNotUp',
+  'unknownDevice',
+  'deviceOff',
+  'sameEnds',
+  'noNetem',
+  'noFreeSubnet',
+  'noFreePort',
+]);
+
+/** The action of a command, its refusals with the exit code for them. */
+function refusing<A extends unknown[]>(action: (...args: A) => Promise<void>): (...args: A) => Promise<void> {
+  return async (...args) => {
+    try {
+      await action(...args);
+    } catch (error) {
+      if (!(error instanceof DrayageError) || !REFUSALS.has(error.cause_.code)) throw error;
+      throw new CommandFailed(Exit.refused, [error.cause_], 'Refused');
+    }
+  };
 }
 
 function labName(text: string): string {
@@ -171,13 +199,15 @@ function positive(text: string): number {
   throw new InvalidArgumentError('It must be a number above 0.');
 }
 
+function percentage(text: string): number {
+  const value = Number(text);
+  if (text.trim() !== '' && value >= 0 && value <= 100) return value;
+  throw new InvalidArgumentError('It must be a number from 0 to 100.');
+}
+
 /** Progress goes to stderr, so that stdout is the result alone. */
 function progressOf(): Progress {
   return makeProgress((line) => process.stderr.write(`${line}\n`));
-}
-
-function print(flags: Common, value: unknown, text: string): void {
-  process.stdout.write(`${flags.json === true ? JSON.stringify(value) : text}\n`);
 }
 
 function describe(status: LabStatus): string {

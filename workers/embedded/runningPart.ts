@@ -49,15 +49,7 @@ export function runPart(
     if (stopping.signal.aborted) stopNow();
     else stopping.signal.addEventListener('abort', stopNow, { once: true });
     void ended.then(() => stopping.signal.removeEventListener('abort', stopNow));
-    const settled = () => !isRunning(started) || isReady(part);
-    await until(`${part.name} to be ready`, READY_TIMEOUT_MS, settled, LOOK_EVERY_MS).catch(
-      (error: unknown) => {
-        say((error as Error).message);
-        started.kill('SIGKILL');
-      },
-    );
-    if (isRunning(started) && !started.killed) {
-      await part.afterReady?.();
+    if (await becomesReady(part, started, ended, say)) {
       everReady = true;
       first.resolve();
       say(`${part.name} is ready (${((performance.now() - began) / 1000).toFixed(1)} s)`);
@@ -93,6 +85,28 @@ export function runPart(
       await ended.catch(() => {});
     },
   };
+}
+
+/** False when it ended before, or was killed because it never got ready. */
+async function becomesReady(
+  part: Part,
+  child: ChildProcess,
+  ended: Promise<string>,
+  say: (line: string) => void,
+) {
+  const look = () => !isRunning(child) || part.isReady().catch(() => false);
+  const getReady = async () => {
+    await until(`${part.name} to be ready`, READY_TIMEOUT_MS, look, LOOK_EVERY_MS);
+    if (isRunning(child)) await part.afterReady?.();
+  };
+  try {
+    await Promise.race([getReady(), ended]);
+  } catch (error) {
+    say(`${part.name}: ${(error as Error).message}`);
+    child.kill('SIGKILL');
+    await ended;
+  }
+  return isRunning(child);
 }
 
 /** Each part in a session of its own: a Ctrl-C of the terminal reaches the supervisor alone, which ends them in order. */
@@ -133,10 +147,6 @@ async function end(child: ChildProcess, part: Part, say: (line: string) => void)
   }, part.stopTimeoutMs);
   if (isRunning(child)) await ended;
   clearTimeout(timer);
-}
-
-function isReady(part: Part): Promise<boolean> {
-  return part.isReady().catch(() => false);
 }
 
 function isRunning(child: ChildProcess): boolean {

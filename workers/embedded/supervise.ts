@@ -47,6 +47,7 @@ export async function startControlPlane(
   signal.addEventListener('abort', abort, { once: true });
   try {
     await Promise.race([startParts(settings, run), failed.promise]);
+    record.setReady();
   } catch (error) {
     await stop();
     throw error;
@@ -108,6 +109,8 @@ async function stopAll(
 
 interface Recorder {
   write(): void;
+  /** All parts have been ready; one may be on its way back since. */
+  setReady(): void;
   settled(): Promise<void>;
 }
 
@@ -118,15 +121,21 @@ function makeRecorder(
   running: readonly RunningPart[],
 ): Recorder {
   let last: Promise<void> = Promise.resolve();
+  let ready = false;
   const writeNow = async () => {
     const parts = Object.fromEntries(
       running.flatMap((part) => (part.pid() === null ? [] : [[part.name, part.pid()]])),
     );
-    await writeFile(`${file}.new`, JSON.stringify({ pid: process.pid, ...addresses, parts }, null, 1));
+    await writeFile(`${file}.new`, JSON.stringify({ pid: process.pid, ready, ...addresses, parts }, null, 1));
     await rename(`${file}.new`, file);
   };
+  const write = () => void (last = last.then(writeNow, writeNow));
   return {
-    write: () => void (last = last.then(writeNow, writeNow)),
+    write,
+    setReady() {
+      ready = true;
+      write();
+    },
     settled: () => last.catch(() => {}),
   };
 }

@@ -8,6 +8,11 @@ import type { Settings } from './settings.ts';
 /** What migrations are found by in Temporal's own UI. */
 const SEARCH_ATTRIBUTES = ['DrayageCompute', 'DrayageSource', 'DrayageTarget', 'DrayageOutcome'];
 
+/** Temporal's number for the kind of a task queue. */
+const WORKFLOW_TASKS = 1;
+/** A server that is up answers in milliseconds. */
+const ANSWER_TIMEOUT_MS = 2_000;
+
 /** Temporal's development server: the real server, its records in one SQLite file. */
 export async function temporalPart(settings: Settings): Promise<Part> {
   const binary = await findTemporal(settings);
@@ -33,25 +38,25 @@ export async function temporalPart(settings: Settings): Promise<Part> {
 
 /** Whether a Temporal server at that address has the namespace. */
 export async function answers(address: string, namespace: string): Promise<boolean> {
-  const connection = await Connection.connect({ address, connectTimeout: 2_000 });
-  try {
-    await connection.workflowService.describeNamespace({ namespace });
+  return ask(address, async ({ workflowService }) => {
+    await workflowService.describeNamespace({ namespace });
     return true;
-  } finally {
-    await connection.close();
-  }
+  });
 }
 
 /** Whether a worker asks that server for workflow tasks of the queue. */
 export async function hasPoller(address: string, namespace: string, taskQueue: string): Promise<boolean> {
-  const connection = await Connection.connect({ address, connectTimeout: 2_000 });
-  try {
-    const { pollers } = await connection.workflowService.describeTaskQueue({
-      namespace,
-      taskQueue: { name: taskQueue },
-      taskQueueType: 1,
-    });
+  return ask(address, async ({ workflowService }) => {
+    const request = { namespace, taskQueue: { name: taskQueue }, taskQueueType: WORKFLOW_TASKS };
+    const { pollers } = await workflowService.describeTaskQueue(request);
     return (pollers ?? []).length > 0;
+  });
+}
+
+async function ask<T>(address: string, question: (connection: Connection) => Promise<T>): Promise<T> {
+  const connection = await Connection.connect({ address, connectTimeout: ANSWER_TIMEOUT_MS });
+  try {
+    return await connection.withDeadline(Date.now() + ANSWER_TIMEOUT_MS, () => question(connection));
   } finally {
     await connection.close();
   }
