@@ -5,9 +5,11 @@ import { markUnreachable, UNREACHABLE_AFTER_SECONDS } from '../db/devices.ts';
 import { removeOldIdempotencyKeys } from '../db/idempotency.ts';
 import { removeExpiredTokens } from '../db/tokens.ts';
 import type { ApiContext } from './context.ts';
+import { settle } from './settle.ts';
 
 const PERIOD_MS = 1_000;
 const CLEANING_EVERY = 600;
+const SETTLING_EVERY = 3;
 /** Any number that no other advisory lock of ours has: one API process at a time does the upkeep. */
 const LOCK = 7_480_003;
 
@@ -20,6 +22,7 @@ export interface Upkeep {
 export function startUpkeep(context: ApiContext, logger: FastifyBaseLogger): Upkeep {
   const startedAt = performance.now();
   let turn = 0;
+  let lastFailure = '';
   let stopped = false;
   let timer: NodeJS.Timeout;
   let current = Promise.resolve();
@@ -34,9 +37,14 @@ export function startUpkeep(context: ApiContext, logger: FastifyBaseLogger): Upk
         }
         if (turn % CLEANING_EVERY === 0) await clean(tx);
       });
+      if (turn % SETTLING_EVERY === 0) await settle(context, logger);
       turn += 1;
+      lastFailure = '';
     } catch (error) {
-      logger.error({ err: error }, 'upkeep failed; it is tried again');
+      // Once a period of Temporal's or the database's absence, not once a second.
+      const words = error instanceof Error ? error.message : String(error);
+      if (words !== lastFailure) logger.error({ err: error }, 'upkeep failed; it is tried again');
+      lastFailure = words;
     }
     if (!stopped) schedule();
   };

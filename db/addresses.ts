@@ -13,7 +13,7 @@ export async function nextAddress(tx: Database, range: AddressRange): Promise<Ad
   await tx.execute(sql`select pg_advisory_xact_lock(${LOCK})`);
   const [row] = await tx.execute<{ free: string }>(sql`
     select n as free from generate_series(${range.first}::bigint, ${range.last}::bigint) n
-    where not exists (select 1 from ${addressAllocation} a where a.ip_number = n) limit 1`);
+    where not exists (select 1 from ${addressAllocation} a where a.ip_number = n) order by n limit 1`);
   if (!row) {
     throw new DrayageError({
       code: 'noAddress',

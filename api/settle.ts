@@ -1,0 +1,54 @@
+import type { FastifyBaseLogger } from 'fastify';
+import { DrayageError } from '../core/cause.ts';
+import { setComputeState, unstartedComputes } from '../db/computes.ts';
+import { finishMigration, getMigration, type MigrationRow, openMigrations } from '../db/migrationRecords.ts';
+import { startMaking } from './computes/operate.ts';
+import type { ApiContext } from './context.ts';
+import { launchMigration } from './migrations/start.ts';
+
+/** Younger records are still the business of the request that made them, seconds. */
+const YOUNG_SECONDS = 15;
+
+/**
+ * Brings records and workflows together again after a crash between the two, or while Temporal was away: starts what was
+ * recorded and not started, and ends the record of a move whose workflow is gone. Safe to do in several processes.
+ */
+export async function settle(context: ApiContext, logger: FastifyBaseLogger): Promise<void> {
+  for (const compute of await unstartedComputes(context.db, YOUNG_SECONDS)) {
+    try {
+      if ((await startMaking(context, compute)) === null) return;
+      logger.info({ compute: compute.id }, 'started the making of a compute that was only recorded');
+    } catch (error) {
+      if (!(error instanceof DrayageError)) throw error;
+      await setComputeState(context.db, compute.id, 'failed', { from: ['creating'], reason: error.cause_.message, causes: [error.cause_] });
+    }
+  }
+  for (const migration of await openMigrations(context.db)) {
+    if (Date.now() - migration.createdAt.getTime() < YOUNG_SECONDS * 1000) continue;
+    if (migration.runId === '') await startAgain(context, logger, migration);
+    else if (!(await context.workflows.isRunning(migration.workflowId, migration.runId))) await endRecord(context, logger, migration.id);
+  }
+}
+
+async function startAgain(context: ApiContext, logger: FastifyBaseLogger, migration: MigrationRow): Promise<void> {
+  try {
+    if ((await launchMigration(context, migration)) !== null) logger.info({ migration: migration.id }, 'started a move that was only recorded');
+  } catch (error) {
+    // Its record says by now why it was refused.
+    if (!(error instanceof DrayageError)) throw error;
+  }
+}
+
+/** The workflow records the end itself, before it ends; only one that was terminated from outside could not. */
+async function endRecord(context: ApiContext, logger: FastifyBaseLogger, id: string): Promise<void> {
+  const cause = {
+    code: 'workflowGone',
+    message: 'The workflow of this move was ended from outside.',
+    mend: 'Look at `drayage compute show` for where the compute is; move it again if need be.',
+  };
+  const ended = await finishMigration(context.db, id, { state: 'failed', reason: cause.message, causes: [cause] });
+  if (!ended) return;
+  logger.error({ migration: id }, 'a move has no workflow any more');
+  const { compute } = await getMigration(context.db, id);
+  await setComputeState(context.db, compute.id, 'running', { from: ['migrating'], reason: cause.message });
+}

@@ -1,0 +1,348 @@
+import { describe, expect, it } from 'vitest';
+import { settle } from '../../api/settle.ts';
+import { getCompute, removeCompute, setComputeState } from '../../db/computes.ts';
+import { heartbeat, markUnreachable, setDeviceState } from '../../db/devices.ts';
+import { finishMigration, getMigration } from '../../db/migrationRecords.ts';
+import { openTransfer } from '../../db/transfers.ts';
+import { compute as computeTable, device as deviceTable, migration as migrationTable } from '../../db/schema/index.ts';
+import { createLogger } from '../../api/logger.ts';
+import { useApi } from './support/api.ts';
+import { id, makeCompute, makeDevice, makeImage, makeInventory, transferId } from './support/fixtures.ts';
+
+const api = useApi();
+const silent = createLogger('silent');
+const MIB = 2 ** 20;
+
+/** Makes a device silent for longer than it may be. */
+async function silence(deviceId: string): Promise<void> {
+  const { db } = api.context;
+  await db.update(deviceTable).set({ lastHeartbeatAt: new Date(Date.now() - 60_000) });
+  for (const row of await db.select().from(deviceTable)) if (row.id !== deviceId) await heartbeat(db, row.id, row.inventory);
+  expect(await markUnreachable(db)).toEqual([deviceId]);
+}
+
+/** A running compute and a second device. */
+async function twoDevices() {
+  const { db } = api.context;
+  const compute = await makeCompute(db, { name: 'web' });
+  const target = await makeDevice(db, { name: 'target' });
+  const source = compute.placement!;
+  return { db, compute, target, source };
+}
+
+const codes = (body: { causes: { code: string }[] }) => body.causes.map(({ code }) => code);
+
+describe('creating a compute', () => {
+  it('chooses the device with the most memory, gives out addresses and starts the workflow', async () => {
+    const { db } = api.context;
+    await makeDevice(db, { inventory: { memoryAvailableBytes: 1024 * MIB } });
+    const large = await makeDevice(db, { inventory: { memoryAvailableBytes: 3000 * MIB } });
+    await makeImage(db, 'sample');
+    const made = await api.call('POST', '/computes', { name: 'web', image: 'sample', memoryBytes: 256 * MIB, env: { A: 'b' } });
+    expect(made.status).toBe(202);
+    const shown = (await api.call('GET', `/computes/${made.body.id as string}`)).body;
+    expect(shown).toMatchObject({
+      name: 'web',
+      state: 'creating',
+      device: { id: large.id, name: large.name },
+      ip: '10.77.1.0',
+      mac: '02:42:0a:4d:01:00',
+      epoch: 1,
+      image: { name: 'sample' },
+      movable: { ok: false },
+    });
+    expect(api.workflows.lifecycles).toMatchObject([
+      { operation: 'create', device: large.id, epoch: 1, spec: { name: 'web', address: { ip: '10.77.1.0', prefix: 16 }, env: { A: 'b' } } },
+    ]);
+    expect((await api.call('GET', '/computes/web')).body.id).toBe(made.body.id);
+  });
+
+  it('gives every compute another address, also at the same moment, and gives addresses back', async () => {
+    const { db } = api.context;
+    await makeDevice(db);
+    await makeImage(db, 'sample');
+    const names = Array.from({ length: 10 }, (_, index) => `c${String(index)}`);
+    const made = await Promise.all(names.map((name) => api.call('POST', '/computes', { name, image: 'sample' })));
+    expect(made.map(({ status }) => status)).toEqual(names.map(() => 202));
+    const { items } = (await api.call('GET', '/computes')).body as { items: { id: string; ip: string }[] };
+    expect(new Set(items.map(({ ip }) => ip)).size).toBe(10);
+    const refused = await api.call('POST', '/computes', { name: 'more', image: 'sample' });
+    expect([refused.status, codes(refused.body)]).toEqual([409, ['noAddress']]);
+    await removeCompute(db, items[3]!.id);
+    const next = await api.call('POST', '/computes', { name: 'more', image: 'sample' });
+    expect((await api.call('GET', `/computes/${next.body.id as string}`)).body.ip).toBe(items[3]!.ip);
+  });
+
+  it('refuses each wrong request with its cause', async () => {
+    const { db } = api.context;
+    await makeImage(db, 'sample');
+    const cases: [object, number, string][] = [
+      [{ name: 'web', image: 'nosuch' }, 404, 'unknownImage'],
+      [{ name: 'web', image: 'sample', device: 'nosuch' }, 404, 'unknownDevice'],
+      [{ name: 'web', image: 'sample' }, 409, 'noDevice'],
+      [{ name: 'Web!', image: 'sample' }, 400, 'invalid'],
+      [{ image: 'sample' }, 400, 'invalid'],
+      [{ name: 'web', image: 'sample', memoryBytes: -1 }, 400, 'invalid'],
+      [{ name: 'web', image: 'sample', env: { 'A=B': 'x' } }, 400, 'invalid'],
+      [{ name: 'web', image: 'sample', volumes: [{ name: 'data', path: 'relative' }] }, 400, 'invalid'],
+    ];
+    for (const [body, status, code] of cases) {
+      const answer = await api.call('POST', '/computes', body);
+      expect([answer.status, answer.body.causes?.[0]?.code], JSON.stringify(body)).toEqual([status, code]);
+      expect(answer.headers['content-type']).toContain('application/problem+json');
+      expect(answer.body).toMatchObject({ status, title: expect.any(String), type: `urn:drayage:problem:${code}` });
+    }
+    await makeDevice(db, { name: 'small', inventory: { memoryAvailableBytes: 100 * MIB, diskAvailableBytes: 10 } });
+    const small = await api.call('POST', '/computes', { name: 'web', image: 'sample', device: 'small', memoryBytes: 256 * MIB });
+    expect([small.status, codes(small.body)]).toEqual([409, ['outOfMemory', 'outOfDisk']]);
+    expect(api.workflows.lifecycles).toEqual([]);
+  });
+
+  it('refuses a second one of the name, and JSON that is none', async () => {
+    const { db } = api.context;
+    await makeDevice(db);
+    await makeImage(db, 'sample');
+    await api.call('POST', '/computes', { name: 'web', image: 'sample' });
+    const again = await api.call('POST', '/computes', { name: 'web', image: 'sample' });
+    expect([again.status, codes(again.body)]).toEqual([409, ['nameTaken']]);
+    const token = (await api.call('POST', '/tokens', { name: 'x' })).body.secret as string;
+    const answer = await api.app.inject({
+      method: 'POST',
+      url: '/api/v1/computes',
+      headers: { authorization: `Bearer ${token}`, 'content-type': 'application/json' },
+      payload: '{"name":',
+    });
+    expect(answer.statusCode).toBe(400);
+    expect(answer.headers['content-type']).toContain('application/problem+json');
+  });
+
+  it('is done once for one Idempotency-Key, and refuses the key for another request', async () => {
+    const { db } = api.context;
+    await makeDevice(db);
+    await makeImage(db, 'sample');
+    const headers = { 'idempotency-key': 'k1' };
+    const first = await api.call('POST', '/computes', { name: 'web', image: 'sample' }, headers);
+    const second = await api.call('POST', '/computes', { name: 'web', image: 'sample' }, headers);
+    expect(second).toMatchObject({ status: 202, body: first.body, headers: { 'idempotency-replayed': 'true' } });
+    expect(api.workflows.lifecycles).toHaveLength(1);
+    const other = await api.call('POST', '/computes', { name: 'web2', image: 'sample' }, headers);
+    expect([other.status, codes(other.body)]).toEqual([422, ['idempotencyKeyReused']]);
+    const together = { 'idempotency-key': 'k2' };
+    const both = await Promise.all([1, 2, 3].map(() => api.call('POST', '/computes', { name: 'two', image: 'sample' }, together)));
+    expect(api.workflows.lifecycles).toHaveLength(2);
+    for (const { status, body } of both) expect([202, 409], JSON.stringify(body)).toContain(status);
+  });
+
+  it('is made up for when Temporal was away', async () => {
+    const { db } = api.context;
+    await makeDevice(db);
+    await makeImage(db, 'sample');
+    api.workflows.away = true;
+    const made = await api.call('POST', '/computes', { name: 'web', image: 'sample' });
+    expect(made).toMatchObject({ status: 202, body: { runId: '' } });
+    api.workflows.away = false;
+    await db.update(computeTable).set({ createdAt: new Date(Date.now() - 60_000) });
+    await settle(api.context, silent);
+    expect(api.workflows.lifecycles).toMatchObject([{ operation: 'create', spec: { name: 'web' } }]);
+    await settle(api.context, silent);
+    expect(api.workflows.lifecycles).toHaveLength(1);
+  });
+});
+
+describe('changing a compute', () => {
+  it.each([
+    ['start', 'running', 409, 'notStopped'],
+    ['start', 'stopped', 202, undefined],
+    ['start', 'failed', 202, undefined],
+    ['stop', 'running', 202, undefined],
+    ['stop', 'stopped', 409, 'notRunning'],
+    ['stop', 'creating', 409, 'notRunning'],
+  ] as const)('%s when it is %s: %i', async (operation, state, status, code) => {
+    const { db } = api.context;
+    const compute = await makeCompute(db, { name: 'web' });
+    await setComputeState(db, compute.id, state);
+    const answer = await api.call('POST', `/computes/web/${operation}`);
+    expect([answer.status, answer.body.causes?.[0]?.code]).toEqual([status, code]);
+  });
+
+  it('says what else is being done, and refuses on a device that does not answer', async () => {
+    const { db } = api.context;
+    const compute = await makeCompute(db, { name: 'web' });
+    api.workflows.running.add(compute.id);
+    const busy = await api.call('DELETE', '/computes/web');
+    expect(busy).toMatchObject({ status: 409, body: { running: { id: compute.id, workflowId: compute.id } } });
+    api.workflows.running.clear();
+    await silence(compute.placement!.deviceId);
+    const away = await api.call('POST', '/computes/web/stop');
+    expect([away.status, codes(away.body)]).toEqual([409, ['deviceUnreachable']]);
+  });
+
+  it('frees name, address and image once it is deleted', async () => {
+    const { db } = api.context;
+    const compute = await makeCompute(db, { name: 'web' });
+    expect((await api.call('DELETE', `/images/${compute.imageId!}`)).status).toBe(409);
+    expect((await api.call('DELETE', '/computes/web')).status).toBe(202);
+    await removeCompute(db, compute.id);
+    expect((await api.call('GET', '/computes/web')).status).toBe(404);
+    expect((await api.call('DELETE', `/images/${compute.imageId!}`)).status).toBe(204);
+    await makeCompute(db, { name: 'web' });
+  });
+});
+
+describe('moving a compute', () => {
+  it('records the move and starts its workflow', async () => {
+    const { compute, target, source } = await twoDevices();
+    const answer = await api.call('POST', '/computes/web/migrations', { target: 'target', maxDowntimeMs: 300 });
+    expect(answer).toMatchObject({ status: 202, body: { workflowId: compute.id, runId: `run-${compute.id}`, target: { id: target.id } } });
+    expect(api.workflows.migrations).toMatchObject([
+      { migrationId: answer.body.id, group: compute.groupId, source: source.deviceId, target: target.id, epoch: 1, maxDowntimeMs: 300, computes: [{ id: compute.id }] },
+    ]);
+    expect((await api.call('GET', `/migrations/${answer.body.id as string}`)).body).toMatchObject({
+      compute: { id: compute.id, name: 'web' },
+      state: 'pending',
+      epoch: 2,
+      runId: `run-${compute.id}`,
+      rounds: [],
+      phases: [],
+    });
+    const timeline = await api.call('GET', `/migrations/${answer.body.id as string}/timeline`);
+    expect(timeline.body.events).toMatchObject([{ type: 'migration.pending' }]);
+  });
+
+  it('chooses a device when none is named, never the compute\'s own', async () => {
+    const { target } = await twoDevices();
+    expect((await api.call('POST', '/computes/web/migrations')).body).toMatchObject({ target: { id: target.id } });
+  });
+
+  it('refuses each wrong request with its cause and starts nothing', async () => {
+    const { db, compute, source, target } = await twoDevices();
+    const deviceName = compute.placement!.deviceName;
+    const attempt = async (path: string, body: object) => {
+      const { status, body: problem } = await api.call('POST', path, body);
+      return [status, ...(problem.causes ? codes(problem) : [])];
+    };
+    const to = (name: string) => attempt('/computes/web/migrations', { target: name });
+    expect(await attempt('/computes/nosuch/migrations', { target: 'target' })).toEqual([404, 'unknownCompute']);
+    expect(await to('nosuch')).toEqual([404, 'unknownDevice']);
+    expect(await to(deviceName)).toEqual([409, 'sameDevice']);
+    expect(await attempt('/computes/web/migrations', { target: 'target', maxDowntimeMs: 0 })).toEqual([400, 'invalid']);
+    await heartbeat(db, target.id, makeInventory({ memoryAvailableBytes: 10 * MIB }));
+    expect(await to('target')).toEqual([409, 'outOfMemory']);
+    await heartbeat(db, target.id, makeInventory({ diskAvailableBytes: 0 }));
+    expect(await to('target')).toEqual([409, 'outOfDisk']);
+    await heartbeat(db, target.id, makeInventory());
+    await setDeviceState(db, target.id, ['ready'], 'cordoned');
+    expect(await to('target')).toEqual([409, 'deviceNotReady']);
+    await setDeviceState(db, target.id, ['cordoned'], 'ready');
+    await silence(target.id);
+    expect(await to('target')).toEqual([409, 'deviceUnreachable']);
+    expect(await attempt('/computes/web/migrations', {})).toEqual([409, 'noDevice', 'deviceUnreachable']);
+    await heartbeat(db, target.id, makeInventory());
+    await silence(source.deviceId);
+    expect(await to('target')).toEqual([409, 'deviceUnreachable']);
+    await heartbeat(db, source.deviceId, makeInventory());
+    await setComputeState(db, compute.id, 'stopped');
+    expect(await to('target')).toEqual([409, 'notRunning']);
+    expect(api.workflows.migrations).toEqual([]);
+    expect((await api.call('GET', '/migrations')).body.items).toEqual([]);
+  });
+
+  it('is refused while it is being moved, with the id of that move', async () => {
+    const { compute } = await twoDevices();
+    const answers = await Promise.all([1, 2, 3, 4].map(() => api.call('POST', '/computes/web/migrations', { target: 'target' })));
+    const started = answers.filter(({ status }) => status === 202);
+    expect(started).toHaveLength(1);
+    for (const { status, body } of answers.filter((answer) => answer !== started[0])) {
+      expect(status).toBe(409);
+      expect(body).toMatchObject({ causes: [{ code: 'migrationRunning' }], running: { id: started[0]!.body.id, workflowId: compute.id } });
+    }
+    const stop = await api.call('POST', '/computes/web/stop');
+    expect(stop).toMatchObject({ status: 409, body: { running: { id: started[0]!.body.id } } });
+  });
+
+  it('ends as refused when something else is being done to the compute', async () => {
+    const { compute } = await twoDevices();
+    api.workflows.running.add(compute.id);
+    expect(await api.call('POST', '/computes/web/migrations', { target: 'target' })).toMatchObject({
+      status: 409,
+      body: { causes: [{ code: 'workflowRunning' }], running: { id: compute.id } },
+    });
+    expect((await api.call('GET', '/migrations')).body.items).toMatchObject([{ state: 'refused' }]);
+    api.workflows.running.clear();
+    expect((await api.call('POST', '/computes/web/migrations', { target: 'target' })).status).toBe(202);
+  });
+
+  it('needs the last transfer to be closed', async () => {
+    const { db, compute, target, source } = await twoDevices();
+    const first = (await api.call('POST', '/computes/web/migrations', { target: 'target' })).body as { id: string };
+    await openTransfer(db, { id: transferId(), migrationId: first.id, group: compute.groupId, source: source.deviceId, target: target.id, epoch: 2 });
+    await finishMigration(db, first.id, { state: 'failed', reason: 'lost' });
+    api.workflows.running.clear();
+    const refused = await api.call('POST', '/computes/web/migrations', { target: 'target' });
+    expect([refused.status, codes(refused.body)]).toEqual([409, ['transferOpen']]);
+  });
+
+  it('can be aborted until it is too late, and not after its end', async () => {
+    const { db } = await twoDevices();
+    const { id: moveId } = (await api.call('POST', '/computes/web/migrations', { target: 'target' })).body as { id: string };
+    expect(await api.call('POST', `/migrations/${moveId}/abort`)).toMatchObject({ status: 202, body: { accepted: true } });
+    api.workflows.abortAnswer = { accepted: false, reason: 'it is past the commit point.' };
+    const late = await api.call('POST', `/migrations/${moveId}/abort`);
+    expect([late.status, codes(late.body)]).toEqual([409, ['abortRefused']]);
+    await finishMigration(db, moveId, { state: 'succeeded', reason: 'It runs on target.', frozenMs: 41.5 });
+    const over = await api.call('POST', `/migrations/${moveId}/abort`);
+    expect([over.status, codes(over.body)]).toEqual([409, ['migrationEnded']]);
+    expect((await api.call('POST', `/migrations/${id('migration')}/abort`)).status).toBe(404);
+    expect(await finishMigration(db, moveId, { state: 'failed', reason: 'late', frozenMs: 1 })).toBe(false);
+    expect(await getMigration(db, moveId)).toMatchObject({ state: 'succeeded', frozenMs: 41.5 });
+  });
+
+  it('is made up for when Temporal was away, and ended when its workflow is gone', async () => {
+    const { db, compute } = await twoDevices();
+    api.workflows.away = true;
+    const { id: moveId } = (await api.call('POST', '/computes/web/migrations', { target: 'target' })).body as { id: string };
+    api.workflows.away = false;
+    await db.update(migrationTable).set({ createdAt: new Date(Date.now() - 60_000) });
+    await settle(api.context, silent);
+    expect(api.workflows.migrations).toMatchObject([{ migrationId: moveId, epoch: 1 }]);
+    await setComputeState(db, compute.id, 'migrating');
+    await settle(api.context, silent);
+    expect((await getMigration(db, moveId)).state).toBe('pending');
+    api.workflows.running.clear();
+    await settle(api.context, silent);
+    expect(await getMigration(db, moveId)).toMatchObject({ state: 'failed', causes: [{ code: 'workflowGone' }] });
+    expect((await getCompute(db, compute.id)).state).toBe('running');
+  });
+});
+
+describe('lists and health', () => {
+  it('pages through all computes once', async () => {
+    const { db } = api.context;
+    const made = [];
+    for (let index = 0; index < 5; index += 1) made.push((await makeCompute(db)).id);
+    const seen: string[] = [];
+    let cursor = '';
+    for (;;) {
+      const { body } = await api.call('GET', `/computes?limit=2${cursor}`);
+      seen.push(...(body.items as { id: string }[]).map((item) => item.id));
+      if (body.nextCursor === null) break;
+      cursor = `&cursor=${body.nextCursor as string}`;
+    }
+    expect(seen).toEqual(made);
+    expect((await api.call('GET', '/computes?cursor=nonsense')).status).toBe(400);
+  });
+
+  it('tells that it lives, that it can work, and what it counts', async () => {
+    await makeDevice(api.context.db);
+    expect((await api.app.inject('/healthz')).json()).toEqual({ alive: true });
+    expect((await api.app.inject('/readyz')).json()).toEqual({ ready: true, database: 'ok', temporal: 'ok' });
+    api.workflows.away = true;
+    const away = await api.app.inject('/readyz');
+    expect([away.statusCode, away.json()]).toEqual([503, { ready: false, database: 'ok', temporal: 'away' }]);
+    const token = (await api.call('POST', '/tokens', { name: 'x' })).body.secret as string;
+    const metrics = await api.app.inject({ url: '/metrics', headers: { authorization: `Bearer ${token}` } });
+    expect(metrics.statusCode).toBe(200);
+    expect(metrics.body).toContain('drayage_devices{state="ready"} 1');
+    expect(metrics.body).toContain('drayage_http_requests_total{method="GET",route="/healthz",status="200"} 1');
+  });
+});
