@@ -1,9 +1,9 @@
 import { NodeWorker } from './node/nodeWorker.ts';
 import { readNodeConfig } from './node/config.ts';
-import { createLog } from './log.ts';
+import { createLogger } from '../api/logger.ts';
 
 /** The process on a device: its Temporal worker, its link, and the machines that own its computes. */
-const log = createLog('node');
+const log = createLogger(process.env.DRAYAGE_LOG_LEVEL ?? 'info');
 const worker = new NodeWorker(readNodeConfig(process.env), log);
 
 for (const signal of ['SIGINT', 'SIGTERM'] as const) {

@@ -46,7 +46,9 @@ export class Heartbeats {
   async #beat(): Promise<void> {
     const { control, inventory, engine, placements, log } = this.#deps;
     try {
-      const computes = (await engine.listComputes()).map(({ computeId, running }) => ({ id: computeId, epoch: placements.epoch(computeId), running }));
+      const here = await engine.listComputes();
+      await placements.notice(here.map(({ computeId }) => computeId));
+      const computes = here.map(({ computeId, running }) => ({ id: computeId, epoch: placements.epoch(computeId), running }));
       await control.heartbeat(await inventory.read(), computes);
       if (this.#away) log.info('the control plane answers again');
       this.#away = false;

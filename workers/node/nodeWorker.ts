@@ -6,6 +6,7 @@ import { readIdentity, writeIdentity, linkIdentity, type StoredIdentity } from '
 import { joinControlPlane } from '../../device/control/joinControlPlane.ts';
 import { createEngine } from '../../device/engine/createEngine.ts';
 import { handleHttp, handleUpgrade } from '../../device/engine/linkRoutes.ts';
+import { runRestarter, type ReportedExit } from '../../device/engine/restarter.ts';
 import type { Engine } from '../../device/engine/types.ts';
 import { FileSync } from '../../device/files/fileSync.ts';
 import { InventoryReader } from '../../device/inventory.ts';
@@ -64,6 +65,7 @@ export class NodeWorker {
       this.#parts = [activities, heartbeats, placements, link, control];
       heartbeats.start();
       await placements.start(this.#stop.signal);
+      this.#watchExits(engine, placements, control);
       this.#log.info({ device: identity.deviceId }, 'ready');
       await activities.run(this.#stop.signal);
     } finally {
@@ -77,6 +79,22 @@ export class NodeWorker {
     return Promise.resolve();
   }
 
+  /** Applies the restart policies; the engine's own are off, for a move must not trigger them. */
+  #watchExits(engine: Engine, placements: Placements, control: ControlClient): void {
+    const deps = {
+      engine,
+      mayStart: (computeId: string) => placements.mayStart(computeId),
+      start: (computeId: string) => placements.startAgain(computeId),
+      onExit: ({ computeId, exitCode, restarting, restarts, reason }: ReportedExit) => {
+        this.#log.info({ computeId, exitCode, restarting, restarts, reason }, 'a compute ended');
+        control
+          .exited({ computeId, exitCode, restarting, restarts })
+          .catch((error: unknown) => this.#log.warn({ computeId, error: String(error) }, 'an exit was not reported'));
+      },
+    };
+    runRestarter(deps, this.#stop.signal);
+  }
+
   #link(identity: StoredIdentity, engine: Engine, table: TransferTable, files: FileSync): LinkServer {
     return new LinkServer(linkIdentity(identity), {
       device: async (request: LinkRequest) => {
@@ -84,8 +102,12 @@ export class NodeWorker {
         request.stream.respond({ ':status': 404 });
         request.stream.end();
       },
-      control: (request, response) => handleHttp(engine, request, response),
-      controlUpgrade: (request, socket, head) => handleUpgrade(engine, request, socket, head),
+      control: async (request, response) => {
+        if (!(await handleHttp(engine, request, response))) response.writeHead(404).end();
+      },
+      controlUpgrade: (request, socket, head) => {
+        if (!handleUpgrade(engine, request, socket, head)) socket.destroy();
+      },
       log: (message, detail) => this.#log.info(detail, message),
     });
   }

@@ -1,5 +1,6 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import type { Logger } from 'pino';
+import type { ComputeSpec } from '../../core/compute.ts';
 import { decidePlacement } from '../../core/decidePlacement.ts';
 import type { DevicePlacement } from '../../core/deviceApi.ts';
 import type { ControlClient } from '../../device/control/controlClient.ts';
@@ -42,9 +43,23 @@ export class Placements {
     return this.#known.get(computeId)?.epoch ?? 0;
   }
 
-  /** Whether the compute is this device's to run, as far as is known. */
-  owns(computeId: string): boolean {
-    return this.#known.get(computeId)?.desired === 'running';
+  /** Whether this device is to start the compute again; by the last answer while the control plane is away. */
+  async mayStart(computeId: string): Promise<boolean> {
+    await this.refresh().catch(() => undefined);
+    const placement = this.#known.get(computeId);
+    return placement?.desired === 'running' && placement.transfer === null && !this.#deps.table.busy(computeId);
+  }
+
+  /** Told with every heartbeat what is here: asks when something is new, forgets what has gone. */
+  async notice(computeIds: string[]): Promise<void> {
+    for (const id of this.#known.keys()) if (!computeIds.includes(id)) this.#known.delete(id);
+    if (computeIds.some((id) => !this.#known.has(id))) await this.refresh();
+  }
+
+  /** Starts a compute that ended, behind its gate, and opens the gate. */
+  async startAgain(computeId: string): Promise<void> {
+    const placement = this.#known.get(computeId);
+    if (placement) await this.#start(placement.spec);
   }
 
   /** Takes the newest answer, without acting on it; keeps the last one while the control plane is away. */
@@ -98,13 +113,18 @@ export class Placements {
       await network.remove(computeId);
       await engine.removeCompute(computeId, { volumes: true });
     } else if (action === 'start' && placement) {
-      const sandbox = await engine.ensureSandbox(placement.spec);
-      await network.prepare(placement.spec, sandbox.pid);
-      await engine.startCompute(computeId);
-      await network.open(placement.spec, sandbox.pid);
+      await this.#start(placement.spec);
     } else if (action === 'tellStopped') {
       const facts = await engine.facts(computeId);
       await control.exited({ computeId, exitCode: facts?.exitCode ?? 137, restarting: false, restarts: 0 });
     }
+  }
+
+  async #start(spec: ComputeSpec): Promise<void> {
+    const { engine, network } = this.#deps;
+    const sandbox = await engine.ensureSandbox(spec);
+    await network.prepare(spec, sandbox.pid);
+    await engine.startCompute(spec.id);
+    await network.open(spec, sandbox.pid);
   }
 }

@@ -1,0 +1,2 @@
+export { computeLifecycle } from './computeLifecycle.ts';
+export { migrateCompute } from './migrateCompute.ts';
