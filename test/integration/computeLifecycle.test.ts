@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { TestWorkflowEnvironment } from '@temporalio/testing';
 import { ApplicationFailure, defineSearchAttributeKey } from '@temporalio/common';
 import { WorkflowFailedError } from '@temporalio/client';
-import { bundleWorkflowCode, Worker, type WorkflowBundle } from '@temporalio/worker';
+import { bundleWorkflowCode, DefaultLogger, Runtime, Worker, type WorkflowBundle } from '@temporalio/worker';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import type { ControlActivities } from '../../activities/controlInterface.ts';
 import type { ComputeActivities } from '../../activities/device/compute.ts';
@@ -39,7 +39,7 @@ let said: string[];
 let failing: Map<string, { error: Error; times: number }>;
 
 function fake<T extends string>(names: readonly T[]): Record<T, (...args: unknown[]) => Promise<void>> {
-  const activity = (name: string) => (first: unknown, second?: unknown) => {
+  const activity = (name: string) => (_: unknown, second?: unknown) => {
     said.push([name, ...(typeof second === 'string' ? [second] : [])].join(' '));
     const failure = failing.get(name);
     if (!failure || failure.times-- <= 0) return Promise.resolve();
@@ -58,12 +58,15 @@ const deviceNames = [
 const controlNames = ['setComputeState', 'removeComputeRecord'] satisfies (keyof ControlActivities)[];
 
 beforeAll(async () => {
+  // Workflows that fail are the subject here.
+  Runtime.install({ logger: new DefaultLogger('ERROR') });
   const attributes = Object.values(SearchAttribute).map((name) => defineSearchAttributeKey(name, 'KEYWORD'));
   environment = await TestWorkflowEnvironment.createLocal({
     server: { executable: { type: 'existing-path', path: temporalServer() }, searchAttributes: attributes },
   });
   workflowBundle = await bundleWorkflowCode({
     workflowsPath: join(import.meta.dirname, '../../workflows/computeLifecycle.ts'),
+    logger: new DefaultLogger('ERROR'),
   });
 });
 afterAll(() => environment.teardown());

@@ -1,0 +1,112 @@
+import { activityInfo, cancellationSignal, heartbeat } from '@temporalio/activity';
+import { Transform, type Readable } from 'node:stream';
+import type { ComputeSpec } from '../../core/compute.ts';
+import type { Engine } from '../../device/engine/types.ts';
+import { withFailures } from '../failure.ts';
+
+/** What of a device's network the lifecycle needs; `ComputeNetwork` is it. */
+export interface LifecycleNetwork {
+  /** Makes the compute's interface in the sandbox, gate shut. */
+  prepare(spec: ComputeSpec, sandboxPid: number): Promise<void>;
+  /** Opens the gate: the compute can be reached. */
+  open(spec: ComputeSpec, sandboxPid: number): Promise<void>;
+  /** Takes the interface away. Nothing there is no error. */
+  remove(computeId: string): Promise<void>;
+}
+
+export interface ComputeDeps {
+  engine: Engine;
+  network: LifecycleNetwork;
+  /** The image's archive (`docker save` form) from the control plane. */
+  fetchImage(imageId: string): Promise<Readable>;
+}
+
+/** Between signs of life of an activity that waits, milliseconds. */
+const HEARTBEAT_MS = 1000;
+
+/** A device's part in making, starting, stopping and removing computes. Each finds what an earlier attempt has done. */
+export function createComputeActivities({ engine, network, fetchImage }: ComputeDeps) {
+  /** Sandbox, interface and container; none of them runs the compute yet. */
+  async function make(spec: ComputeSpec): Promise<number> {
+    const { pid } = await engine.ensureSandbox(spec);
+    await network.prepare(spec, pid);
+    await engine.createCompute(spec);
+    return pid;
+  }
+
+  return withFailures({
+    /** Has the image on the device; heartbeats say how many bytes have come. */
+    async ensureImage(spec: ComputeSpec): Promise<void> {
+      await beating(async (tell) => {
+        if (await engine.hasImage(spec.image.digest)) return;
+        const archive = await fetchImage(spec.image.id);
+        await engine.loadImage(
+          counted(archive, (bytes) => tell({ imageBytes: bytes })),
+          spec.image.digest,
+        );
+      });
+    },
+
+    async createCompute(spec: ComputeSpec): Promise<void> {
+      await beating(() => make(spec));
+    },
+
+    /** Starts the compute and opens its network; makes what is missing, as after the device's restart. */
+    async startCompute(spec: ComputeSpec): Promise<void> {
+      await beating(async () => {
+        const sandboxPid = await make(spec);
+        await engine.startCompute(spec.id);
+        await network.open(spec, sandboxPid);
+      });
+    },
+
+    /** SIGTERM, after the grace SIGKILL. It keeps its network until it has ended. */
+    async stopCompute(computeId: string, graceSeconds: number): Promise<void> {
+      await beating(async () => {
+        await engine.stopCompute(computeId, graceSeconds);
+        await network.remove(computeId);
+      });
+    },
+
+    /** Removes containers, network and volumes. */
+    async removeCompute(computeId: string): Promise<void> {
+      await beating(async () => {
+        await network.remove(computeId);
+        await engine.removeCompute(computeId, { volumes: true });
+      });
+    },
+  });
+}
+
+export type ComputeActivities = ReturnType<typeof createComputeActivities>;
+
+/** Runs something long; Temporal hears at once when this worker dies meanwhile, and with what it said last. */
+async function beating<T>(run: (tell: (details: object) => void) => Promise<T>): Promise<T> {
+  let details: object = { attempt: activityInfo().attempt };
+  const timer = setInterval(() => heartbeat(details), HEARTBEAT_MS);
+  try {
+    return await run((next) => (details = next));
+  } finally {
+    clearInterval(timer);
+  }
+}
+
+/** The stream with its bytes counted; it ends when the activity is cancelled. */
+function counted(stream: Readable, progress: (bytes: number) => void): Readable {
+  let bytes = 0;
+  const count = new Transform({
+    transform(chunk: Buffer, _encoding, done) {
+      progress((bytes += chunk.length));
+      done(null, chunk);
+    },
+  });
+  const signal = cancellationSignal();
+  const cancel = (): void => void stream.destroy(new Error('cancelled'));
+  signal.addEventListener('abort', cancel, { once: true });
+  stream.once('error', (error) => count.destroy(error));
+  count.once('close', () => {
+    signal.removeEventListener('abort', cancel);
+    stream.destroy();
+  });
+  return stream.pipe(count);
+}

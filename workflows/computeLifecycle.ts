@@ -1,0 +1,101 @@
+import { defineSearchAttributeKey } from '@temporalio/common';
+import {
+  CancellationScope,
+  proxyActivities,
+  upsertSearchAttributes,
+  type ActivityInterfaceFor,
+  type ActivityOptions,
+} from '@temporalio/workflow';
+import { causeOf } from '../activities/causeOf.ts';
+import type { ComputeActivities } from '../activities/device/compute.ts';
+import { deviceTaskQueue } from '../core/device.ts';
+import { controlActivities } from './activityProxies.ts';
+import { SearchAttribute, type ComputeLifecycleInput } from './contract.ts';
+import { Undo } from './undo.ts';
+
+/** Between SIGTERM and SIGKILL, as `docker stop` has it. */
+const GRACE_SECONDS = 10;
+
+/** Answers come in seconds, or the device's worker is gone; what failed twice more is told to the user. */
+const STEP: ActivityOptions = {
+  startToCloseTimeout: '2 minutes',
+  scheduleToStartTimeout: '30 seconds',
+  heartbeatTimeout: '6 seconds',
+  retry: { maximumAttempts: 3, initialInterval: '500 ms' },
+};
+/** An image may be large and the link slow. */
+const IMAGE: ActivityOptions = { ...STEP, startToCloseTimeout: '2 hours' };
+/** An undo is worth more patience: what is left behind holds the compute's name and address. */
+const UNDO: ActivityOptions = {
+  ...STEP,
+  retry: { maximumAttempts: 20, initialInterval: '500 ms', maximumInterval: '5 seconds' },
+};
+
+/** What is done to one compute on the device that owns it: create (and start), start, stop or remove. */
+export async function computeLifecycle(input: ComputeLifecycleInput): Promise<void> {
+  const undo = new Undo();
+  try {
+    await OPERATIONS[input.operation](input, undo);
+  } catch (error) {
+    await undo.run();
+    await recordFailure(input, error);
+    throw error;
+  }
+}
+
+const OPERATIONS = { create, start, stop, remove } as const;
+
+async function create({ spec, device }: ComputeLifecycleInput, undo: Undo): Promise<void> {
+  await onDevice(device, `fetch the image of ${spec.name}`, IMAGE).ensureImage(spec);
+  undo.register('remove what was made', () =>
+    onDevice(device, `undo: remove ${spec.name}`, UNDO).removeCompute(spec.id),
+  );
+  await onDevice(device, `create ${spec.name}`).createCompute(spec);
+  await onDevice(device, `start ${spec.name}`).startCompute(spec);
+  await controlActivities().setComputeState(spec.id, 'running');
+  setOutcome('running');
+}
+
+async function start({ spec, device }: ComputeLifecycleInput, undo: Undo): Promise<void> {
+  await onDevice(device, `fetch the image of ${spec.name}`, IMAGE).ensureImage(spec);
+  undo.register('stop what was started', () =>
+    onDevice(device, `undo: stop ${spec.name}`, UNDO).stopCompute(spec.id, 0),
+  );
+  await onDevice(device, `start ${spec.name}`).startCompute(spec);
+  await controlActivities().setComputeState(spec.id, 'running');
+  setOutcome('running');
+}
+
+async function stop({ spec, device }: ComputeLifecycleInput): Promise<void> {
+  await onDevice(device, `stop ${spec.name}`).stopCompute(spec.id, GRACE_SECONDS);
+  await controlActivities().setComputeState(spec.id, 'stopped');
+  setOutcome('stopped');
+}
+
+async function remove({ spec, device }: ComputeLifecycleInput): Promise<void> {
+  await onDevice(device, `stop ${spec.name}`).stopCompute(spec.id, GRACE_SECONDS);
+  await onDevice(device, `remove ${spec.name}`).removeCompute(spec.id);
+  await controlActivities().removeComputeRecord(spec.id);
+  setOutcome('removed');
+}
+
+/** The compute's state says how it is now, the reason why. A stop that failed leaves it as it is: running. */
+async function recordFailure({ operation, spec }: ComputeLifecycleInput, error: unknown): Promise<void> {
+  const { message, mend } = causeOf(error);
+  const state = operation === 'stop' ? 'running' : 'failed';
+  await CancellationScope.nonCancellable(() =>
+    controlActivities().setComputeState(spec.id, state, `${operation} failed: ${message} ${mend}`.trim()),
+  );
+  setOutcome('failed');
+}
+
+/** A device's activities, on its own task queue; the summary is what Temporal's UI shows beside the activity's name. */
+function onDevice(device: string, summary: string, options = STEP): ActivityInterfaceFor<ComputeActivities> {
+  return proxyActivities<ComputeActivities>({ ...options, taskQueue: deviceTaskQueue(device), summary });
+}
+
+function setOutcome(outcome: string): void {
+  upsertSearchAttributes([
+    { key: defineSearchAttributeKey(SearchAttribute.outcome, 'KEYWORD'), value: outcome },
+  ]);
+}
