@@ -188,7 +188,7 @@ async function walk(tar: ReturnType<typeof extract>, visit: (header: Header, bod
   } catch (error) {
     if (error instanceof DrayageError) throw error;
     const { message } = error as Error;
-    if (/unexpected end/i.test(message))
+    if (members > 0 && /unexpected end/i.test(message))
       throw imageRefused('truncated', 'The archive is cut off in the middle of a file.', 'Copy it again, whole.');
     if (members > 0)
       throw imageRefused('damagedImage', `The archive is damaged after its member ${String(members)}.`, 'Make or copy it again.');

@@ -1,0 +1,244 @@
+import { createHash, X509Certificate } from 'node:crypto';
+import { mkdtemp, rm, stat, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { beforeEach, describe, expect, it } from 'vitest';
+import { archivePath } from '../../api/images/store.ts';
+import { openAuthority } from '../../api/pki/authority.ts';
+import { joinResponseSchema } from '../../core/deviceApi.ts';
+import { parseJoinToken } from '../../core/joinToken.ts';
+import { getCompute, setComputeState, setDesired } from '../../db/computes.ts';
+import { getDevice, markUnreachable, retireDevice } from '../../db/devices.ts';
+import { getPlacement } from '../../db/placements.ts';
+import { device as deviceTable, joinToken as joinTokenTable } from '../../db/schema/index.ts';
+import { openTransfer } from '../../db/transfers.ts';
+import { createMigration } from '../../db/migrationRecords.ts';
+import { useApi } from './support/api.ts';
+import { id, makeCompute, makeImage, makeInventory, transferId } from './support/fixtures.ts';
+import { ask, makeRequest, type TlsIdentity } from './support/tls.ts';
+
+const api = useApi();
+let url = '';
+let ca = '';
+
+beforeEach(async () => {
+  url = await api.deviceApp.listen({ host: '127.0.0.1', port: 0 });
+  ca = api.context.authority.certificate;
+});
+
+const newToken = async (expiresInSeconds = 60) =>
+  (await api.call('POST', '/devices/tokens', { expiresInSeconds })).body.token as string;
+const inventory = makeInventory();
+
+/** Joins as a new device; returns its id and what it shows from now on. */
+async function join_(name: string): Promise<{ deviceId: string; tls: TlsIdentity; csr: string }> {
+  const { key, csr } = await makeRequest();
+  const answer = await ask(url, { ca }, 'POST', '/device/v1/join', { token: await newToken(), csr, name, inventory });
+  const { deviceId, certificate } = joinResponseSchema.parse(answer.body);
+  return { deviceId, csr, tls: { key, cert: certificate, ca } };
+}
+
+const code = (answer: { status: number; body: { causes?: { code: string }[] } | null }) => [answer.status, answer.body?.causes?.[0]?.code];
+
+describe('joining', () => {
+  it('gives a certificate that names the device, whatever the request says', async () => {
+    const { key, csr } = await makeRequest('CN=control');
+    const token = await newToken();
+    const answer = await ask(url, { ca }, 'POST', '/device/v1/join', { token, csr, name: 'edge-a', inventory });
+    expect(answer.status).toBe(200);
+    const joined = joinResponseSchema.parse(answer.body);
+    const certificate = new X509Certificate(joined.certificate);
+    const issuer = new X509Certificate(joined.ca);
+    expect(certificate.subject).toBe(`CN=${joined.deviceId}`);
+    expect(certificate.verify(issuer.publicKey)).toBe(true);
+    expect(certificate.ca).toBe(false);
+    expect(parseJoinToken(token)?.caFingerprint).toBe(createHash('sha256').update(issuer.raw).digest('base64url'));
+    expect(joined.temporal).toEqual({ address: '127.0.0.1:1', namespace: 'default' });
+    expect((await getDevice(api.context.db, 'edge-a')).state).toBe('pending');
+    const tls = { key, cert: joined.certificate, ca };
+    expect((await ask(url, tls, 'GET', '/device/v1/placements')).body).toEqual({ items: [] });
+    expect((await api.call('POST', '/devices/edge-a/approve')).body.state).toBe('ready');
+  });
+
+  it('takes a token once, within its time, and none that is wrong', async () => {
+    const { csr } = await makeRequest();
+    const attempt = async (token: string | undefined, name: string, request = csr) =>
+      code(await ask(url, { ca }, 'POST', '/device/v1/join', { token, csr: request, name, inventory }));
+    const token = await newToken();
+    const refused = [401, 'joinTokenRefused'];
+    expect(await attempt(undefined, 'edge')).toEqual(refused);
+    expect(await attempt('nonsense', 'edge')).toEqual(refused);
+    expect(await attempt(token.replace(/_[0-9a-f]{64}_/, `_${'0'.repeat(64)}_`), 'edge')).toEqual(refused);
+    expect(await attempt(token, 'edge')).toEqual([200, undefined]);
+    // The same key repeats its request: the answer may have been lost.
+    expect(await attempt(token, 'edge')).toEqual([200, undefined]);
+    expect(await attempt(token, 'other', (await makeRequest()).csr)).toEqual(refused);
+    const late = await newToken();
+    await api.context.db.update(joinTokenTable).set({ expiresAt: new Date(Date.now() - 1000) });
+    expect(await attempt(late, 'late')).toEqual(refused);
+    expect((await api.call('GET', '/devices')).body.items).toHaveLength(1);
+  });
+
+  it('lets one of two devices with one token in', async () => {
+    const token = await newToken();
+    const requests = await Promise.all([makeRequest(), makeRequest(), makeRequest()]);
+    const answers = await Promise.all(
+      requests.map(({ csr }, index) => ask(url, { ca }, 'POST', '/device/v1/join', { token, csr, name: `edge-${String(index)}`, inventory })),
+    );
+    expect(answers.map(({ status }) => status).sort()).toEqual([200, 401, 401]);
+  });
+
+  it('leaves the token unused when the rest of the request is wrong', async () => {
+    await join_('taken');
+    const token = await newToken();
+    const { csr } = await makeRequest();
+    const attempt = async (over: object) => code(await ask(url, { ca }, 'POST', '/device/v1/join', { token, csr, name: 'edge', inventory, ...over }));
+    expect(await attempt({ name: 'taken' })).toEqual([409, 'nameTaken']);
+    expect(await attempt({ csr: 'not a request' })).toEqual([400, 'badCsr']);
+    expect(await attempt({ name: 'Not A Name' })).toEqual([400, 'invalid']);
+    expect(await attempt({ inventory: {} })).toEqual([400, 'invalid']);
+    expect(await attempt({})).toEqual([200, undefined]);
+  });
+
+  it('keeps the id of a device that shows its certificate, and its old key is worth nothing then', async () => {
+    const { deviceId, tls } = await join_('edge');
+    const { key, csr } = await makeRequest();
+    const again = joinResponseSchema.parse((await ask(url, tls, 'POST', '/device/v1/join', { csr, name: 'edge', inventory })).body);
+    expect(again.deviceId).toBe(deviceId);
+    expect((await ask(url, { key, cert: again.certificate, ca }, 'GET', '/device/v1/placements')).status).toBe(200);
+    expect(code(await ask(url, tls, 'GET', '/device/v1/placements'))).toEqual([403, 'noCertificate']);
+  });
+});
+
+describe('the devices\' routes', () => {
+  const ROUTES: [string, string][] = [
+    ['POST', '/heartbeat'],
+    ['GET', '/placements'],
+    ['GET', '/images/x/archive'],
+    ['GET', '/peers/dev_000000000000'],
+    ['POST', `/transfers/${'0'.repeat(32)}/ask`],
+    ['POST', `/transfers/${'0'.repeat(32)}/report`],
+    ['POST', '/exits'],
+  ];
+
+  it('refuse who shows no certificate, one of another authority, one of a removed device, and the control plane\'s own', async () => {
+    const { tls, deviceId } = await join_('gone');
+    await retireDevice(api.context.db, deviceId);
+    const directory = await mkdtemp(join(tmpdir(), 'drayage-other-'));
+    const other = await openAuthority(directory);
+    const { key, csr } = await makeRequest();
+    const foreign = { key, cert: (await other.signRequest(csr, deviceId)).certificate, ca };
+    const control = { key: api.context.identity.key, cert: api.context.identity.certificate, ca };
+    for (const [method, path] of ROUTES) {
+      for (const identity of [{ ca }, foreign, tls, control])
+        expect(code(await ask(url, identity, method, `/device/v1${path}`)), path).toEqual([403, 'noCertificate']);
+    }
+    await rm(directory, { recursive: true });
+    await expect(ask(url, { ca: other.certificate }, 'GET', '/device/v1/placements')).rejects.toThrow();
+  });
+
+  it('take heartbeats; a silent device is unreachable and comes back by itself, cordoned as it was', async () => {
+    const { db } = api.context;
+    const { deviceId, tls } = await join_('edge');
+    await api.call('POST', '/devices/edge/approve');
+    await api.call('POST', '/devices/edge/cordon');
+    const state = async () => (await api.call('GET', '/devices/edge')).body.state as string;
+    await db.update(deviceTable).set({ lastHeartbeatAt: new Date(Date.now() - 7000) });
+    expect(await markUnreachable(db)).toEqual([]);
+    await db.update(deviceTable).set({ lastHeartbeatAt: new Date(Date.now() - 9000) });
+    expect(await markUnreachable(db)).toEqual([deviceId]);
+    expect(await markUnreachable(db)).toEqual([]);
+    expect(await state()).toBe('unreachable');
+    const body = { inventory: makeInventory({ memoryAvailableBytes: 12345 }), computes: [] };
+    expect((await ask(url, tls, 'POST', '/device/v1/heartbeat', body)).body).toEqual({});
+    expect(await state()).toBe('cordoned');
+    expect((await getDevice(db, deviceId)).inventory.memoryAvailableBytes).toBe(12345);
+  });
+
+  it('let a device ask and report as what it is in a transfer, and as nothing else', async () => {
+    const { db } = api.context;
+    const source = await join_('source');
+    const target = await join_('target');
+    const other = await join_('other');
+    const compute = await makeCompute(db, { deviceId: source.deviceId });
+    const migrationId = id('migration');
+    const move = { migrationId, group: compute.groupId, source: source.deviceId, target: target.deviceId, epoch: 2 };
+    await createMigration(db, { ...move, id: migrationId, compute: compute.id, workflowId: compute.id });
+    const transfer = transferId();
+    await openTransfer(db, { ...move, id: transfer });
+    const placements = (await ask(url, source.tls, 'GET', '/device/v1/placements')).body;
+    expect(placements.items).toMatchObject([
+      { group: compute.groupId, epoch: 1, desired: 'running', transfer: { id: transfer, role: 'source', source: source.deviceId, target: target.deviceId } },
+    ]);
+    expect((await ask(url, target.tls, 'GET', '/device/v1/placements')).body).toEqual({ items: [] });
+    expect((await ask(url, target.tls, 'GET', `/device/v1/peers/${source.deviceId}`)).body).toEqual({ id: source.deviceId, linkAddress: inventory.linkAddress });
+
+    const path = `/device/v1/transfers/${transfer}`;
+    const notYourself = [403, 'notYourself'];
+    expect(code(await ask(url, other.tls, 'POST', `${path}/ask`, { role: 'target', wants: 'go' }))).toEqual(notYourself);
+    expect(code(await ask(url, source.tls, 'POST', `${path}/ask`, { role: 'target', wants: 'go' }))).toEqual(notYourself);
+    expect(code(await ask(url, target.tls, 'POST', `${path}/ask`, { role: 'source', wants: 'abort' }))).toEqual(notYourself);
+    expect(code(await ask(url, source.tls, 'POST', `${path}/report`, { outcome: 'owner' }))).toEqual(notYourself);
+    expect(code(await ask(url, target.tls, 'POST', `${path}/report`, { outcome: 'thawed' }))).toEqual(notYourself);
+    expect(code(await ask(url, target.tls, 'POST', `/device/v1/transfers/${transferId()}/ask`, { role: 'target', wants: 'go' }))).toEqual([404, 'unknownTransfer']);
+    expect((await ask(url, target.tls, 'POST', `${path}/ask`, { role: 'target', wants: 'go' })).body).toEqual({ verdict: 'go', closed: false, outcome: null });
+    expect((await ask(url, source.tls, 'POST', `${path}/ask`, { role: 'source', wants: 'abort' })).body).toEqual({ verdict: 'go', closed: false, outcome: null });
+    for (const outcome of ['owner', 'owner']) expect((await ask(url, target.tls, 'POST', `${path}/report`, { outcome })).body).toEqual({});
+    expect(await getPlacement(db, compute.groupId)).toMatchObject({ deviceId: target.deviceId, epoch: 2, transferId: null });
+    expect((await ask(url, source.tls, 'POST', `${path}/report`, { outcome: 'released' })).body).toEqual({});
+    expect(code(await ask(url, target.tls, 'POST', `${path}/report`, { outcome: 'discarded' }))).toEqual([409, 'transferContradiction']);
+  });
+
+  it('take exits from a compute\'s owner only', async () => {
+    const { db } = api.context;
+    const owner = await join_('owner');
+    const other = await join_('other');
+    const compute = await makeCompute(db, { deviceId: owner.deviceId });
+    const exit = (tls: TlsIdentity, over: object) =>
+      ask(url, tls, 'POST', '/device/v1/exits', { computeId: compute.id, exitCode: 3, restarting: false, restarts: 0, ...over });
+    expect((await exit(other.tls, {})).status).toBe(200);
+    expect((await getCompute(db, compute.id)).state).toBe('running');
+    await exit(owner.tls, { restarting: true, restarts: 1 });
+    expect(await getCompute(db, compute.id)).toMatchObject({ state: 'running', restarts: 1, exitCode: 3, desired: 'running' });
+    await exit(owner.tls, { exitCode: 4, restarts: 2 });
+    expect(await getCompute(db, compute.id)).toMatchObject({ state: 'stopped', exitCode: 4, desired: 'stopped' });
+  });
+
+  it('believe a heartbeat of the owner, with the right epoch, that a compute runs again', async () => {
+    const { db } = api.context;
+    const owner = await join_('owner');
+    const compute = await makeCompute(db, { deviceId: owner.deviceId });
+    await setComputeState(db, compute.id, 'lost');
+    const beat = (epoch: number) => ask(url, owner.tls, 'POST', '/device/v1/heartbeat', { inventory, computes: [{ id: compute.id, epoch, running: true }] });
+    await beat(7);
+    expect((await getCompute(db, compute.id)).state).toBe('lost');
+    await setDesired(db, compute.id, 'stopped');
+    await beat(1);
+    expect((await getCompute(db, compute.id)).state).toBe('lost');
+    await setDesired(db, compute.id, 'running');
+    await beat(1);
+    expect((await getCompute(db, compute.id)).state).toBe('running');
+  });
+
+  it('hand out images', async () => {
+    const { tls } = await join_('edge');
+    const image = await makeImage(api.context.db, 'sample');
+    await writeFile(archivePath(api.dataDir, image.digest), 'x'.repeat(image.blob.bytes));
+    for (const name of [image.id, image.digest]) {
+      const answer = await ask(url, tls, 'GET', `/device/v1/images/${name}/archive`);
+      expect([answer.status, answer.text.length]).toEqual([200, image.blob.bytes]);
+    }
+    expect(code(await ask(url, tls, 'GET', '/device/v1/images/img_000000000000/archive'))).toEqual([404, 'unknownImage']);
+  });
+});
+
+describe('the authority', () => {
+  it('is made once, also by several processes at once, and only its owner may read it', async () => {
+    const directory = await mkdtemp(join(tmpdir(), 'drayage-pki-'));
+    const opened = await Promise.all([1, 2, 3].map(() => openAuthority(join(directory, 'pki'))));
+    expect(new Set(opened.map(({ fingerprint }) => fingerprint)).size).toBe(1);
+    expect((await stat(join(directory, 'pki'))).mode & 0o777).toBe(0o700);
+    expect((await stat(join(directory, 'pki', 'ca.json'))).mode & 0o777).toBe(0o600);
+    await rm(directory, { recursive: true });
+  });
+});
