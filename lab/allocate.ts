@@ -5,7 +5,7 @@ import { listLabs, readLab, type LabRecord } from './state.ts';
 import { pickSubnet } from './topology.ts';
 
 /** Ports of the first lab; further ones count up from here. */
-const FIRST_PORTS = { api: 7480, postgres: 54380, temporalUi: 8233 };
+const FIRST_PORTS = { api: 7480, postgres: 54380, temporal: 7233, temporalUi: 8233 };
 const PORT_TRIES = 100;
 
 /** What labs side by side must not share. The caller holds the lock of all labs until the record is written. */
@@ -26,6 +26,7 @@ export async function allocate(): Promise<Pick<LabRecord, 'subnet' | 'ports'>> {
     ports: {
       api: await freePort(FIRST_PORTS.api, reserved),
       postgres: await freePort(FIRST_PORTS.postgres, reserved),
+      temporal: await freePort(FIRST_PORTS.temporal, reserved),
       temporalUi: await freePort(FIRST_PORTS.temporalUi, reserved),
     },
   };

@@ -110,7 +110,8 @@ function environment(lab: Lab): NodeJS.ProcessEnv {
     DRAYAGE_ADVERTISE_HOST: control,
     DRAYAGE_DEVICE_TEMPORAL_ADDRESS: `${control}:7233`,
     DRAYAGE_POSTGRES_PORT: String(lab.ports.postgres),
-    DRAYAGE_TEMPORAL_LISTEN: `${control}:7233`,
+    DRAYAGE_TEMPORAL_LISTEN: `127.0.0.1:${lab.ports.temporal}`,
+    DRAYAGE_DEVICE_TEMPORAL_LISTEN: `${control}:7233`,
     DRAYAGE_TEMPORAL_UI_LISTEN: `127.0.0.1:${lab.ports.temporalUi}`,
     DRAYAGE_COMPUTE_SUBNET: subnet,
     DRAYAGE_COMPUTE_RANGE: computes,
@@ -127,7 +128,7 @@ async function didNotStart(lab: Lab): Promise<DrayageError> {
   const log = await readFile(lab.paths.controlLog, 'utf8').catch(() => '');
   return new DrayageError({
     code: 'controlPlaneDidNotStart',
-    message: `The control plane did not start: ${log.trim().slice(-1_000)}`,
+    message: `The control plane did not start: ${log.trim().slice(-3_000)}`,
     mend: '',
   });
 }

@@ -25,7 +25,7 @@ const recordSchema = z.object({
   devices: z.array(z.string()),
   settings: labSettingsSchema,
   /** Ports on 127.0.0.1; what devices use is on the control address, with its default ports. */
-  ports: z.object({ api: z.number(), postgres: z.number(), temporalUi: z.number() }),
+  ports: z.object({ api: z.number(), postgres: z.number(), temporal: z.number(), temporalUi: z.number() }),
   faults: faultsSchema,
   /** Root of the checkout that the devices run. */
   checkout: z.string(),

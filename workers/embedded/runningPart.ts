@@ -1,5 +1,5 @@
 import { spawn, type ChildProcess } from 'node:child_process';
-import { open, rename, stat } from 'node:fs/promises';
+import { open, readFile, rename, stat } from 'node:fs/promises';
 import { setTimeout as wait } from 'node:timers/promises';
 import { DrayageError } from '../../core/cause.ts';
 import { decidePartRestart } from '../../core/partRestart.ts';
@@ -8,6 +8,8 @@ import type { Part } from './part.ts';
 
 /** From a program's start to its first answer, milliseconds; PostgreSQL may have a long recovery. */
 const READY_TIMEOUT_MS = 120_000;
+/** How much of a log is shown for a part that was given up, characters. */
+const WORDS_SHOWN = 1_200;
 /** Each look is a request that the part may log. */
 const LOOK_EVERY_MS = 100;
 /** A log larger than this at a start is put aside, bytes; the one put aside before goes. */
@@ -66,7 +68,7 @@ export function runPart(
       if (stopping.signal.aborted) return;
       ends.push(performance.now());
       const decision = decidePartRestart({ ends, everReady });
-      if (decision.action === 'giveUp') throw givenUp(part, `${how}; ${decision.reason}`, log);
+      if (decision.action === 'giveUp') throw await givenUp(part, `${how}; ${decision.reason}`, log);
       say(`${part.name} ${how}; starting it again in ${decision.delayMs} ms (${decision.reason})`);
       await wait(decision.delayMs, undefined, { signal: stopping.signal }).catch(() => {});
     }
@@ -153,10 +155,11 @@ function isRunning(child: ChildProcess): boolean {
   return child.exitCode === null && child.signalCode === null;
 }
 
-function givenUp(part: Part, why: string, log: string): DrayageError {
+async function givenUp(part: Part, why: string, log: string): Promise<DrayageError> {
+  const words = (await readFile(log, 'utf8').catch(() => '')).trim().slice(-WORDS_SHOWN);
   return new DrayageError({
     code: 'partGivenUp',
-    message: `${part.name} ${why}.`,
-    mend: `Its own words are in ${log}.`,
+    message: `${part.name} ${why}. Its last words: ${words}`,
+    mend: `All of its words are in ${log}.`,
   });
 }

@@ -26,8 +26,15 @@ const environmentSchema = z.object({
   DRAYAGE_ADVERTISE_HOST: z.string().default('127.0.0.1'),
   /** Port of the PostgreSQL that is started here, on 127.0.0.1. */
   DRAYAGE_POSTGRES_PORT: z.coerce.number().int().min(1).max(65_535).default(54_380),
-  /** Where the Temporal server that is started here listens; devices must reach it. */
-  DRAYAGE_TEMPORAL_LISTEN: listenSchema.prefault('127.0.0.1:7233'),
+  /** Where the Temporal server that is started here listens; it knows 127.0.0.1 only. */
+  DRAYAGE_TEMPORAL_LISTEN: listenSchema
+    .prefault('127.0.0.1:7233')
+    .refine(
+      ({ host }) => host === '127.0.0.1',
+      'must be on 127.0.0.1; DRAYAGE_DEVICE_TEMPORAL_LISTEN is for devices',
+    ),
+  /** Where devices reach that server: connections to it are passed on. Without it only this machine reaches Temporal. */
+  DRAYAGE_DEVICE_TEMPORAL_LISTEN: listenSchema.optional(),
   DRAYAGE_TEMPORAL_UI_LISTEN: listenSchema.prefault('127.0.0.1:8233'),
   /** Where `scripts/run.sh` keeps what it built. */
   DRAYAGE_CACHE: z.string().optional(),

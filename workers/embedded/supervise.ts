@@ -3,6 +3,7 @@ import { chmod, mkdir, realpath, rename, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path';
 import { DrayageError } from '../../core/cause.ts';
 import { tryLock, type ProcessLock } from '../../device/processLock.ts';
+import { forward } from './forward.ts';
 import type { Part } from './part.ts';
 import { postgresPart } from './postgres.ts';
 import { apiAddress, apiPart, controlPart, type ProgramEnvironment } from './programs.ts';
@@ -40,7 +41,14 @@ export async function startControlPlane(
     running.push(one);
     return one;
   };
-  const stop = () => stopAll(running, record, file, lock);
+  const forwarded = await forwardTemporal(settings);
+  const stop = async () => {
+    await stopAll(running);
+    await forwarded?.close();
+    await record.settled();
+    await rm(file, { force: true });
+    await lock.release();
+  };
   const failed = Promise.withResolvers<never>();
   failed.promise.catch(() => {});
   const abort = () => failed.reject(new Error('Stopped before it was ready.'));
@@ -90,21 +98,21 @@ async function lockDirectory(directory: string): Promise<ProcessLock> {
   });
 }
 
-async function stopAll(
-  running: RunningPart[],
-  record: Recorder,
-  file: string,
-  lock: ProcessLock,
-): Promise<void> {
+/** Those that use others first. */
+async function stopAll(running: RunningPart[]): Promise<void> {
   for (const names of [
     ['api', 'control'],
     ['temporal', 'postgres'],
   ]) {
     await Promise.all(running.filter((part) => names.includes(part.name)).map((part) => part.stop()));
   }
-  await record.settled();
-  await rm(file, { force: true });
-  await lock.release();
+}
+
+/** Null when devices reach Temporal by themselves. */
+async function forwardTemporal(settings: Settings): Promise<{ close(): Promise<void> } | null> {
+  const from = settings.DRAYAGE_DEVICE_TEMPORAL_LISTEN;
+  if (from === undefined || settings.TEMPORAL_ADDRESS !== undefined) return null;
+  return forward(from, settings.DRAYAGE_TEMPORAL_LISTEN);
 }
 
 interface Recorder {
