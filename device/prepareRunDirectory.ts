@@ -1,9 +1,9 @@
 import { execFile } from 'node:child_process';
-import { chmod, mkdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { access, chmod, mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { criuAtGate, endProcesses, findByEnvironment, type HelperProcess } from './checkpoint/helperProcesses.ts';
-import { ARRIVING_VARIABLE } from './checkpoint/armedRestore.ts';
+import { ARRIVING_VARIABLE, deleteRuncState } from './checkpoint/armedRestore.ts';
 import { HELPER_VARIABLE } from './network/batchTool.ts';
 
 const run = promisify(execFile);
@@ -42,7 +42,20 @@ export async function endEarlierHelpers(runDir: string): Promise<void> {
   await Promise.all(dumps.filter(({ value }) => begun.has(value)).map((dump) => ended(dump, DUMP_DEADLINE_MS)));
   await endProcesses(helpers.filter(({ value }) => !begun.has(value)));
   await endProcesses(await findByEnvironment(ARRIVING_VARIABLE));
-  await rm(join(runDir, 'arriving'), { recursive: true, force: true });
+  await forgetArrivals(runDir);
+}
+
+/** Containers whose restore was cut short can never be started again; those that were restored run on. */
+async function forgetArrivals(runDir: string): Promise<void> {
+  const arriving = join(runDir, 'arriving');
+  for (const containerId of await readdir(arriving).catch(() => [])) {
+    const restored = await access(join(arriving, containerId, 'restored')).then(
+      () => true,
+      () => false,
+    );
+    if (!restored) await deleteRuncState(runDir, containerId);
+  }
+  await rm(arriving, { recursive: true, force: true });
 }
 
 async function waitsAtGate(value: string): Promise<boolean> {

@@ -1,10 +1,14 @@
-import { mkdir, rm, symlink, writeFile, access } from 'node:fs/promises';
+import { mkdir, readFile, rm, symlink, writeFile, access } from 'node:fs/promises';
 import { watch } from 'node:fs';
+import { execFile } from 'node:child_process';
 import { join } from 'node:path';
+import { promisify } from 'node:util';
 import { setTimeout as pause } from 'node:timers/promises';
 import { DrayageError } from '../../core/cause.ts';
 import { GatedLog } from './gatedLog.ts';
 import { criuAtGate, endProcesses, findByEnvironment } from './helperProcesses.ts';
+
+const run = promisify(execFile);
 
 /** Environment variable that the runtime wrapper sets for runc and CRIU of an arriving container. */
 export const ARRIVING_VARIABLE = 'DRAYAGE_ARRIVING';
@@ -87,6 +91,7 @@ export class ArmedRestore {
   async cancel(): Promise<void> {
     await endProcesses(await findByEnvironment(ARRIVING_VARIABLE, this.request.containerId));
     await this.#started.catch(() => undefined);
+    await deleteRuncState(this.request.runDir, this.request.containerId);
     await this.#log.close();
     await rm(this.#directory, { recursive: true, force: true });
   }
@@ -130,4 +135,16 @@ export class ArmedRestore {
       { cause: error },
     );
   }
+}
+
+/** Removes what a runc that was killed in a restore left of the container: processes, state, mounts. Nothing is no error. */
+export async function deleteRuncState(runDir: string, containerId: string): Promise<void> {
+  const record = await readFile(join(runDir, 'runtime', `${containerId}.json`), 'utf8').catch(() => null);
+  if (record === null) return;
+  const { root } = JSON.parse(record) as { root: string };
+  const state = join(root, containerId);
+  // runc binds the root file system here for CRIU while it restores.
+  await run('umount', ['-l', join(state, 'criu-root')]).catch(() => undefined);
+  await run('runc', ['--root', root, 'delete', '--force', containerId]).catch(() => undefined);
+  await rm(state, { recursive: true, force: true });
 }

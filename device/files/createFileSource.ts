@@ -1,5 +1,5 @@
 import { createReadStream, createWriteStream, mkdirSync, renameSync } from 'node:fs';
-import { rm } from 'node:fs/promises';
+import { rm, statfs } from 'node:fs/promises';
 import { join } from 'node:path';
 import { PassThrough, type Readable, type Writable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
@@ -16,6 +16,9 @@ import type { ArmedDifference, FileRoot, FileSource } from './types.ts';
  * as made this much earlier. Nanoseconds.
  */
 const TICK_MARGIN = 20_000_000n;
+
+/** statfs(2)'s number of tmpfs, where writes through mmap change no time: every file must be sent each time. */
+const TMPFS_MAGIC = 0x01021994;
 
 const STREAM_BUFFER_BYTES = 256 * 1024;
 
@@ -49,6 +52,7 @@ class TarFileSource implements FileSource {
   readonly #nextList: string;
   /** When the last list was begun, less the margin: nanoseconds since 1970. Null before the first complete copy. */
   #unsureSince: bigint | null = null;
+  #timesCount = true;
   #busy: CountedStream | null = null;
 
   constructor(root: FileRoot, workDir: string) {
@@ -61,6 +65,7 @@ class TarFileSource implements FileSource {
   full(): Readable {
     return this.#read(async (out) => {
       await writeBack(this.#directory);
+      this.#timesCount = (await statfs(this.#directory)).type !== TMPFS_MAGIC;
       await this.#run(this.#start(), out, (copy) => this.#sendAll(copy, out), true);
     });
   }
@@ -118,7 +123,7 @@ class TarFileSource implements FileSource {
     this.#busy = out;
     out.once('end', () => {
       renameSync(this.#nextList, this.#list);
-      this.#unsureSince = began - TICK_MARGIN;
+      this.#unsureSince = this.#timesCount ? began - TICK_MARGIN : 0n;
     });
     out.once('close', () => (this.#busy = null));
     // The reader may attach later; it hears of the error then.

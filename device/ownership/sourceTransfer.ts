@@ -4,6 +4,7 @@ import type { Phase } from '../../core/migration.ts';
 import { decideSource, type SourceState, type SourceView } from '../../core/ownership.ts';
 import { toCause } from '../../core/toCause.ts';
 import { LinkClient, SILENCE_MS } from '../link/linkClient.ts';
+import { Failpoints } from '../failpoints.ts';
 import { LineChannel } from '../link/lineChannel.ts';
 import type { Journal, JournalRecord } from './journal.ts';
 import { PhaseClock } from './phaseClock.ts';
@@ -50,6 +51,7 @@ export class SourceTransfer {
   #session: LineChannel<FromTarget, FromSource> | null = null;
   #manifest: Manifest = { computes: [] };
   #announced = new WakeUp();
+  #failpoints: Failpoints | null = null;
   #frozenAt = 0;
   #readyAt = 0;
   #heldMs = 0;
@@ -137,6 +139,7 @@ export class SourceTransfer {
   }
 
   async #arm(): Promise<void> {
+    this.#failpoints = await Failpoints.load(this.#deps.runDir);
     [this.#link] = await Promise.all([
       LinkClient.connect(this.#deps.identity(), this.request.peer),
       ...this.#members.map((member) => member.arm()),
@@ -165,6 +168,7 @@ export class SourceTransfer {
       await this.#reply(announced, 'the target did not announce the address');
       await each(members, (member) => member.detach());
     });
+    await this.#failpoints?.hit('source.frozen');
     const dumpFrom = this.clock.now();
     let dumpTo = dumpFrom;
     const open = (path: string) => this.#needLink().open(this.#path(path));
@@ -173,6 +177,7 @@ export class SourceTransfer {
     };
     this.clock.add('dump', dumpFrom, dumpTo);
     this.clock.add('transfer', dumpFrom, this.clock.now());
+    await this.#failpoints?.hit('source.dumped');
     this.#view.dumped = true;
   }
 
@@ -206,6 +211,7 @@ export class SourceTransfer {
     switch (action) {
       case 'offer':
         await this.#enter('offered', reason);
+        await this.#failpoints?.hit('source.offered');
         this.#send({ type: 'manifest', manifest: this.#manifest });
         this.#roundTrips += 1;
         void pause(READY_MS, undefined, { ref: false }).then(() => this.#tooLong());
@@ -216,7 +222,9 @@ export class SourceTransfer {
         return;
       case 'handOver':
         await this.#enter('handed', reason);
+        await this.#failpoints?.hit('source.handed');
         this.#tell();
+        await this.#failpoints?.hit('source.go');
         return;
       case 'release':
         await this.#enter('released', reason);

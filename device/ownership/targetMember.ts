@@ -79,14 +79,18 @@ export class TargetMember {
     await this.#log.done;
   }
 
-  /** Restores from what has arrived; resolves when the processes run behind shut queues and every file is on disk. */
-  async restore(manifest: Manifest['computes'][number]): Promise<void> {
+  /**
+   * Restores from what has arrived; resolves when the processes run behind shut queues and every file is on disk.
+   * `arrived` is called once everything is here.
+   */
+  async restore(manifest: Manifest['computes'][number], arrived: () => Promise<void>): Promise<void> {
     if (!this.#images || !this.#restore) throw notPrepared(this.spec.name);
     await Promise.all([
       this.#images.complete(manifest.images),
       Promise.all(this.#files.map((file) => file.done)),
       this.#log.arrived.next().then(() => this.#log.done),
     ]);
+    await arrived();
     await Promise.all([this.#restore.go(), Promise.all(this.#files.map((file) => file.flushed))]);
   }
 

@@ -5,6 +5,7 @@ import { fromSourceSchema, exchangeSchema, type FromSource, type FromTarget, typ
 import type { Phase } from '../../core/migration.ts';
 import { decideTarget, type SourceState, type TargetState, type TargetView } from '../../core/ownership.ts';
 import { toCause } from '../../core/toCause.ts';
+import { Failpoints } from '../failpoints.ts';
 import { LineChannel } from '../link/lineChannel.ts';
 import { LinkClient } from '../link/linkClient.ts';
 import type { Journal, JournalRecord } from './journal.ts';
@@ -46,6 +47,7 @@ export class TargetTransfer {
   #heldFrom = 0;
   #reason = '';
   #withdrawn = false;
+  #failpoints: Failpoints | null = null;
 
   private constructor(deps: TransferDeps, request: TransferRequest, journal: Journal, arm: (self: TargetTransfer) => Promise<void>) {
     this.#deps = deps;
@@ -64,6 +66,7 @@ export class TargetTransfer {
   /** Begins: everything is started and waits. `descriptors` by compute id. */
   static begin(deps: TransferDeps, request: TransferRequest, journal: Journal, descriptors: Record<string, string[]>): TargetTransfer {
     return new TargetTransfer(deps, request, journal, async (self) => {
+      self.#failpoints = await Failpoints.load(deps.runDir);
       await Promise.all(self.#members.map((member) => member.arm(descriptors[member.spec.id] ?? [])));
     });
   }
@@ -147,12 +150,13 @@ export class TargetTransfer {
         manifest.computes.map((part) => {
           const member = this.#members.find(({ spec }) => spec.id === part.id);
           if (!member) throw new Error(`compute ${part.id} is not of this transfer`);
-          return member.restore(part);
+          return member.restore(part, () => this.#failpoints?.hit('target.restoring') ?? Promise.resolve());
         }),
       ),
     );
     await Promise.all([restored.then(() => (this.#heldFrom = this.clock.now())), this.#enter('held', 'the manifest is complete')]);
     await Promise.all(this.#members.map((member) => member.markReady()));
+    await this.#failpoints?.hit('target.ready');
     if (this.#view.copy === 'restoring') this.#view.copy = 'ready';
     this.#tell();
     this.#wake.wake();
@@ -210,9 +214,11 @@ export class TargetTransfer {
         if (this.#withdrawn) await Promise.all(this.#members.map((member) => member.attach()));
         // THE COMMIT POINT: once this record is on disk there is only forward.
         await this.clock.time('handOver', () => this.#enter('owner', reason));
+        await this.#failpoints?.hit('target.owner');
         return;
       case 'open':
         await this.clock.time('unplug', () => Promise.all(this.#members.map((member) => member.open())));
+        await this.#failpoints?.hit('target.live');
         this.#view.copy = 'open';
         this.#live = true;
         this.#tell();
@@ -220,6 +226,7 @@ export class TargetTransfer {
       case 'discard':
         await Promise.all(this.#members.map((member) => member.discard()));
         await this.#enter('discarded', this.#cause?.message ?? reason);
+        await this.#failpoints?.hit('target.discarded');
         this.#tell();
         return;
     }

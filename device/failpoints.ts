@@ -1,0 +1,84 @@
+import { watch } from 'node:fs';
+import { access, readFile, readdir, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+
+/** Where a transfer can be stopped on purpose, in order. */
+export const FAILPOINTS = [
+  /** Frozen and off the network; the dump has not begun. */
+  'source.frozen',
+  /** Everything is on its way; the offer is not written yet. */
+  'source.dumped',
+  /** The offer is on disk; the manifest has not left. */
+  'source.offered',
+  /** `handed` is on disk; `go` has not left. */
+  'source.handed',
+  /** `go` has left. */
+  'source.go',
+  /** All images and files are here; nothing is restored. */
+  'target.restoring',
+  /** Restored behind shut queues; `ready` is not said. */
+  'target.ready',
+  /** `owner` is on disk; the gate is shut. */
+  'target.owner',
+  /** The gate is open; `live` is not said. */
+  'target.live',
+  /** `discarded` is on disk; it is not said. */
+  'target.discarded',
+] as const;
+export type Failpoint = (typeof FAILPOINTS)[number];
+
+/**
+ * Faults on demand, for the proofs of the ownership protocol and for drills on real devices. Root puts a file named for a
+ * point into `<run directory>/failpoints`: `pause` waits there until the file is removed (and shows that it does by a file
+ * `<point>.reached`), `kill` ends the worker as SIGKILL does. Read once when a transfer is armed; nothing there costs nothing.
+ */
+export class Failpoints {
+  readonly #directory: string;
+  readonly #armed: Map<string, string>;
+
+  private constructor(directory: string, armed: Map<string, string>) {
+    this.#directory = directory;
+    this.#armed = armed;
+  }
+
+  static async load(runDir: string): Promise<Failpoints> {
+    const directory = join(runDir, 'failpoints');
+    const armed = new Map<string, string>();
+    for (const name of await readdir(directory).catch(() => [])) {
+      if ((FAILPOINTS as readonly string[]).includes(name)) armed.set(name, (await readFile(join(directory, name), 'utf8')).trim());
+    }
+    return new Failpoints(directory, armed);
+  }
+
+  /** Passes, waits, or does not return. */
+  async hit(point: Failpoint): Promise<void> {
+    const action = this.#armed.get(point);
+    if (action === undefined) return;
+    const file = join(this.#directory, point);
+    if (!(await exists(file))) return;
+    await writeFile(`${file}.reached`, '');
+    if (action === 'kill') process.kill(process.pid, 'SIGKILL');
+    await this.#removed(file);
+  }
+
+  async #removed(file: string): Promise<void> {
+    let wake = () => {};
+    const watcher = watch(this.#directory, () => wake());
+    try {
+      for (;;) {
+        const changed = new Promise<void>((resolve) => (wake = resolve));
+        if (!(await exists(file))) return;
+        await changed;
+      }
+    } finally {
+      watcher.close();
+    }
+  }
+}
+
+async function exists(path: string): Promise<boolean> {
+  return access(path).then(
+    () => true,
+    () => false,
+  );
+}
