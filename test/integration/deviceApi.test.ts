@@ -31,7 +31,7 @@ const newToken = async (expiresInSeconds = 60) =>
 const inventory = makeInventory();
 
 /** Joins as a new device; returns its id and what it shows from now on. */
-async function join_(name: string): Promise<{ deviceId: string; tls: TlsIdentity; csr: string }> {
+async function joinAs(name: string): Promise<{ deviceId: string; tls: TlsIdentity; csr: string }> {
   const { key, csr } = await makeRequest();
   const answer = await ask(url, { ca }, 'POST', '/device/v1/join', { token: await newToken(), csr, name, inventory });
   const { deviceId, certificate } = joinResponseSchema.parse(answer.body);
@@ -89,7 +89,7 @@ describe('joining', () => {
   });
 
   it('leaves the token unused when the rest of the request is wrong', async () => {
-    await join_('taken');
+    await joinAs('taken');
     const token = await newToken();
     const { csr } = await makeRequest();
     const attempt = async (over: object) => code(await ask(url, { ca }, 'POST', '/device/v1/join', { token, csr, name: 'edge', inventory, ...over }));
@@ -101,7 +101,7 @@ describe('joining', () => {
   });
 
   it('keeps the id of a device that shows its certificate, and its old key is worth nothing then', async () => {
-    const { deviceId, tls } = await join_('edge');
+    const { deviceId, tls } = await joinAs('edge');
     const { key, csr } = await makeRequest();
     const again = joinResponseSchema.parse((await ask(url, tls, 'POST', '/device/v1/join', { csr, name: 'edge', inventory })).body);
     expect(again.deviceId).toBe(deviceId);
@@ -122,7 +122,7 @@ describe('the devices\' routes', () => {
   ];
 
   it('refuse who shows no certificate, one of another authority, one of a removed device, and the control plane\'s own', async () => {
-    const { tls, deviceId } = await join_('gone');
+    const { tls, deviceId } = await joinAs('gone');
     await retireDevice(api.context.db, deviceId);
     const directory = await mkdtemp(join(tmpdir(), 'drayage-other-'));
     const other = await openAuthority(directory);
@@ -139,7 +139,7 @@ describe('the devices\' routes', () => {
 
   it('take heartbeats; a silent device is unreachable and comes back by itself, cordoned as it was', async () => {
     const { db } = api.context;
-    const { deviceId, tls } = await join_('edge');
+    const { deviceId, tls } = await joinAs('edge');
     await api.call('POST', '/devices/edge/approve');
     await api.call('POST', '/devices/edge/cordon');
     const state = async () => (await api.call('GET', '/devices/edge')).body.state as string;
@@ -157,9 +157,9 @@ describe('the devices\' routes', () => {
 
   it('let a device ask and report as what it is in a transfer, and as nothing else', async () => {
     const { db } = api.context;
-    const source = await join_('source');
-    const target = await join_('target');
-    const other = await join_('other');
+    const source = await joinAs('source');
+    const target = await joinAs('target');
+    const other = await joinAs('other');
     const compute = await makeCompute(db, { deviceId: source.deviceId });
     const migrationId = id('migration');
     const move = { migrationId, group: compute.groupId, source: source.deviceId, target: target.deviceId, epoch: 2 };
@@ -191,8 +191,8 @@ describe('the devices\' routes', () => {
 
   it('take exits from a compute\'s owner only', async () => {
     const { db } = api.context;
-    const owner = await join_('owner');
-    const other = await join_('other');
+    const owner = await joinAs('owner');
+    const other = await joinAs('other');
     const compute = await makeCompute(db, { deviceId: owner.deviceId });
     const exit = (tls: TlsIdentity, over: object) =>
       ask(url, tls, 'POST', '/device/v1/exits', { computeId: compute.id, exitCode: 3, restarting: false, restarts: 0, ...over });
@@ -206,7 +206,7 @@ describe('the devices\' routes', () => {
 
   it('believe a heartbeat of the owner, with the right epoch, that a compute runs again', async () => {
     const { db } = api.context;
-    const owner = await join_('owner');
+    const owner = await joinAs('owner');
     const compute = await makeCompute(db, { deviceId: owner.deviceId });
     await setComputeState(db, compute.id, 'lost');
     const beat = (epoch: number) => ask(url, owner.tls, 'POST', '/device/v1/heartbeat', { inventory, computes: [{ id: compute.id, epoch, running: true }] });
@@ -221,7 +221,7 @@ describe('the devices\' routes', () => {
   });
 
   it('hand out images', async () => {
-    const { tls } = await join_('edge');
+    const { tls } = await joinAs('edge');
     const image = await makeImage(api.context.db, 'sample');
     await writeFile(archivePath(api.dataDir, image.digest), 'x'.repeat(image.blob.bytes));
     for (const name of [image.id, image.digest]) {

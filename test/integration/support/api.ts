@@ -140,7 +140,7 @@ export function useApi(): TestApi {
         headers: { authorization: `Bearer ${token}`, ...headers },
         ...(body === undefined ? {} : { payload: body }),
       });
-      const isJson = String(answer.headers['content-type'] ?? '').includes('json');
+      const isJson = /\b(json|problem\+json)\b/.test(String(answer.headers['content-type'] ?? '').replace('x-ndjson', ''));
       return { status: answer.statusCode, body: isJson ? answer.json() : answer.body, headers: answer.headers };
     },
   };
