@@ -10,7 +10,7 @@ interface Listen {
  * Passes TCP connections on from one address to another. Temporal's development server cannot listen on an address of
  * the devices' network by itself: its inner services would bind there too, and look for each other on 127.0.0.1.
  */
-export async function forward(from: Listen, to: Listen): Promise<{ close(): Promise<void> }> {
+export async function forward(from: Listen, to: Listen): Promise<{ close: () => Promise<void> }> {
   const open = new Set<Socket>();
   const server = createServer((incoming) => {
     const outgoing = connect(to);
