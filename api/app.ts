@@ -36,7 +36,12 @@ export async function createApp(context: ApiContext, logger?: FastifyBaseLogger)
   await app.register(websocket, { options: { maxPayload: 1 << 20 } });
   const metrics = createMetrics(context.db);
   app.addHook('onResponse', (request, reply, done) => {
-    metrics.observe(request.method, request.routeOptions.url ?? 'none', reply.statusCode, reply.elapsedTime / 1000);
+    metrics.observe(
+      request.method,
+      request.routeOptions.url ?? 'none',
+      reply.statusCode,
+      reply.elapsedTime / 1000,
+    );
     done();
   });
   await app.register(authPlugin, { context });
@@ -54,5 +59,5 @@ export async function createApp(context: ApiContext, logger?: FastifyBaseLogger)
     { prefix: '/api/v1' },
   );
   await app.register(healthRoutes, { context, metrics });
-  return app as unknown as FastifyInstance;
+  return app;
 }

@@ -29,7 +29,11 @@ const environmentSchema = z.object({
   DRAYAGE_ADMIN_EMAIL: z.email().default('admin@drayage.local'),
   DRAYAGE_ADMIN_PASSWORD: z.string().min(8).optional(),
   /** Largest image that may be uploaded, bytes. */
-  DRAYAGE_IMAGE_MAX_BYTES: z.coerce.number().int().positive().default(16 * 2 ** 30),
+  DRAYAGE_IMAGE_MAX_BYTES: z.coerce
+    .number()
+    .int()
+    .positive()
+    .default(16 * 2 ** 30),
   DRAYAGE_LOG_LEVEL: z.enum(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent']).default('info'),
 });
 
@@ -71,7 +75,11 @@ export function readConfig(environment: NodeJS.ProcessEnv): ApiConfig {
     listen: env.DRAYAGE_API_LISTEN,
     deviceListen: env.DRAYAGE_DEVICE_LISTEN,
     advertiseHost: env.DRAYAGE_ADVERTISE_HOST,
-    addresses: parseAddressRange(env.DRAYAGE_COMPUTE_SUBNET, env.DRAYAGE_COMPUTE_RANGE, env.DRAYAGE_COMPUTE_GATEWAY),
+    addresses: parseAddressRange(
+      env.DRAYAGE_COMPUTE_SUBNET,
+      env.DRAYAGE_COMPUTE_RANGE,
+      env.DRAYAGE_COMPUTE_GATEWAY,
+    ),
     admin: { email: env.DRAYAGE_ADMIN_EMAIL, password: env.DRAYAGE_ADMIN_PASSWORD },
     imageMaxBytes: env.DRAYAGE_IMAGE_MAX_BYTES,
     logLevel: env.DRAYAGE_LOG_LEVEL,

@@ -7,7 +7,10 @@ import { deviceApiRoutes } from './devices/routes.ts';
 import { sendNotFound, sendProblem } from './problem.ts';
 
 /** The devices' API: HTTPS with certificates of our own authority on both sides; only joining works without one. */
-export async function createDeviceApp(context: ApiContext, logger?: FastifyBaseLogger): Promise<FastifyInstance> {
+export async function createDeviceApp(
+  context: ApiContext,
+  logger?: FastifyBaseLogger,
+): Promise<FastifyInstance> {
   const { authority, identity } = context;
   const app = fastify<Server>({
     ...(logger ? { loggerInstance: logger } : {}),
@@ -30,5 +33,5 @@ export async function createDeviceApp(context: ApiContext, logger?: FastifyBaseL
   typed.setNotFoundHandler(sendNotFound);
   await typed.register(deviceIdentityPlugin, { context });
   await typed.register(deviceApiRoutes, { context, prefix: '/device/v1' });
-  return typed as unknown as FastifyInstance;
+  return typed;
 }

@@ -22,7 +22,11 @@ export async function ensureAdmin(db: Database, config: Pick<ApiConfig, 'admin' 
   // Of two processes at their first start only one makes the account; only that one's password may be in the file.
   await db.transaction(async (tx) => {
     if (!(await createAccount(tx, { id: freshId('user'), email, passwordHash }))) return;
-    await writeFile(temporary, `${JSON.stringify({ email, password }, null, 2)}\n`, { mode: 0o600, flag: 'wx', flush: true });
+    await writeFile(temporary, `${JSON.stringify({ email, password }, null, 2)}\n`, {
+      mode: 0o600,
+      flag: 'wx',
+      flush: true,
+    });
     await rename(temporary, path);
   });
 }

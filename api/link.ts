@@ -19,7 +19,11 @@ export interface Reachable {
 }
 
 /** @throws DrayageError unknownCompute, deviceUnreachable, and with `running` notRunning */
-export async function reachable(context: ApiContext, idOrName: string, needs: { running: boolean }): Promise<Reachable> {
+export async function reachable(
+  context: ApiContext,
+  idOrName: string,
+  needs: { running: boolean },
+): Promise<Reachable> {
   const compute = await getCompute(context.db, idOrName);
   if (needs.running && compute.state !== 'running' && compute.state !== 'migrating') {
     throw new DrayageError({
@@ -34,7 +38,11 @@ export async function reachable(context: ApiContext, idOrName: string, needs: { 
 }
 
 function silent(name: string, cause?: unknown): DrayageError {
-  const words = { code: 'deviceUnreachable', message: `Device ${name} does not answer.`, mend: 'Look at the device and its network; try again when it is back.' };
+  const words = {
+    code: 'deviceUnreachable',
+    message: `Device ${name} does not answer.`,
+    mend: 'Look at the device and its network; try again when it is back.',
+  };
   return new DrayageError(words, { cause, retryable: true });
 }
 
@@ -52,12 +60,19 @@ function tlsOf({ identity, authority }: ApiContext, device: DeviceRow) {
     // Certificates name devices, not addresses.
     servername: '',
     checkServerIdentity: (_host: string, certificate: PeerCertificate) =>
-      certificate.subject.CN === device.id ? undefined : new Error(`the certificate is of ${String(certificate.subject.CN)}`),
+      certificate.subject.CN === device.id
+        ? undefined
+        : new Error(`the certificate is of ${String(certificate.subject.CN)}`),
   };
 }
 
 /** Asks a device's link. The answer streams; `signal` ends it. @throws DrayageError deviceUnreachable, linkFailed */
-export function askLink(context: ApiContext, device: DeviceRow, path: string, signal: AbortSignal): Promise<IncomingMessage> {
+export function askLink(
+  context: ApiContext,
+  device: DeviceRow,
+  path: string,
+  signal: AbortSignal,
+): Promise<IncomingMessage> {
   return new Promise((resolve, reject) => {
     const request = httpsRequest({ ...tlsOf(context, device), path, method: 'GET', agent: false, signal });
     const late = setTimeout(() => request.destroy(new Error('no answer in time')), ANSWER_MS);
@@ -83,7 +98,7 @@ function linkFailed(name: string, status: number): DrayageError {
   return new DrayageError({
     code: 'linkFailed',
     message: `Device ${name} could not do it (${String(status)}).`,
-    mend: 'The device worker\'s log says why; `drayage compute show` tells whether the compute is there.',
+    mend: "The device worker's log says why; `drayage compute show` tells whether the compute is there.",
   });
 }
 
@@ -92,7 +107,11 @@ export function joinLink(context: ApiContext, device: DeviceRow, path: string, c
   const { host, port, ...tls } = tlsOf(context, device);
   const authority = host.includes(':') ? `[${host}]` : host;
   // The types of `ws` say boolean; it is TLS's own check, which returns the error.
-  const options = { ...tls, handshakeTimeout: ANSWER_MS, perMessageDeflate: false } as unknown as ClientOptions;
+  const options = {
+    ...tls,
+    handshakeTimeout: ANSWER_MS,
+    perMessageDeflate: false,
+  } as unknown as ClientOptions;
   const upstream = new WebSocket(`wss://${authority}:${String(port)}${path}`, options);
   // Until the device has answered, nothing of the client is read.
   client.pause();

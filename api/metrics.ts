@@ -27,7 +27,12 @@ export function createMetrics(db: Database): Metrics {
     registers,
   });
   const gauge = (name: 'devices' | 'computes' | 'migrations') =>
-    new Gauge({ name: `drayage_${name}`, help: `How many ${name} are in a state.`, labelNames: ['state'] as const, registers });
+    new Gauge({
+      name: `drayage_${name}`,
+      help: `How many ${name} are in a state.`,
+      labelNames: ['state'] as const,
+      registers,
+    });
   const fleet = { devices: gauge('devices'), computes: gauge('computes'), migrations: gauge('migrations') };
   return {
     contentType: registry.contentType,

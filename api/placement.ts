@@ -1,4 +1,10 @@
-import { type Candidate, choosePlacement, DEFAULT_MEMORY_BYTES, type Demand, deviceCauses } from '../core/choosePlacement.ts';
+import {
+  type Candidate,
+  choosePlacement,
+  DEFAULT_MEMORY_BYTES,
+  type Demand,
+  deviceCauses,
+} from '../core/choosePlacement.ts';
 import type { Cause } from '../core/cause.ts';
 import type { Database } from '../db/database.ts';
 import { allDevices, type DeviceRow, deviceState } from '../db/devices.ts';
@@ -16,7 +22,11 @@ export function candidate(row: DeviceRow): Candidate {
 }
 
 /** The device that shall have a compute, and why. @throws RefusedError with the causes of all that were looked at */
-export async function chooseDevice(db: Database, demand: Demand, without: string[] = []): Promise<{ device: Candidate; reason: string }> {
+export async function chooseDevice(
+  db: Database,
+  demand: Demand,
+  without: string[] = [],
+): Promise<{ device: Candidate; reason: string }> {
   const decision = choosePlacement((await allDevices(db)).map(candidate), demand, without);
   if (decision.action === 'refuse') throw new RefusedError(decision.causes);
   return decision;

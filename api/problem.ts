@@ -21,7 +21,8 @@ export class RefusedError extends DrayageError {
 /** The problem document (RFC 9457) of any error. Nothing of an error that is not ours leaves the server. */
 export function toProblem(error: unknown): Problem {
   if (error instanceof RefusedError) return problem(error.causes, error.running);
-  if (error instanceof DrayageError && statusOfCause(error.cause_.code) !== 500) return problem([error.cause_]);
+  if (error instanceof DrayageError && statusOfCause(error.cause_.code) !== 500)
+    return problem([error.cause_]);
   if (hasZodFastifySchemaValidationErrors(error)) {
     const where = (error as FastifyError).validationContext ?? 'request';
     return problem(
@@ -34,14 +35,26 @@ export function toProblem(error: unknown): Problem {
   }
   if (isDatabaseAway(error)) {
     return problem([
-      { code: 'databaseAway', message: 'The control plane cannot reach its database.', mend: 'Try again when it is back.' },
+      {
+        code: 'databaseAway',
+        message: 'The control plane cannot reach its database.',
+        mend: 'Try again when it is back.',
+      },
     ]);
   }
   const { statusCode, message, code } = error as Partial<FastifyError>;
   if (statusCode !== undefined && statusCode >= 400 && statusCode < 500)
-    return problem([{ code: code ?? 'invalid', message: message ?? '', mend: 'See /api/docs for what is expected.' }], undefined, statusCode);
+    return problem(
+      [{ code: code ?? 'invalid', message: message ?? '', mend: 'See /api/docs for what is expected.' }],
+      undefined,
+      statusCode,
+    );
   return problem([
-    { code: 'internal', message: 'The control plane failed to answer this request.', mend: 'Its log says why; try again.' },
+    {
+      code: 'internal',
+      message: 'The control plane failed to answer this request.',
+      mend: 'Its log says why; try again.',
+    },
   ]);
 }
 
@@ -61,7 +74,10 @@ function problem(causes: Cause[], running?: Problem['running'], fixed?: number):
 function isDatabaseAway(error: unknown): boolean {
   for (let at: unknown = error; at instanceof Error; at = at.cause) {
     const { code } = at as { code?: unknown };
-    if (typeof code === 'string' && /^(ECONNREFUSED|ECONNRESET|CONNECT_TIMEOUT|CONNECTION_CLOSED|CONNECTION_ENDED|57P0[123])$/.test(code))
+    if (
+      typeof code === 'string' &&
+      /^(ECONNREFUSED|ECONNRESET|CONNECT_TIMEOUT|CONNECTION_CLOSED|CONNECTION_ENDED|57P0[123])$/.test(code)
+    )
       return true;
   }
   return false;
@@ -82,5 +98,9 @@ export function sendProblem(error: unknown, request: FastifyRequest, reply: Fast
 /** For a path that is no route. */
 export function sendNotFound(request: FastifyRequest, reply: FastifyReply): void {
   const message = `There is no ${request.method} ${request.url.split('?')[0] ?? ''}.`;
-  sendProblem(new DrayageError({ code: 'unknownRoute', message, mend: 'See /api/docs for what there is.' }), request, reply);
+  sendProblem(
+    new DrayageError({ code: 'unknownRoute', message, mend: 'See /api/docs for what there is.' }),
+    request,
+    reply,
+  );
 }

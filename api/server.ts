@@ -21,10 +21,15 @@ export interface ApiServer {
 }
 
 /** Starts both servers. Tests give `workflows` of their own and port 0. */
-export async function startApi(config: ApiConfig, logger: FastifyBaseLogger, workflows?: Workflows): Promise<ApiServer> {
+export async function startApi(
+  config: ApiConfig,
+  logger: FastifyBaseLogger,
+  workflows?: Workflows,
+): Promise<ApiServer> {
   await migrate(config.databaseUrl);
-  const { db, close: closeDatabase } = openDatabase(config.databaseUrl);
-  const closers: (() => Promise<void>)[] = [closeDatabase];
+  const database = openDatabase(config.databaseUrl);
+  const { db } = database;
+  const closers: (() => Promise<void>)[] = [() => database.close()];
   const close = async () => {
     for (const closer of closers.splice(0).reverse()) await closer();
   };
@@ -32,8 +37,19 @@ export async function startApi(config: ApiConfig, logger: FastifyBaseLogger, wor
     await ensureAdmin(db, config);
     await prepareStore(config.dataDir);
     const authority = await openAuthority(join(config.dataDir, 'pki'));
-    const identity = await authority.controlIdentity([config.advertiseHost, 'localhost', '127.0.0.1', 'control']);
-    const context: ApiContext = { config, db, authority, identity, workflows: workflows ?? connectWorkflows(config.temporal) };
+    const identity = await authority.controlIdentity([
+      config.advertiseHost,
+      'localhost',
+      '127.0.0.1',
+      'control',
+    ]);
+    const context: ApiContext = {
+      config,
+      db,
+      authority,
+      identity,
+      workflows: workflows ?? connectWorkflows(config.temporal),
+    };
     closers.push(() => context.workflows.close());
     const upkeep = startUpkeep(context, logger);
     closers.push(() => upkeep.stop());

@@ -20,19 +20,29 @@ export async function settle(context: ApiContext, logger: FastifyBaseLogger): Pr
       logger.info({ compute: compute.id }, 'started the making of a compute that was only recorded');
     } catch (error) {
       if (!(error instanceof DrayageError)) throw error;
-      await setComputeState(context.db, compute.id, 'failed', { from: ['creating'], reason: error.cause_.message, causes: [error.cause_] });
+      await setComputeState(context.db, compute.id, 'failed', {
+        from: ['creating'],
+        reason: error.cause_.message,
+        causes: [error.cause_],
+      });
     }
   }
   for (const migration of await openMigrations(context.db)) {
     if (Date.now() - migration.createdAt.getTime() < YOUNG_SECONDS * 1000) continue;
     if (migration.runId === '') await startAgain(context, logger, migration);
-    else if (!(await context.workflows.isRunning(migration.workflowId, migration.runId))) await endRecord(context, logger, migration.id);
+    else if (!(await context.workflows.isRunning(migration.workflowId, migration.runId)))
+      await endRecord(context, logger, migration.id);
   }
 }
 
-async function startAgain(context: ApiContext, logger: FastifyBaseLogger, migration: MigrationRow): Promise<void> {
+async function startAgain(
+  context: ApiContext,
+  logger: FastifyBaseLogger,
+  migration: MigrationRow,
+): Promise<void> {
   try {
-    if ((await launchMigration(context, migration)) !== null) logger.info({ migration: migration.id }, 'started a move that was only recorded');
+    if ((await launchMigration(context, migration)) !== null)
+      logger.info({ migration: migration.id }, 'started a move that was only recorded');
   } catch (error) {
     // Its record says by now why it was refused.
     if (!(error instanceof DrayageError)) throw error;
@@ -46,7 +56,11 @@ async function endRecord(context: ApiContext, logger: FastifyBaseLogger, id: str
     message: 'The workflow of this move was ended from outside.',
     mend: 'Look at `drayage compute show` for where the compute is; move it again if need be.',
   };
-  const ended = await finishMigration(context.db, id, { state: 'failed', reason: cause.message, causes: [cause] });
+  const ended = await finishMigration(context.db, id, {
+    state: 'failed',
+    reason: cause.message,
+    causes: [cause],
+  });
   if (!ended) return;
   logger.error({ migration: id }, 'a move has no workflow any more');
   const { compute } = await getMigration(context.db, id);

@@ -49,7 +49,9 @@ export function startUpkeep(context: ApiContext, logger: FastifyBaseLogger): Upk
     if (!stopped) schedule();
   };
   const schedule = () => {
-    timer = setTimeout(() => (current = tick()), PERIOD_MS);
+    timer = setTimeout(() => {
+      current = tick();
+    }, PERIOD_MS);
   };
   schedule();
   return {

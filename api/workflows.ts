@@ -78,7 +78,8 @@ export function connectWorkflows(temporal: { address: string; namespace: string 
       );
       return { runId: handle.firstExecutionRunId };
     } catch (error) {
-      if (!(error instanceof DrayageError) || error.cause_.code !== 'workflowRunning' || operation === '') throw error;
+      if (!(error instanceof DrayageError) || error.cause_.code !== 'workflowRunning' || operation === '')
+        throw error;
       // The answer to an earlier attempt may have been lost: then the one that runs is this one.
       const { memo, runId } = await call(() => client.workflow.getHandle(workflowId).describe());
       if (memo?.['operation'] !== operation) throw error;
@@ -105,12 +106,12 @@ export function connectWorkflows(temporal: { address: string; namespace: string 
         note: `move ${input.computes.map(({ name }) => name).join(', ')} from ${input.source} to ${input.target}`,
       }),
     abortMigration: (workflowId, runId) =>
-      call(() => client.workflow.getHandle(workflowId, runId).executeUpdate<AbortAnswer, []>(ABORT_UPDATE)).catch(
-        (error: unknown) => {
-          if (error instanceof WorkflowNotFoundError || error instanceof WorkflowFailedError) return null;
-          throw error;
-        },
-      ),
+      call(() =>
+        client.workflow.getHandle(workflowId, runId).executeUpdate<AbortAnswer, []>(ABORT_UPDATE),
+      ).catch((error: unknown) => {
+        if (error instanceof WorkflowNotFoundError || error instanceof WorkflowFailedError) return null;
+        throw error;
+      }),
     async isRunning(workflowId, runId) {
       try {
         const { status } = await call(() => client.workflow.getHandle(workflowId, runId).describe());

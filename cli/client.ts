@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import type { z } from 'zod';
 import { type Problem, problemSchema } from '../core/api/common.ts';
 import { DrayageError } from '../core/cause.ts';
 import { type Credentials, loadCredentials } from './credentials.ts';
@@ -26,7 +26,12 @@ export interface RequestOptions {
 export interface ApiClient {
   readonly credentials: Credentials;
   /** Asks and checks the answer. @throws ProblemError, DrayageError apiAway */
-  request<T extends z.ZodType>(method: string, path: string, answer: T, options?: RequestOptions): Promise<z.output<T>>;
+  request<T extends z.ZodType>(
+    method: string,
+    path: string,
+    answer: T,
+    options?: RequestOptions,
+  ): Promise<z.output<T>>;
   /** The answer's body as it comes. */
   stream(path: string, options?: RequestOptions): Promise<ReadableStream<Uint8Array>>;
 }
@@ -44,7 +49,11 @@ export function createClient(credentials: Credentials): ApiClient {
       const parsed = answer.safeParse(text === '' ? null : JSON.parse(text));
       if (parsed.success) return parsed.data;
       throw new DrayageError(
-        { code: 'unexpectedAnswer', message: `The control plane's answer to ${method} ${path} is not what this CLI expects.`, mend: 'Use the CLI of the control plane\'s version.' },
+        {
+          code: 'unexpectedAnswer',
+          message: `The control plane's answer to ${method} ${path} is not what this CLI expects.`,
+          mend: "Use the CLI of the control plane's version.",
+        },
         { cause: parsed.error },
       );
     },
@@ -56,7 +65,12 @@ export function createClient(credentials: Credentials): ApiClient {
   };
 }
 
-async function send(credentials: Credentials, method: string, path: string, options: RequestOptions = {}): Promise<Response> {
+async function send(
+  credentials: Credentials,
+  method: string,
+  path: string,
+  options: RequestOptions = {},
+): Promise<Response> {
   const { body, stream, query, headers, signal } = options;
   const url = new URL(`${credentials.url.replace(/\/$/, '')}/api/v1${path}`);
   for (const [name, value] of Object.entries(query ?? {}))
@@ -78,7 +92,11 @@ async function send(credentials: Credentials, method: string, path: string, opti
   } catch (error) {
     if (signal?.aborted === true) throw error;
     throw new DrayageError(
-      { code: 'apiAway', message: `The control plane at ${credentials.url} does not answer.`, mend: 'Look at `drayage lab status`, or at the address in DRAYAGE_URL.' },
+      {
+        code: 'apiAway',
+        message: `The control plane at ${credentials.url} does not answer.`,
+        mend: 'Look at `drayage lab status`, or at the address in DRAYAGE_URL.',
+      },
       { cause: error, retryable: true },
     );
   }
@@ -93,7 +111,17 @@ async function readProblem(response: Response): Promise<Problem> {
   } catch {
     // Not from Drayage itself: a proxy, say.
     const detail = `${String(response.status)} ${response.statusText}`.trim();
-    const cause = { code: 'notDrayage', message: `The answer is not Drayage's: ${detail}.`, mend: 'Check the URL.' };
-    return { type: 'about:blank', title: response.statusText, status: response.status, detail, causes: [cause] };
+    const cause = {
+      code: 'notDrayage',
+      message: `The answer is not Drayage's: ${detail}.`,
+      mend: 'Check the URL.',
+    };
+    return {
+      type: 'about:blank',
+      title: response.statusText,
+      status: response.status,
+      detail,
+      causes: [cause],
+    };
   }
 }

@@ -26,14 +26,21 @@ async function readProfiles(path: string): Promise<z.infer<typeof fileSchema>> {
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return { profiles: {} };
     throw new DrayageError(
-      { code: 'badConfig', message: `${path} cannot be read.`, mend: 'Mend or remove it, and sign in again with `drayage login`.' },
+      {
+        code: 'badConfig',
+        message: `${path} cannot be read.`,
+        mend: 'Mend or remove it, and sign in again with `drayage login`.',
+      },
       { cause: error },
     );
   }
 }
 
 /** Signs the CLI in for a profile; null forgets it. The file is only its owner's (0600). */
-export async function saveCredentials(credentials: Credentials | null, profile = profileName()): Promise<void> {
+export async function saveCredentials(
+  credentials: Credentials | null,
+  profile = profileName(),
+): Promise<void> {
   const path = credentialsPath();
   const { profiles } = await readProfiles(path);
   const { [profile]: _, ...others } = profiles;

@@ -33,7 +33,8 @@ function problemOf(causes: Cause[], title: string, status: number): Problem {
 /** The problem document of any error, for `--json`. */
 export function problemOfError(error: unknown): Problem {
   if (error instanceof ProblemError || error instanceof CommandFailed) return error.problem;
-  if (error instanceof DrayageError) return problemOf([error.cause_], 'Error', statusOfCause(error.cause_.code));
+  if (error instanceof DrayageError)
+    return problemOf([error.cause_], 'Error', statusOfCause(error.cause_.code));
   if (error instanceof CommanderError) {
     const message = error.message.replace(/^error: /, '');
     return problemOf([{ code: 'usage', message, mend: 'See `drayage help`.' }], 'Usage', 400);

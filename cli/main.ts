@@ -13,7 +13,9 @@ import { exitCodeOf, problemOfError } from './exit.ts';
 const packageSchema = z.object({ version: z.string() });
 
 async function buildProgram(words: string[]): Promise<Command> {
-  const { version } = packageSchema.parse(JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')));
+  const { version } = packageSchema.parse(
+    JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')),
+  );
   const program = new Command('drayage')
     .description('Live migration for containers on edge devices.')
     .version(version)
@@ -41,7 +43,8 @@ function explain(error: unknown, json: boolean): void {
   if (json) process.stdout.write(`${JSON.stringify(document)}\n`);
   // Commander has said it already.
   if (error instanceof CommanderError) return;
-  for (const { message, mend } of document.causes) process.stderr.write(`drayage: ${message}${mend === '' ? '' : `\n  ${mend}`}\n`);
+  for (const { message, mend } of document.causes)
+    process.stderr.write(`drayage: ${message}${mend === '' ? '' : `\n  ${mend}`}\n`);
   if (process.env['DRAYAGE_DEBUG'] !== undefined) process.stderr.write(`${String((error as Error).stack)}\n`);
 }
 

@@ -35,7 +35,10 @@ export function keyValue(text: string, before: Record<string, string> | undefine
 }
 
 /** `NAME:PATH`, several times. */
-export function volume(text: string, before: { name: string; path: string }[] | undefined): { name: string; path: string }[] {
+export function volume(
+  text: string,
+  before: { name: string; path: string }[] | undefined,
+): { name: string; path: string }[] {
   const match = /^([^:]+):(\/.*)$/.exec(text);
   if (!match) throw new InvalidArgumentError('It must be NAME:PATH with an absolute path.');
   return [...(before ?? []), { name: match[1] ?? '', path: match[2] ?? '' }];

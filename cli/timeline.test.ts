@@ -16,7 +16,9 @@ describe('phaseLines', () => {
     ).toEqual(['  freeze     25.0 ms  ██', '  dump       50.0 ms    ████', '  restore    25.0 ms        ██']);
   });
   it('gives even the shortest phase a mark, and nothing for nothing', () => {
-    expect(phaseLines([{ name: 'plug', startedAt: '2026-01-01T00:00:00.000Z', ms: 0 }], 4)).toEqual(['  plug     0.0 ms  █']);
+    expect(phaseLines([{ name: 'plug', startedAt: '2026-01-01T00:00:00.000Z', ms: 0 }], 4)).toEqual([
+      '  plug     0.0 ms  █',
+    ]);
     expect(phaseLines([])).toEqual([]);
   });
 });

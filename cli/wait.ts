@@ -16,14 +16,23 @@ async function poll<T extends z.ZodType>(
   client: ApiClient,
   path: string,
   schema: T,
-  options: { done: (value: z.output<T>) => boolean; say: (value: z.output<T>) => string; signal?: AbortSignal | undefined },
+  options: {
+    done: (value: z.output<T>) => boolean;
+    say: (value: z.output<T>) => string;
+    signal?: AbortSignal | undefined;
+  },
 ): Promise<z.output<T>> {
   const progress = startProgress();
   let awaySince: number | null = null;
   try {
     for (;;) {
       try {
-        const value = await client.request('GET', path, schema, options.signal ? { signal: options.signal } : {});
+        const value = await client.request(
+          'GET',
+          path,
+          schema,
+          options.signal ? { signal: options.signal } : {},
+        );
         awaySince = null;
         if (options.done(value)) return value;
         progress.say(options.say(value));
@@ -46,7 +55,11 @@ function isAway(error: unknown): boolean {
 }
 
 /** Waits until a compute is in one of the states. */
-export async function waitForCompute(client: ApiClient, id: string, states: ComputeView['state'][]): Promise<ComputeView> {
+export async function waitForCompute(
+  client: ApiClient,
+  id: string,
+  states: ComputeView['state'][],
+): Promise<ComputeView> {
   return poll(client, `/computes/${id}`, computeSchema, {
     done: ({ state }) => states.includes(state),
     say: ({ name, state, device }) => `${name} is ${state} on ${device.name}`,

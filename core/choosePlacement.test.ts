@@ -1,5 +1,11 @@
 import { describe, expect, it } from 'vitest';
-import { type Candidate, choosePlacement, deviceCauses, RESERVED_DISK_BYTES, RESERVED_MEMORY_BYTES } from './choosePlacement.ts';
+import {
+  type Candidate,
+  choosePlacement,
+  deviceCauses,
+  RESERVED_DISK_BYTES,
+  RESERVED_MEMORY_BYTES,
+} from './choosePlacement.ts';
 
 const GIB = 2 ** 30;
 const demand = { memoryBytes: GIB, diskBytes: GIB };
@@ -17,7 +23,12 @@ describe('choosePlacement', () => {
     ['the one with the most memory', [device('a'), device('b', { memoryAvailableBytes: 5 * GIB })], [], 'b'],
     ['by name when equal', [device('b'), device('a')], [], 'a'],
     ['none of those left out', [device('a'), device('b')], ['a'], 'b'],
-    ['none that is cordoned', [device('a', { state: 'cordoned' }), device('b', { memoryAvailableBytes: 2 * GIB })], [], 'b'],
+    [
+      'none that is cordoned',
+      [device('a', { state: 'cordoned' }), device('b', { memoryAvailableBytes: 2 * GIB })],
+      [],
+      'b',
+    ],
     ['none that is unreachable', [device('a', { state: 'unreachable' })], [], null],
     ['none that waits for approval', [device('a', { state: 'pending' })], [], null],
     ['none without memory', [device('a', { memoryAvailableBytes: GIB })], [], null],
@@ -31,7 +42,10 @@ describe('choosePlacement', () => {
   });
 
   it('names the cause of every device when it refuses', () => {
-    const decision = choosePlacement([device('a', { state: 'cordoned' }), device('b', { memoryAvailableBytes: 0 })], demand);
+    const decision = choosePlacement(
+      [device('a', { state: 'cordoned' }), device('b', { memoryAvailableBytes: 0 })],
+      demand,
+    );
     if (decision.action !== 'refuse') throw new Error('it must refuse');
     expect(decision.causes.map(({ code }) => code)).toEqual(['noDevice', 'deviceNotReady', 'outOfMemory']);
   });
@@ -39,8 +53,13 @@ describe('choosePlacement', () => {
 
 describe('deviceCauses', () => {
   it('leaves the device its reserve, to the byte', () => {
-    const exact = { memoryAvailableBytes: GIB + RESERVED_MEMORY_BYTES, diskAvailableBytes: GIB + RESERVED_DISK_BYTES };
+    const exact = {
+      memoryAvailableBytes: GIB + RESERVED_MEMORY_BYTES,
+      diskAvailableBytes: GIB + RESERVED_DISK_BYTES,
+    };
     expect(deviceCauses(device('a', exact), demand)).toEqual([]);
-    expect(deviceCauses(device('a', { ...exact, memoryAvailableBytes: exact.memoryAvailableBytes - 1 }), demand)).toHaveLength(1);
+    expect(
+      deviceCauses(device('a', { ...exact, memoryAvailableBytes: exact.memoryAvailableBytes - 1 }), demand),
+    ).toHaveLength(1);
   });
 });

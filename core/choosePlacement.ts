@@ -40,14 +40,18 @@ export function deviceCauses(device: Candidate, demand: Demand): Cause[] {
     causes.push({
       code: 'deviceNotReady',
       message: `Device ${device.name} is ${device.state}.`,
-      mend: device.state === 'pending' ? 'Approve it with `drayage device approve`.' : 'Choose another device, or uncordon it.',
+      mend:
+        device.state === 'pending'
+          ? 'Approve it with `drayage device approve`.'
+          : 'Choose another device, or uncordon it.',
     });
   }
   const freeMemory = device.memoryAvailableBytes - RESERVED_MEMORY_BYTES;
   if (freeMemory < demand.memoryBytes)
     causes.push(shortage('outOfMemory', device.name, 'memory', demand.memoryBytes, freeMemory));
   const freeDisk = device.diskAvailableBytes - RESERVED_DISK_BYTES;
-  if (freeDisk < demand.diskBytes) causes.push(shortage('outOfDisk', device.name, 'disk', demand.diskBytes, freeDisk));
+  if (freeDisk < demand.diskBytes)
+    causes.push(shortage('outOfDisk', device.name, 'disk', demand.diskBytes, freeDisk));
   return causes;
 }
 
@@ -65,10 +69,16 @@ export type PlacementDecision =
   | { action: 'refuse'; causes: [Cause, ...Cause[]]; reason: string };
 
 /** Chooses the ready device with the most available memory among those that can take the compute. */
-export function choosePlacement(devices: Candidate[], demand: Demand, without: string[] = []): PlacementDecision {
+export function choosePlacement(
+  devices: Candidate[],
+  demand: Demand,
+  without: string[] = [],
+): PlacementDecision {
   const possible = devices.filter(({ id }) => !without.includes(id));
   const fit = possible.filter((device) => deviceCauses(device, demand).length === 0);
-  const [best] = fit.toSorted((a, b) => b.memoryAvailableBytes - a.memoryAvailableBytes || a.name.localeCompare(b.name));
+  const [best] = fit.toSorted(
+    (a, b) => b.memoryAvailableBytes - a.memoryAvailableBytes || a.name.localeCompare(b.name),
+  );
   if (best) {
     const reason = `${best.name} has the most available memory of ${String(fit.length)} that can take it`;
     return { action: 'place', device: best, reason };
@@ -78,5 +88,9 @@ export function choosePlacement(devices: Candidate[], demand: Demand, without: s
     message: possible.length === 0 ? 'There is no device for it.' : 'None of the devices can take it.',
     mend: 'Join or approve another device; `drayage device ls` shows them.',
   };
-  return { action: 'refuse', causes: [first, ...possible.flatMap((device) => deviceCauses(device, demand))], reason: first.message };
+  return {
+    action: 'refuse',
+    causes: [first, ...possible.flatMap((device) => deviceCauses(device, demand))],
+    reason: first.message,
+  };
 }

@@ -31,7 +31,9 @@ export type JoinResponse = z.infer<typeof joinResponseSchema>;
 
 export const heartbeatRequestSchema = z.object({
   inventory: inventorySchema,
-  computes: z.array(z.object({ id: idSchema('compute'), epoch: z.number().int(), running: z.boolean() })).max(10_000),
+  computes: z
+    .array(z.object({ id: idSchema('compute'), epoch: z.number().int(), running: z.boolean() }))
+    .max(10_000),
 });
 export type HeartbeatRequest = z.infer<typeof heartbeatRequestSchema>;
 
@@ -76,7 +78,9 @@ export const askResponseSchema = z.object({
 export type AskResponse = z.infer<typeof askResponseSchema>;
 
 /** `owner` and `discarded` are the target's to report, `thawed` and `released` the source's. */
-export const reportRequestSchema = z.object({ outcome: z.enum(['owner', 'discarded', 'thawed', 'released']) });
+export const reportRequestSchema = z.object({
+  outcome: z.enum(['owner', 'discarded', 'thawed', 'released']),
+});
 export type ReportRequest = z.infer<typeof reportRequestSchema>;
 
 export const exitRequestSchema = z.object({

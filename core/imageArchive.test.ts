@@ -40,7 +40,7 @@ describe('unsafeMember', () => {
   it.each(members)('%j in a %s may be unpacked: %s', (member, place, safe) => {
     const cause = unsafeMember(member, place);
     expect(cause === null).toBe(safe);
-    if (cause) expect(cause).toMatchObject({ code: 'unsafePath', mend: expect.stringMatching(/./) });
+    if (cause) expect([cause.code, cause.mend === '']).toEqual(['unsafePath', false]);
   });
 });
 
@@ -58,9 +58,11 @@ describe('memberName', () => {
 describe('rootFileSystemConfig', () => {
   const options = { command: ['/app'], entrypoint: [], env: ['A=b'], workingDir: '/srv' };
 
-  it('is the same to the byte for the same input: an image\'s id never changes', () => {
+  it("is the same to the byte for the same input: an image's id never changes", () => {
     const bytes = rootFileSystemConfig('ab'.repeat(32), 'amd64', options);
-    expect(createHash('sha256').update(bytes).digest('hex')).toMatchInlineSnapshot(`"7fc2524ccc666a83109a8ddc71304f968c9688dccb098662c61e4bbcab7062d0"`);
+    expect(createHash('sha256').update(bytes).digest('hex')).toMatchInlineSnapshot(
+      `"7fc2524ccc666a83109a8ddc71304f968c9688dccb098662c61e4bbcab7062d0"`,
+    );
   });
 
   it('differs with each part of the input', () => {

@@ -16,7 +16,9 @@ export const imageInfoSchema = z.object({
 export type ImageInfo = z.infer<typeof imageInfoSchema>;
 
 /** `manifest.json` of a `docker save` archive. */
-export const saveManifestSchema = z.array(z.object({ Config: z.string().min(1), Layers: z.array(z.string()).min(1) }));
+export const saveManifestSchema = z.array(
+  z.object({ Config: z.string().min(1), Layers: z.array(z.string()).min(1) }),
+);
 
 const strings = z
   .array(z.string())
@@ -46,7 +48,16 @@ export type ArchivePlace = 'archive' | 'layer';
 
 const SAFE_TYPES: Record<ArchivePlace, readonly string[]> = {
   archive: ['file', 'directory', 'link', 'symlink', 'contiguous-file'],
-  layer: ['file', 'directory', 'link', 'symlink', 'contiguous-file', 'character-device', 'block-device', 'fifo'],
+  layer: [
+    'file',
+    'directory',
+    'link',
+    'symlink',
+    'contiguous-file',
+    'character-device',
+    'block-device',
+    'fifo',
+  ],
 };
 
 /** Why a member may not be unpacked; null when it may. Docker refuses the same, but only on the device. */
@@ -66,11 +77,15 @@ export function unsafeMember(member: ArchiveMember, place: ArchivePlace): Cause 
   if (target === '') return unsafe('a link to nothing');
   if (type === 'link') {
     // A hard link's target is a name of the archive.
-    return target.startsWith('/') || leaves(target) ? unsafe('a hard link that leads out of the image') : null;
+    return target.startsWith('/') || leaves(target)
+      ? unsafe('a hard link that leads out of the image')
+      : null;
   }
   // In a layer an absolute symbolic link is one within the compute's own root.
   if (target.startsWith('/')) return place === 'layer' ? null : unsafe('an absolute symbolic link');
-  return leaves(posix.join(posix.dirname(name), target)) ? unsafe('a symbolic link that leads out of the image') : null;
+  return leaves(posix.join(posix.dirname(name), target))
+    ? unsafe('a symbolic link that leads out of the image')
+    : null;
 }
 
 function leaves(path: string): boolean {
@@ -95,14 +110,21 @@ export interface RootFileSystemOptions {
  * The configuration of an image made of one layer. The same input gives the same bytes, so that the image's id (their
  * SHA-256) is the same everywhere and always.
  */
-export function rootFileSystemConfig(layerHash: string, architecture: string, options: RootFileSystemOptions): Buffer {
+export function rootFileSystemConfig(
+  layerHash: string,
+  architecture: string,
+  options: RootFileSystemOptions,
+): Buffer {
   const created = '1970-01-01T00:00:00Z';
   const config = {
     architecture,
     config: {
       Cmd: options.command.length > 0 ? options.command : null,
       Entrypoint: options.entrypoint.length > 0 ? options.entrypoint : null,
-      Env: options.env.length > 0 ? options.env : ['PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin'],
+      Env:
+        options.env.length > 0
+          ? options.env
+          : ['PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin'],
       WorkingDir: options.workingDir,
     },
     created,
@@ -145,23 +167,39 @@ const SAVE_MEND = 'Make the archive with `docker save IMAGE`.';
  * Checks that the members of a `docker save` archive are one whole image. `contentOf` gives the small JSON members.
  * @throws DrayageError severalImages, damagedImage
  */
-export function readSaveArchive(members: ReadonlyMap<string, SeenMember>, contentOf: (name: string) => Buffer | undefined): SaveArchive {
+export function readSaveArchive(
+  members: ReadonlyMap<string, SeenMember>,
+  contentOf: (name: string) => Buffer | undefined,
+): SaveArchive {
   const manifest = saveManifestSchema.safeParse(json(contentOf('manifest.json')));
-  if (!manifest.success) throw imageRefused('damagedImage', 'The archive\'s manifest.json is not one of Docker.', SAVE_MEND);
+  if (!manifest.success)
+    throw imageRefused('damagedImage', "The archive's manifest.json is not one of Docker.", SAVE_MEND);
   const [entry, ...others] = manifest.data;
   if (!entry) throw imageRefused('noImage', 'The archive holds no image.', SAVE_MEND);
   if (others.length > 0) {
-    throw imageRefused('severalImages', `The archive holds ${String(manifest.data.length)} images.`, 'Save each image to an archive of its own.');
+    throw imageRefused(
+      'severalImages',
+      `The archive holds ${String(manifest.data.length)} images.`,
+      'Save each image to an archive of its own.',
+    );
   }
   const file = (name: string) => followLinks(members, memberName(name));
   const configFile = file(entry.Config);
   const bytes = contentOf(configFile?.name ?? '');
   const config = imageConfigSchema.safeParse(json(bytes));
   if (!configFile || !config.success)
-    throw imageRefused('damagedImage', `The image's configuration ${entry.Config} is missing or damaged.`, SAVE_MEND);
+    throw imageRefused(
+      'damagedImage',
+      `The image's configuration ${entry.Config} is missing or damaged.`,
+      SAVE_MEND,
+    );
   const diffIds = config.data.rootfs.diff_ids;
   if (diffIds.length !== entry.Layers.length)
-    throw imageRefused('damagedImage', 'The image\'s configuration names another number of layers than its manifest.', SAVE_MEND);
+    throw imageRefused(
+      'damagedImage',
+      "The image's configuration names another number of layers than its manifest.",
+      SAVE_MEND,
+    );
   entry.Layers.forEach((layer, index) => {
     const found = file(layer);
     if (!found) throw imageRefused('damagedImage', `Layer ${layer} is missing.`, SAVE_MEND);
@@ -180,7 +218,10 @@ function json(bytes: Buffer | undefined): unknown {
 }
 
 /** The file a name leads to; old versions of Docker save a layer that occurs twice as a link. */
-function followLinks(members: ReadonlyMap<string, SeenMember>, name: string): { name: string; member: SeenMember } | null {
+function followLinks(
+  members: ReadonlyMap<string, SeenMember>,
+  name: string,
+): { name: string; member: SeenMember } | null {
   let at = name;
   for (let steps = 0; steps < 8; steps += 1) {
     const member = members.get(at);

@@ -36,7 +36,8 @@ export function parseAddressRange(subnet: string, range: string, gateway?: strin
     const [first, last] = [ipToNumber(from), ipToNumber(to)];
     const size = 2 ** (32 - prefix);
     const network = (number: number) => Math.floor(number / size);
-    if (!Number.isInteger(prefix) || prefix < 8 || prefix > 30) throw new RangeError('the prefix must be 8 to 30');
+    if (!Number.isInteger(prefix) || prefix < 8 || prefix > 30)
+      throw new RangeError('the prefix must be 8 to 30');
     if (first > last) throw new RangeError('the range ends before it begins');
     const inside = [first, last, ...(gateway === undefined ? [] : [ipToNumber(gateway)])];
     if (inside.some((number) => network(number) !== network(ipToNumber(base))))

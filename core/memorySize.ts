@@ -7,7 +7,10 @@ export const memorySizeSchema = z.string().transform((text, context) => {
   const match = /^(\d+(?:\.\d+)?)\s*([kmgt]?)(?:i?b)?$/i.exec(text.trim());
   const bytes = match ? Math.round(Number(match[1]) * (UNITS[(match[2] ?? '').toLowerCase()] ?? NaN)) : NaN;
   if (Number.isSafeInteger(bytes) && bytes > 0) return bytes;
-  context.addIssue({ code: 'custom', message: `must be a size such as 256m or 1g, not ${JSON.stringify(text)}` });
+  context.addIssue({
+    code: 'custom',
+    message: `must be a size such as 256m or 1g, not ${JSON.stringify(text)}`,
+  });
   return z.NEVER;
 });
 

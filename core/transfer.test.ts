@@ -1,6 +1,14 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { decideReport, decideVerdict, type TransferFacts, type TransferReport, type TransferRole, verdictAnswer, type VerdictWish } from './transfer.ts';
+import {
+  decideReport,
+  decideVerdict,
+  type TransferFacts,
+  type TransferReport,
+  type TransferRole,
+  verdictAnswer,
+  type VerdictWish,
+} from './transfer.ts';
 
 const open: TransferFacts = { verdict: 'none', outcome: null, closed: false };
 
@@ -24,7 +32,12 @@ describe('decideVerdict', () => {
 describe('any history of a transfer', () => {
   type Step = { ask: [TransferRole, VerdictWish] } | { report: TransferReport };
   const step: fc.Arbitrary<Step> = fc.oneof(
-    fc.record({ ask: fc.tuple(fc.constantFrom<TransferRole>('source', 'target'), fc.constantFrom<VerdictWish>('abort', 'go', 'verdict')) }),
+    fc.record({
+      ask: fc.tuple(
+        fc.constantFrom<TransferRole>('source', 'target'),
+        fc.constantFrom<VerdictWish>('abort', 'go', 'verdict'),
+      ),
+    }),
     fc.record({ report: fc.constantFrom<TransferReport>('owner', 'discarded', 'thawed', 'released') }),
   );
 
@@ -57,7 +70,9 @@ describe('any history of a transfer', () => {
     fc.assert(
       fc.property(fc.array(step, { maxLength: 12 }), (steps) => {
         const { states, moves } = play(steps);
-        const verdicts = new Set(states.map(({ verdict }) => verdict).filter((verdict) => verdict !== 'none'));
+        const verdicts = new Set(
+          states.map(({ verdict }) => verdict).filter((verdict) => verdict !== 'none'),
+        );
         expect(verdicts.size).toBeLessThanOrEqual(1);
         expect(moves.length).toBeLessThanOrEqual(1);
         const last = states.at(-1)!;

@@ -32,11 +32,17 @@ export interface VerdictDecision {
  * Whether a question changes the verdict. A verdict once given is final: `abort` only to a source and `go` only to a
  * target, and only while there is none.
  */
-export function decideVerdict(transfer: TransferFacts, role: TransferRole, wants: VerdictWish): VerdictDecision {
+export function decideVerdict(
+  transfer: TransferFacts,
+  role: TransferRole,
+  wants: VerdictWish,
+): VerdictDecision {
   if (transfer.verdict !== 'none') return { action: 'keep', reason: 'the verdict is final' };
   if (transfer.closed) return { action: 'keep', reason: 'the transfer is closed' };
-  if (wants === 'abort' && role === 'source') return { action: 'giveAbort', reason: 'the source asked first' };
-  if (wants === 'go' && role === 'target') return { action: 'giveGo', reason: 'the target is ready and asked first' };
+  if (wants === 'abort' && role === 'source')
+    return { action: 'giveAbort', reason: 'the source asked first' };
+  if (wants === 'go' && role === 'target')
+    return { action: 'giveGo', reason: 'the target is ready and asked first' };
   if (wants === 'verdict') return { action: 'keep', reason: 'only asked for the verdict' };
   return { action: 'keep', reason: `a ${role} cannot ask for ${wants}` };
 }
@@ -68,7 +74,13 @@ export function decideReport(transfer: TransferFacts, report: TransferReport): R
     if (transfer.outcome === 'owner') return { action: 'nothing', reason: 'already recorded', ...same };
     if (transfer.verdict === 'abort' || transfer.outcome !== null)
       return { action: 'contradiction', reason: 'the transfer was given back to the source', ...same };
-    return { action: 'close', reason: 'the target owns the group', outcome, verdict: 'go', placement: 'advance' };
+    return {
+      action: 'close',
+      reason: 'the target owns the group',
+      outcome,
+      verdict: 'go',
+      placement: 'advance',
+    };
   }
   if (transfer.outcome === 'owner')
     return { action: 'contradiction', reason: 'the target already owns the group', ...same };
@@ -78,6 +90,12 @@ export function decideReport(transfer: TransferFacts, report: TransferReport): R
     return { action: 'close', reason: 'the target discarded its copy', outcome, verdict, placement: 'next' };
   }
   if (transfer.verdict === 'go')
-    return { action: 'close', reason: 'the source thawed on discarded', outcome: 'discarded', verdict: 'go', placement: 'next' };
+    return {
+      action: 'close',
+      reason: 'the source thawed on discarded',
+      outcome: 'discarded',
+      verdict: 'go',
+      placement: 'next',
+    };
   return { action: 'close', reason: 'the source runs on', outcome, verdict: 'abort', placement: 'keep' };
 }

@@ -40,7 +40,12 @@ describe('addresses', () => {
   });
   it('reads a range with its gateway', () => {
     const range = parseAddressRange('10.77.0.0/16', '10.77.1.0-10.77.1.3', '10.77.0.1');
-    expect(range).toEqual({ first: ipToNumber('10.77.1.0'), last: ipToNumber('10.77.1.3'), prefix: 16, gateway: '10.77.0.1' });
+    expect(range).toEqual({
+      first: ipToNumber('10.77.1.0'),
+      last: ipToNumber('10.77.1.3'),
+      prefix: 16,
+      gateway: '10.77.0.1',
+    });
   });
   it.each([
     ['10.77.0.0', '10.77.1.0-10.77.1.3', undefined],
@@ -60,7 +65,13 @@ describe('join tokens', () => {
   it('are read as they were written, with any character of base64url', () => {
     expect(parseJoinToken(` ${formatJoinToken(parts)}\n`)).toEqual(parts);
   });
-  it.each(['', 'drj_', 'drt_abc', `drj_short_${'a'.repeat(64)}_${'b'.repeat(43)}`, `${formatJoinToken(parts)}x`])('refuses %j', (text) => {
+  it.each([
+    '',
+    'drj_',
+    'drt_abc',
+    `drj_short_${'a'.repeat(64)}_${'b'.repeat(43)}`,
+    `${formatJoinToken(parts)}x`,
+  ])('refuses %j', (text) => {
     expect(parseJoinToken(text)).toBeNull();
   });
 });

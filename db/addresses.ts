@@ -25,7 +25,12 @@ export async function nextAddress(tx: Database, range: AddressRange): Promise<Ad
   return { ip, mac: macOfIp(ip), prefix: range.prefix, ...(range.gateway ? { gateway: range.gateway } : {}) };
 }
 
-export async function keepAddress(tx: Database, computeId: string, address: Address, ipNumber: number): Promise<void> {
+export async function keepAddress(
+  tx: Database,
+  computeId: string,
+  address: Address,
+  ipNumber: number,
+): Promise<void> {
   await tx.insert(addressAllocation).values({ computeId, ip: address.ip, mac: address.mac, ipNumber });
 }
 

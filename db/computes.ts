@@ -58,10 +58,23 @@ export async function createCompute(
       const address = await nextAddress(tx, values.range);
       const spec: ComputeSpec = { ...values.spec, address };
       await tx.insert(computeGroup).values({ id: group });
-      await tx.insert(compute).values({ id, groupId: group, name, imageId: spec.image.id, spec, state: 'creating', desired: 'running' });
+      await tx.insert(compute).values({
+        id,
+        groupId: group,
+        name,
+        imageId: spec.image.id,
+        spec,
+        state: 'creating',
+        desired: 'running',
+      });
       await keepAddress(tx, id, address, ipToNumber(address.ip));
       await tx.insert(placement).values({ groupId: group, deviceId: values.deviceId, epoch: 1 });
-      await addEvent(tx, { type: 'compute.creating', subject: id, actor: values.actor, message: `${name} is being made.` });
+      await addEvent(tx, {
+        type: 'compute.creating',
+        subject: id,
+        actor: values.actor,
+        message: `${name} is being made.`,
+      });
       return getCompute(tx, id);
     });
   } catch (error) {
@@ -104,13 +117,17 @@ export async function listComputes(db: Database, page: PageRequest): Promise<Pag
 
 /** The computes of a group, in the order in which they were made. */
 export async function computesOfGroup(db: Database, group: string): Promise<ComputeRecord[]> {
-  const rows = await records(db).where(and(eq(compute.groupId, group), isNull(compute.deletedAt))).orderBy(asc(compute.seq));
+  const rows = await records(db)
+    .where(and(eq(compute.groupId, group), isNull(compute.deletedAt)))
+    .orderBy(asc(compute.seq));
   return rows.map(record);
 }
 
 /** All computes placed on a device. */
 export async function computesOnDevice(db: Database, deviceId: string): Promise<ComputeRecord[]> {
-  const rows = await records(db).where(and(eq(placement.deviceId, deviceId), isNull(compute.deletedAt))).orderBy(asc(compute.seq));
+  const rows = await records(db)
+    .where(and(eq(placement.deviceId, deviceId), isNull(compute.deletedAt)))
+    .orderBy(asc(compute.seq));
   return rows.map(record);
 }
 
@@ -123,9 +140,18 @@ export interface StateChange {
 }
 
 /** Records a compute's state; tells whether it changed (not if it was in none of `from`, or is deleted). */
-export async function setComputeState(db: Database, id: string, state: ComputeState, change: StateChange = {}): Promise<boolean> {
+export async function setComputeState(
+  db: Database,
+  id: string,
+  state: ComputeState,
+  change: StateChange = {},
+): Promise<boolean> {
   return db.transaction(async (tx) => {
-    const [before] = await tx.select().from(compute).where(and(eq(compute.id, id), isNull(compute.deletedAt))).for('update');
+    const [before] = await tx
+      .select()
+      .from(compute)
+      .where(and(eq(compute.id, id), isNull(compute.deletedAt)))
+      .for('update');
     if (!before || (change.from && !change.from.includes(before.state))) return false;
     const { reason = '', causes = [] } = change;
     await tx.update(compute).set({ state, reason, causes }).where(eq(compute.id, id));
@@ -139,7 +165,10 @@ export async function setComputeState(db: Database, id: string, state: ComputeSt
 
 /** Records what its owner wants of a compute. */
 export async function setDesired(db: Database, id: string, desired: 'running' | 'stopped'): Promise<void> {
-  await db.update(compute).set({ desired }).where(and(eq(compute.id, id), isNull(compute.deletedAt)));
+  await db
+    .update(compute)
+    .set({ desired })
+    .where(and(eq(compute.id, id), isNull(compute.deletedAt)));
 }
 
 /** Records that the compute's workflow was started. */
@@ -150,7 +179,9 @@ export async function setCreateRun(db: Database, id: string, runId: string): Pro
 /** Computes whose making was recorded and never started, for longer than `seconds`. */
 export async function unstartedComputes(db: Database, seconds: number): Promise<ComputeRecord[]> {
   const old = sql`${compute.createdAt} < now() - make_interval(secs => ${seconds})`;
-  const rows = await records(db).where(and(isNull(compute.createRunId), eq(compute.state, 'creating'), isNull(compute.deletedAt), old));
+  const rows = await records(db).where(
+    and(isNull(compute.createRunId), eq(compute.state, 'creating'), isNull(compute.deletedAt), old),
+  );
   return rows.map(record);
 }
 
@@ -165,7 +196,12 @@ export interface Exit {
  * Records that a compute ended by itself. Only its owner's word counts; anything else (a device it has left meanwhile)
  * is ignored and answered false.
  */
-export async function recordExit(db: Database, deviceId: string, computeId: string, exit: Exit): Promise<boolean> {
+export async function recordExit(
+  db: Database,
+  deviceId: string,
+  computeId: string,
+  exit: Exit,
+): Promise<boolean> {
   return db.transaction(async (tx) => {
     const row = await findCompute(tx, computeId);
     if (!row || row.placement?.deviceId !== deviceId) return false;
@@ -173,7 +209,11 @@ export async function recordExit(db: Database, deviceId: string, computeId: stri
     await tx.update(compute).set({ exitCode, restarts }).where(eq(compute.id, computeId));
     const reason = `It ended by itself with exit code ${String(exitCode)}.`;
     if (restarting) {
-      await addEvent(tx, { type: 'compute.restarting', subject: computeId, message: `${reason} It is started again.` });
+      await addEvent(tx, {
+        type: 'compute.restarting',
+        subject: computeId,
+        message: `${reason} It is started again.`,
+      });
       return true;
     }
     await setComputeState(tx, computeId, 'stopped', { from: ['running', 'migrating'], reason });
@@ -195,7 +235,10 @@ export async function reconcileRunning(
   if (running.length === 0) return;
   const wrong = await records(db).where(
     and(
-      inArray(compute.id, running.map(({ id }) => id)),
+      inArray(
+        compute.id,
+        running.map(({ id }) => id),
+      ),
       inArray(compute.state, ['stopped', 'lost']),
       eq(compute.desired, 'running'),
       eq(placement.deviceId, deviceId),
@@ -203,7 +246,8 @@ export async function reconcileRunning(
   );
   for (const row of wrong.map(record)) {
     const { epoch } = running.find(({ id }) => id === row.id) ?? {};
-    if (row.placement?.epoch === epoch) await setComputeState(db, row.id, 'running', { from: ['stopped', 'lost'] });
+    if (row.placement?.epoch === epoch)
+      await setComputeState(db, row.id, 'running', { from: ['stopped', 'lost'] });
   }
 }
 
@@ -227,7 +271,10 @@ export async function removeCompute(db: Database, id: string): Promise<void> {
 export async function promisedMemory(db: Database, deviceIds: string[]): Promise<Map<string, number>> {
   if (deviceIds.length === 0) return new Map();
   const rows = await db
-    .select({ deviceId: placement.deviceId, bytes: sql<string>`coalesce(sum((${compute.spec}->>'memoryBytes')::bigint), 0)` })
+    .select({
+      deviceId: placement.deviceId,
+      bytes: sql<string>`coalesce(sum((${compute.spec}->>'memoryBytes')::bigint), 0)`,
+    })
     .from(compute)
     .innerJoin(placement, eq(placement.groupId, compute.groupId))
     .where(and(isNull(compute.deletedAt), inArray(placement.deviceId, deviceIds)))

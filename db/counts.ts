@@ -10,12 +10,25 @@ export interface StateCount {
 const count = sql<number>`count(*)::int`;
 
 /** How many devices, computes and migrations are in each state. */
-export async function countStates(db: Database): Promise<Record<'devices' | 'computes' | 'migrations', StateCount[]>> {
+export async function countStates(
+  db: Database,
+): Promise<Record<'devices' | 'computes' | 'migrations', StateCount[]>> {
   const shown = sql<string>`case when ${device.unreachableAt} is not null and ${device.state} <> 'pending' then 'unreachable' else ${device.state} end`;
   const [devices, computes, migrations] = await Promise.all([
-    db.select({ state: shown, count }).from(device).where(ne(device.state, 'retired')).groupBy(sql`1`),
-    db.select({ state: sql<string>`${compute.state}`, count }).from(compute).where(isNull(compute.deletedAt)).groupBy(sql`1`),
-    db.select({ state: sql<string>`${migration.state}`, count }).from(migration).groupBy(sql`1`),
+    db
+      .select({ state: shown, count })
+      .from(device)
+      .where(ne(device.state, 'retired'))
+      .groupBy(sql`1`),
+    db
+      .select({ state: sql<string>`${compute.state}`, count })
+      .from(compute)
+      .where(isNull(compute.deletedAt))
+      .groupBy(sql`1`),
+    db
+      .select({ state: sql<string>`${migration.state}`, count })
+      .from(migration)
+      .groupBy(sql`1`),
   ]);
   return { devices, computes, migrations };
 }

@@ -24,7 +24,12 @@ export async function createDevice(
   try {
     // A transaction of its own: its failure must not spoil the caller's.
     return await db.transaction(async (tx) => {
-      const row = only(await tx.insert(device).values({ ...values, state: 'pending' }).returning());
+      const row = only(
+        await tx
+          .insert(device)
+          .values({ ...values, state: 'pending' })
+          .returning(),
+      );
       await addEvent(tx, { type: 'device.joined', subject: row.id, message: `${row.name} joined.` });
       return row;
     });
@@ -53,7 +58,14 @@ export async function rejoinDevice(
 /** By id or name; devices that were removed are not found. */
 export async function findDevice(db: Database, idOrName: string): Promise<DeviceRow | null> {
   const column = idOrName.startsWith('dev_') ? device.id : device.name;
-  return (await db.select().from(device).where(and(eq(column, idOrName), ne(device.state, 'retired'))))[0] ?? null;
+  return (
+    (
+      await db
+        .select()
+        .from(device)
+        .where(and(eq(column, idOrName), ne(device.state, 'retired')))
+    )[0] ?? null
+  );
 }
 
 /** @throws DrayageError unknownDevice */

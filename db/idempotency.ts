@@ -22,7 +22,12 @@ const ABANDONED_SECONDS = 60;
 const KEPT_HOURS = 24;
 
 /** Claims a key for a request, or says why not. */
-export async function claimIdempotencyKey(db: Database, accountId: string, key: string, requestHash: string): Promise<IdempotencyClaim> {
+export async function claimIdempotencyKey(
+  db: Database,
+  accountId: string,
+  key: string,
+  requestHash: string,
+): Promise<IdempotencyClaim> {
   return db.transaction(async (tx) => {
     const values = { accountId, key, requestHash };
     const abandoned = and(
@@ -47,10 +52,16 @@ export async function claimIdempotencyKey(db: Database, accountId: string, key: 
   });
 }
 
-const ofKey = (accountId: string, key: string) => and(eq(idempotencyKey.accountId, accountId), eq(idempotencyKey.key, key));
+const ofKey = (accountId: string, key: string) =>
+  and(eq(idempotencyKey.accountId, accountId), eq(idempotencyKey.key, key));
 
 /** Keeps the answer for requests with the same key. */
-export async function storeIdempotentAnswer(db: Database, accountId: string, key: string, answer: StoredAnswer): Promise<void> {
+export async function storeIdempotentAnswer(
+  db: Database,
+  accountId: string,
+  key: string,
+  answer: StoredAnswer,
+): Promise<void> {
   await db.update(idempotencyKey).set(answer).where(ofKey(accountId, key));
 }
 
@@ -61,5 +72,7 @@ export async function freeIdempotencyKey(db: Database, accountId: string, key: s
 
 /** Deletes keys older than a day. */
 export async function removeOldIdempotencyKeys(db: Database): Promise<void> {
-  await db.delete(idempotencyKey).where(lt(idempotencyKey.createdAt, sql`now() - make_interval(hours => ${KEPT_HOURS})`));
+  await db
+    .delete(idempotencyKey)
+    .where(lt(idempotencyKey.createdAt, sql`now() - make_interval(hours => ${KEPT_HOURS})`));
 }

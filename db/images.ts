@@ -9,7 +9,10 @@ export type ImageBlobRow = typeof imageBlob.$inferSelect;
 export type ImageWithBlob = ImageRow & { blob: ImageBlobRow };
 
 const selection = { image, blob: imageBlob };
-const join = (row: { image: ImageRow; blob: ImageBlobRow }): ImageWithBlob => ({ ...row.image, blob: row.blob });
+const join = (row: { image: ImageRow; blob: ImageBlobRow }): ImageWithBlob => ({
+  ...row.image,
+  blob: row.blob,
+});
 
 /** Serialises the making and removing of one archive file against each other, to the end of the transaction. */
 async function lockDigest(tx: Database, digest: string): Promise<void> {
@@ -30,9 +33,16 @@ export async function createImage(
     await lockDigest(tx, values.blob.digest);
     const made = await tx.insert(imageBlob).values(values.blob).onConflictDoNothing().returning();
     const { id, name } = values;
-    await tx.insert(image).values({ id, name, digest: values.blob.digest }).onConflictDoNothing({ target: image.name });
+    await tx
+      .insert(image)
+      .values({ id, name, digest: values.blob.digest })
+      .onConflictDoNothing({ target: image.name });
     const row = only(
-      await tx.select(selection).from(image).innerJoin(imageBlob, eq(image.digest, imageBlob.digest)).where(eq(image.name, name)),
+      await tx
+        .select(selection)
+        .from(image)
+        .innerJoin(imageBlob, eq(image.digest, imageBlob.digest))
+        .where(eq(image.name, name)),
     );
     if (row.image.digest !== values.blob.digest) throw imageNameTaken(name);
     if (made.length === 1) await keep();
@@ -50,7 +60,11 @@ function imageNameTaken(name: string): DrayageError {
 
 /** By id, name or digest. */
 export async function findImage(db: Database, idOrName: string): Promise<ImageWithBlob | null> {
-  const column = idOrName.startsWith('img_') ? image.id : idOrName.startsWith('sha256:') ? image.digest : image.name;
+  const column = idOrName.startsWith('img_')
+    ? image.id
+    : idOrName.startsWith('sha256:')
+      ? image.digest
+      : image.name;
   const [row] = await db
     .select(selection)
     .from(image)
@@ -84,7 +98,11 @@ export async function listImages(db: Database, page: PageRequest): Promise<Page<
  * Removes an image; `discard` deletes its archive and is called only when no other image has that digest.
  * @throws DrayageError unknownImage, imageInUse
  */
-export async function removeImage(db: Database, idOrName: string, discard: (digest: string) => Promise<void>): Promise<void> {
+export async function removeImage(
+  db: Database,
+  idOrName: string,
+  discard: (digest: string) => Promise<void>,
+): Promise<void> {
   try {
     await db.transaction(async (tx) => {
       const row = await getImage(tx, idOrName);

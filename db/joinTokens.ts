@@ -11,7 +11,12 @@ export async function createJoinToken(
 ): Promise<JoinToken> {
   const { lifeSeconds, ...rest } = values;
   const expiresAt = sql`now() + make_interval(secs => ${lifeSeconds})`;
-  return only(await db.insert(joinToken).values({ ...rest, expiresAt }).returning());
+  return only(
+    await db
+      .insert(joinToken)
+      .values({ ...rest, expiresAt })
+      .returning(),
+  );
 }
 
 /**
@@ -30,7 +35,10 @@ export async function takeJoinToken(db: Database, id: string, secretHash: string
 }
 
 export async function markJoinTokenUsed(db: Database, id: string, deviceId: string): Promise<void> {
-  await db.update(joinToken).set({ usedAt: sql`now()`, deviceId }).where(eq(joinToken.id, id));
+  await db
+    .update(joinToken)
+    .set({ usedAt: sql`now()`, deviceId })
+    .where(eq(joinToken.id, id));
 }
 
 export function refusedJoinToken(): DrayageError {

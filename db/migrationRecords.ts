@@ -1,7 +1,13 @@
 import { and, asc, desc, eq, inArray, isNull, lt, sql } from 'drizzle-orm';
 import { alias } from 'drizzle-orm/pg-core';
 import { type Cause, DrayageError } from '../core/cause.ts';
-import { FINAL_MIGRATION_STATES, type Migration, type MigrationState, type Phase, type Round } from '../core/migration.ts';
+import {
+  FINAL_MIGRATION_STATES,
+  type Migration,
+  type MigrationState,
+  type Phase,
+  type Round,
+} from '../core/migration.ts';
 import { type Database, isViolation, unknown } from './database.ts';
 import { addEvent } from './events.ts';
 import { cursorSequence, type Page, type PageRequest, toPage } from './pages.ts';
@@ -26,9 +32,23 @@ export async function createMigration(db: Database, values: NewMigration): Promi
   const { id, group, compute: computeId, source, target, epoch, maxDowntimeMs, workflowId, actor } = values;
   try {
     await db.transaction(async (tx) => {
-      const row = { id, groupId: group, computeId, sourceId: source, targetId: target, epoch, maxDowntimeMs, workflowId };
+      const row = {
+        id,
+        groupId: group,
+        computeId,
+        sourceId: source,
+        targetId: target,
+        epoch,
+        maxDowntimeMs,
+        workflowId,
+      };
       await tx.insert(migration).values({ ...row, state: 'pending', reason: 'It is about to start.' });
-      await addEvent(tx, { type: 'migration.pending', subject: id, actor, message: 'The move was asked for.' });
+      await addEvent(tx, {
+        type: 'migration.pending',
+        subject: id,
+        actor,
+        message: 'The move was asked for.',
+      });
     });
   } catch (error) {
     if (!isViolation(error, '23505', 'migration_one_open')) throw error;
@@ -42,7 +62,14 @@ export async function createMigration(db: Database, values: NewMigration): Promi
 
 /** The move of a group that has not ended; null when there is none. */
 export async function openMigration(db: Database, group: string): Promise<MigrationRow | null> {
-  return (await db.select().from(migration).where(and(eq(migration.groupId, group), isNull(migration.endedAt))))[0] ?? null;
+  return (
+    (
+      await db
+        .select()
+        .from(migration)
+        .where(and(eq(migration.groupId, group), isNull(migration.endedAt)))
+    )[0] ?? null
+  );
 }
 
 /** All moves that have not ended. */
@@ -81,9 +108,12 @@ export async function setMigrationState(
             }
           : {}),
       })
-      .where(and(eq(migration.id, id), isNull(migration.endedAt), inArray(migration.state, statesBefore(state))))
+      .where(
+        and(eq(migration.id, id), isNull(migration.endedAt), inArray(migration.state, statesBefore(state))),
+      )
       .returning({ id: migration.id });
-    if (changed.length === 1) await addEvent(tx, { type: `migration.${state}`, subject: id, message: reason, data: { causes } });
+    if (changed.length === 1)
+      await addEvent(tx, { type: `migration.${state}`, subject: id, message: reason, data: { causes } });
     return changed.length === 1;
   });
 }
@@ -99,7 +129,12 @@ function statesBefore(state: MigrationState): MigrationState[] {
 /** Adds phases that have ended; the same phase again (name and start) only replaces its duration. */
 export async function addPhases(db: Database, id: string, phases: Phase[]): Promise<void> {
   if (phases.length === 0) return;
-  const rows = phases.map(({ name, startedAt, ms }) => ({ migrationId: id, name, startedAt: new Date(startedAt), ms }));
+  const rows = phases.map(({ name, startedAt, ms }) => ({
+    migrationId: id,
+    name,
+    startedAt: new Date(startedAt),
+    ms,
+  }));
   await db
     .insert(migrationPhase)
     .values(rows)
@@ -143,10 +178,18 @@ export async function finishMigration(db: Database, id: string, end: MigrationEn
 export async function setMigrationFigures(
   db: Database,
   id: string,
-  figures: { frozenMs?: number | null | undefined; wireBytes?: number | undefined; tracker?: string | null | undefined; totalMs?: number | undefined },
+  figures: {
+    frozenMs?: number | null | undefined;
+    wireBytes?: number | undefined;
+    tracker?: string | null | undefined;
+    totalMs?: number | undefined;
+  },
 ): Promise<void> {
   if (Object.values(figures).every((value) => value === undefined)) return;
-  await db.update(migration).set(figures).where(and(eq(migration.id, id), isNull(migration.endedAt)));
+  await db
+    .update(migration)
+    .set(figures)
+    .where(and(eq(migration.id, id), isNull(migration.endedAt)));
 }
 
 const source = alias(device, 'source');
@@ -154,7 +197,12 @@ const target = alias(device, 'target');
 
 function records(db: Database) {
   return db
-    .select({ migration, compute: { id: compute.id, name: compute.name }, source: { id: source.id, name: source.name }, target: { id: target.id, name: target.name } })
+    .select({
+      migration,
+      compute: { id: compute.id, name: compute.name },
+      source: { id: source.id, name: source.name },
+      target: { id: target.id, name: target.name },
+    })
     .from(migration)
     .innerJoin(compute, eq(compute.id, migration.computeId))
     .innerJoin(source, eq(source.id, migration.sourceId))
@@ -166,8 +214,16 @@ type Selected = Awaited<ReturnType<typeof records>>[number];
 async function complete(db: Database, rows: Selected[]): Promise<Migration[]> {
   if (rows.length === 0) return [];
   const ids = rows.map((row) => row.migration.id);
-  const rounds = await db.select().from(migrationRound).where(inArray(migrationRound.migrationId, ids)).orderBy(asc(migrationRound.round));
-  const phases = await db.select().from(migrationPhase).where(inArray(migrationPhase.migrationId, ids)).orderBy(asc(migrationPhase.startedAt));
+  const rounds = await db
+    .select()
+    .from(migrationRound)
+    .where(inArray(migrationRound.migrationId, ids))
+    .orderBy(asc(migrationRound.round));
+  const phases = await db
+    .select()
+    .from(migrationPhase)
+    .where(inArray(migrationPhase.migrationId, ids))
+    .orderBy(asc(migrationPhase.startedAt));
   return rows.map(({ migration: row, ...references }) => ({
     id: row.id,
     ...references,
@@ -176,7 +232,9 @@ async function complete(db: Database, rows: Selected[]): Promise<Migration[]> {
     causes: row.causes,
     epoch: row.epoch,
     tracker: row.tracker,
-    rounds: rounds.filter(({ migrationId }) => migrationId === row.id).map(({ migrationId: _, ...round }) => round),
+    rounds: rounds
+      .filter(({ migrationId }) => migrationId === row.id)
+      .map(({ migrationId: _, ...round }) => round),
     phases: phases
       .filter(({ migrationId }) => migrationId === row.id)
       .map(({ name, startedAt, ms }) => ({ name, startedAt: startedAt.toISOString(), ms })),
@@ -196,7 +254,10 @@ export async function getMigration(db: Database, id: string): Promise<Migration>
 }
 
 /** Moves, newest first; of one compute, or of all. */
-export async function listMigrations(db: Database, page: PageRequest & { compute?: string | undefined }): Promise<Page<Migration>> {
+export async function listMigrations(
+  db: Database,
+  page: PageRequest & { compute?: string | undefined },
+): Promise<Page<Migration>> {
   const before = cursorSequence(page.cursor);
   const rows = await records(db)
     .where(
@@ -207,6 +268,9 @@ export async function listMigrations(db: Database, page: PageRequest & { compute
     )
     .orderBy(desc(migration.seq))
     .limit(page.limit + 1);
-  const { items, nextCursor } = toPage(rows.map((row) => ({ ...row, seq: row.migration.seq })), page.limit);
+  const { items, nextCursor } = toPage(
+    rows.map((row) => ({ ...row, seq: row.migration.seq })),
+    page.limit,
+  );
   return { items: await complete(db, items), nextCursor };
 }

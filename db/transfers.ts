@@ -125,7 +125,12 @@ async function lockTransfer(tx: Database, id: string): Promise<TransferRow> {
  * `decideVerdict`. An `abort` closes the transfer: the placement stays as it is and the next move may begin.
  * @throws DrayageError unknownTransfer
  */
-export async function askVerdict(db: Database, id: string, role: TransferRole, wants: VerdictWish): Promise<VerdictAnswer> {
+export async function askVerdict(
+  db: Database,
+  id: string,
+  role: TransferRole,
+  wants: VerdictWish,
+): Promise<VerdictAnswer> {
   return db.transaction(async (tx) => {
     const row = await lockTransfer(tx, id);
     const { action } = decideVerdict(factsOf(row), role, wants);
@@ -135,7 +140,10 @@ export async function askVerdict(db: Database, id: string, role: TransferRole, w
       await noteVerdict(tx, row, 'go');
       return verdictAnswer({ ...factsOf(row), verdict: 'go' });
     }
-    await tx.update(transfer).set({ verdict: 'abort', closedAt: sql`now()` }).where(eq(transfer.id, id));
+    await tx
+      .update(transfer)
+      .set({ verdict: 'abort', closedAt: sql`now()` })
+      .where(eq(transfer.id, id));
     await untie(tx, row, {});
     await noteVerdict(tx, row, 'abort');
     return verdictAnswer({ ...factsOf(row), verdict: 'abort', closed: true });
@@ -144,11 +152,20 @@ export async function askVerdict(db: Database, id: string, role: TransferRole, w
 
 async function noteVerdict(tx: Database, row: TransferRow, verdict: string): Promise<void> {
   const message = `The control plane's verdict on transfer ${row.id} is ${verdict}.`;
-  await addEvent(tx, { type: 'migration.verdict', subject: row.migrationId, message, data: { transfer: row.id, verdict } });
+  await addEvent(tx, {
+    type: 'migration.verdict',
+    subject: row.migrationId,
+    message,
+    data: { transfer: row.id, verdict },
+  });
 }
 
 /** Takes a closed transfer off its placement, with the change of ownership; nothing if it is not tied to it any more. */
-async function untie(tx: Database, row: TransferRow, owner: { deviceId?: string; epoch?: number }): Promise<void> {
+async function untie(
+  tx: Database,
+  row: TransferRow,
+  owner: { deviceId?: string; epoch?: number },
+): Promise<void> {
   await tx
     .update(placement)
     .set({ ...owner, transferId: null, changedAt: sql`now()` })
@@ -172,14 +189,25 @@ export async function reportTransfer(db: Database, id: string, report: TransferR
       });
     }
     if (report === 'released')
-      await tx.update(transfer).set({ releasedAt: sql`coalesce(${transfer.releasedAt}, now())` }).where(eq(transfer.id, id));
+      await tx
+        .update(transfer)
+        .set({ releasedAt: sql`coalesce(${transfer.releasedAt}, now())` })
+        .where(eq(transfer.id, id));
     if (decision.action === 'nothing') return;
     const { outcome, verdict } = decision;
-    await tx.update(transfer).set({ outcome, verdict, closedAt: sql`now()` }).where(eq(transfer.id, id));
+    await tx
+      .update(transfer)
+      .set({ outcome, verdict, closedAt: sql`now()` })
+      .where(eq(transfer.id, id));
     if (decision.placement === 'advance') await untie(tx, row, { deviceId: row.targetId, epoch: row.epoch });
     else await untie(tx, row, decision.placement === 'next' ? { epoch: row.epoch + 1 } : {});
     const message = `Transfer ${id} is closed: ${decision.reason}.`;
-    await addEvent(tx, { type: 'migration.transferClosed', subject: row.migrationId, message, data: { transfer: id, outcome } });
+    await addEvent(tx, {
+      type: 'migration.transferClosed',
+      subject: row.migrationId,
+      message,
+      data: { transfer: id, outcome },
+    });
   });
 }
 

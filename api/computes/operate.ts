@@ -1,7 +1,13 @@
 import type { Accepted } from '../../core/api/common.ts';
 import type { CreateComputeRequest } from '../../core/api/computes.ts';
 import { DrayageError } from '../../core/cause.ts';
-import { createCompute, type ComputeRecord, getCompute, setCreateRun, setDesired } from '../../db/computes.ts';
+import {
+  createCompute,
+  type ComputeRecord,
+  getCompute,
+  setCreateRun,
+  setDesired,
+} from '../../db/computes.ts';
 import { getDevice } from '../../db/devices.ts';
 import { getImage, type ImageWithBlob } from '../../db/images.ts';
 import { openMigration } from '../../db/migrationRecords.ts';
@@ -15,16 +21,30 @@ import { RefusedError } from '../problem.ts';
  * Temporal is back.
  * @throws DrayageError unknownImage, unknownDevice, nameTaken, noAddress, noCommand, and what speaks against the device
  */
-export async function makeCompute(context: ApiContext, request: CreateComputeRequest, actor: string): Promise<Accepted> {
+export async function makeCompute(
+  context: ApiContext,
+  request: CreateComputeRequest,
+  actor: string,
+): Promise<Accepted> {
   const { db, config } = context;
   const { image: imageName, device: deviceName, ...rest } = request;
   const image = await getImage(db, imageName);
   requireCommand(image, request);
   const demand = demandOf(request.memoryBytes, image.blob.bytes);
-  const deviceId = deviceName === undefined ? (await chooseDevice(db, demand)).device.id : await checked(deviceName);
-  const spec = { ...rest, id: freshId('compute'), group: freshId('group'), image: { id: image.id, digest: image.digest } };
+  const deviceId =
+    deviceName === undefined ? (await chooseDevice(db, demand)).device.id : await checked(deviceName);
+  const spec = {
+    ...rest,
+    id: freshId('compute'),
+    group: freshId('group'),
+    image: { id: image.id, digest: image.digest },
+  };
   const made = await createCompute(db, { spec, deviceId, range: config.addresses, actor });
-  return { id: made.id, workflowId: computeWorkflowId(made.id), runId: (await startMaking(context, made)) ?? '' };
+  return {
+    id: made.id,
+    workflowId: computeWorkflowId(made.id),
+    runId: (await startMaking(context, made)) ?? '',
+  };
 
   async function checked(name: string): Promise<string> {
     const row = await getDevice(db, name);
@@ -38,7 +58,12 @@ export async function startMaking(context: ApiContext, made: ComputeRecord): Pro
   if (!made.placement) return null;
   const { deviceId: device, epoch } = made.placement;
   try {
-    const { runId } = await context.workflows.startLifecycle({ operation: 'create', spec: made.spec, device, epoch });
+    const { runId } = await context.workflows.startLifecycle({
+      operation: 'create',
+      spec: made.spec,
+      device,
+      epoch,
+    });
     await setCreateRun(context.db, made.id, runId);
     return runId;
   } catch (error) {
@@ -72,7 +97,11 @@ const OPERATIONS = {
  * Starts, stops or deletes a compute: starts the workflow that does it.
  * @throws DrayageError unknownCompute, notRunning, notStopped, deviceUnreachable, transferOpen, workflowRunning
  */
-export async function operate(context: ApiContext, idOrName: string, operation: Exclude<LifecycleOperation, 'create'>): Promise<Accepted> {
+export async function operate(
+  context: ApiContext,
+  idOrName: string,
+  operation: Exclude<LifecycleOperation, 'create'>,
+): Promise<Accepted> {
   const { db, workflows } = context;
   const row = await getCompute(db, idOrName);
   const { from, desired } = OPERATIONS[operation];
@@ -93,7 +122,8 @@ export async function operate(context: ApiContext, idOrName: string, operation: 
     await setDesired(db, row.id, desired);
     return { id: row.id, workflowId: computeWorkflowId(row.id), runId };
   } catch (error) {
-    if (error instanceof DrayageError && error.cause_.code === 'workflowRunning') throw await somethingRuns(context, row);
+    if (error instanceof DrayageError && error.cause_.code === 'workflowRunning')
+      throw await somethingRuns(context, row);
     throw error;
   }
 }

@@ -18,7 +18,10 @@ export function movableCauses(row: ComputeRecord): Cause[] {
     {
       code: 'notRunning',
       message: `Compute ${row.name} is ${row.state}; only a running one can be moved.`,
-      mend: row.state === 'stopped' ? 'Start it first with `drayage compute start`.' : 'Wait, or look at `drayage compute show`.',
+      mend:
+        row.state === 'stopped'
+          ? 'Start it first with `drayage compute start`.'
+          : 'Wait, or look at `drayage compute show`.',
     },
   ];
 }

@@ -32,7 +32,12 @@ function shownBy(socket: TLSSocket): Shown | null {
   const name = certificate ? /^CN=(?<name>\S+)$/m.exec(certificate.subject)?.groups?.['name'] : undefined;
   const found =
     certificate && name !== undefined
-      ? { deviceId: name, publicKeyHash: createHash('sha256').update(certificate.publicKey.export({ type: 'spki', format: 'der' })).digest('hex') }
+      ? {
+          deviceId: name,
+          publicKeyHash: createHash('sha256')
+            .update(certificate.publicKey.export({ type: 'spki', format: 'der' }))
+            .digest('hex'),
+        }
       : null;
   shown.set(socket, found);
   return found;

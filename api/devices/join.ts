@@ -11,7 +11,11 @@ import { hashSecret } from '../secrets.ts';
  * token, which serves one device: the same key may repeat its request (the answer may have been lost), no other.
  * @throws DrayageError joinTokenRefused, nameTaken, badCsr
  */
-export async function joinDevice(context: ApiContext, request: JoinRequest, knownAs: string | null): Promise<JoinResponse> {
+export async function joinDevice(
+  context: ApiContext,
+  request: JoinRequest,
+  knownAs: string | null,
+): Promise<JoinResponse> {
   const { authority, config, db } = context;
   const publicKeyHash = await authority.publicKeyHash(request.csr);
   const deviceId = await db.transaction(async (tx) => {

@@ -104,7 +104,11 @@ export const deviceApiRoutes: FastifyPluginAsyncZod<{ context: ApiContext }> = a
     handler: async (request) => {
       const { computeId, ...exit } = request.body;
       const counted = await recordExit(db, deviceOf(request), computeId, exit);
-      if (!counted) request.log.info({ computeId, device: request.deviceId }, 'exit of a compute that is not there: ignored');
+      if (!counted)
+        request.log.info(
+          { computeId, device: request.deviceId },
+          'exit of a compute that is not there: ignored',
+        );
       return {};
     },
   });
@@ -126,7 +130,12 @@ async function placementsOf(db: Database, deviceId: string): Promise<DevicePlace
   for (const { spec, desired, groupId, placement } of await computesOnDevice(db, deviceId)) {
     if (!placement) continue;
     const open = placement.transferId === null ? null : await getTransfer(db, placement.transferId);
-    const transfer = open && { id: open.id, source: open.sourceId, target: open.targetId, role: 'source' as const };
+    const transfer = open && {
+      id: open.id,
+      source: open.sourceId,
+      target: open.targetId,
+      role: 'source' as const,
+    };
     items.push({ group: groupId, epoch: placement.epoch, spec, desired, transfer });
   }
   return items;

@@ -76,7 +76,11 @@ async function renamed(from: string, to: string): Promise<string> {
 }
 
 /** Streams the upload to disk and through the checks at once; the slower of the two sets the pace. */
-async function receive(body: Readable, path: string, maxBytes: number): Promise<{ scanned: ScannedTar; file: StoredFile }> {
+async function receive(
+  body: Readable,
+  path: string,
+  maxBytes: number,
+): Promise<{ scanned: ScannedTar; file: StoredFile }> {
   const hash = createHash('sha256');
   let bytes = 0;
   const toScan = new PassThrough();
@@ -84,7 +88,13 @@ async function receive(body: Readable, path: string, maxBytes: number): Promise<
     transform(chunk: Buffer, _encoding, done) {
       bytes += chunk.length;
       if (bytes > maxBytes) {
-        done(imageRefused('imageTooLarge', `The image is larger than ${String(maxBytes)} bytes.`, 'Raise DRAYAGE_IMAGE_MAX_BYTES, or make the image smaller.'));
+        done(
+          imageRefused(
+            'imageTooLarge',
+            `The image is larger than ${String(maxBytes)} bytes.`,
+            'Raise DRAYAGE_IMAGE_MAX_BYTES, or make the image smaller.',
+          ),
+        );
         return;
       }
       hash.update(chunk);
@@ -105,12 +115,15 @@ async function receive(body: Readable, path: string, maxBytes: number): Promise<
     tee.destroy(error as Error);
     throw error;
   });
-  const storing = pipeline(plain, tee, createWriteStream(path, { flags: 'wx', mode: 0o600 })).catch((error: unknown) => {
-    toScan.destroy(error as Error);
-    throw error;
-  });
+  const storing = pipeline(plain, tee, createWriteStream(path, { flags: 'wx', mode: 0o600 })).catch(
+    (error: unknown) => {
+      toScan.destroy(error as Error);
+      throw error;
+    },
+  );
   const [scan, store] = await Promise.allSettled([scanning, storing]);
-  if (store.status === 'rejected') throw uploadError(store.reason, scan.status === 'rejected' ? scan.reason : undefined);
+  if (store.status === 'rejected')
+    throw uploadError(store.reason, scan.status === 'rejected' ? scan.reason : undefined);
   if (scan.status === 'rejected') throw scan.reason;
   return { scanned: scan.value, file: { path, bytes, hash: hash.digest('hex') } };
 }
@@ -119,9 +132,16 @@ async function receive(body: Readable, path: string, maxBytes: number): Promise<
 function uploadError(store: unknown, scan: unknown): unknown {
   for (const error of [store, scan]) if (error instanceof DrayageError) return error;
   const { code = '' } = store as NodeJS.ErrnoException;
-  if (code === 'Z_BUF_ERROR') return imageRefused('truncated', 'The compressed archive is cut off.', 'Copy it again, whole.');
-  if (code.startsWith('Z_')) return imageRefused('damagedImage', 'The compressed archive is damaged.', 'Copy it again.');
-  if (code === 'ENOSPC') return imageRefused('outOfDisk', 'The control plane has no disk space left for this image.', 'Remove images with `drayage image rm`.');
+  if (code === 'Z_BUF_ERROR')
+    return imageRefused('truncated', 'The compressed archive is cut off.', 'Copy it again, whole.');
+  if (code.startsWith('Z_'))
+    return imageRefused('damagedImage', 'The compressed archive is damaged.', 'Copy it again.');
+  if (code === 'ENOSPC')
+    return imageRefused(
+      'outOfDisk',
+      'The control plane has no disk space left for this image.',
+      'Remove images with `drayage image rm`.',
+    );
   return store;
 }
 
@@ -144,15 +164,16 @@ async function firstBytes(source: PassThrough, count: number): Promise<Buffer> {
   while (head.length < count) {
     const chunk = source.read() as Buffer | null;
     if (chunk !== null) head = Buffer.concat([head, chunk]);
-    else if (source.readableEnded || source.writableFinished && source.readableLength === 0) break;
-    else await new Promise<void>((resolve, reject) => {
-      const settle = (error?: Error) => {
-        source.off('readable', settle).off('end', settle).off('error', settle);
-        if (error) reject(error);
-        else resolve();
-      };
-      source.on('readable', settle).on('end', settle).on('error', settle);
-    });
+    else if (source.readableEnded || (source.writableFinished && source.readableLength === 0)) break;
+    else
+      await new Promise<void>((resolve, reject) => {
+        const settle = (error?: Error) => {
+          source.off('readable', settle).off('end', settle).off('error', settle);
+          if (error) reject(error);
+          else resolve();
+        };
+        source.on('readable', settle).on('end', settle).on('error', settle);
+      });
   }
   if (head.length > 0) source.unshift(head);
   return head;
@@ -161,11 +182,21 @@ async function firstBytes(source: PassThrough, count: number): Promise<Buffer> {
 function describeSave(scanned: ScannedTar, file: StoredFile) {
   if (scanned.unsafeInArchive) throw scanned.unsafeInArchive;
   const { config, configHash } = readSaveArchive(scanned.members, (name) => scanned.contents.get(name));
-  return { digest: `sha256:${configHash}`, archiveHash: file.hash, bytes: file.bytes, info: infoOfConfig(config, 'dockerSave') };
+  return {
+    digest: `sha256:${configHash}`,
+    archiveHash: file.hash,
+    bytes: file.bytes,
+    info: infoOfConfig(config, 'dockerSave'),
+  };
 }
 
 /** Makes a `docker save` archive of a root file system's tar, which becomes its only layer, byte for byte. */
-async function makeSave(scanned: ScannedTar, layer: StoredFile, path: string, options: RootFileSystemOptions) {
+async function makeSave(
+  scanned: ScannedTar,
+  layer: StoredFile,
+  path: string,
+  options: RootFileSystemOptions,
+) {
   if (scanned.executables === 0) {
     throw imageRefused(
       'noImage',
@@ -176,7 +207,9 @@ async function makeSave(scanned: ScannedTar, layer: StoredFile, path: string, op
   const config = rootFileSystemConfig(layer.hash, scanned.architecture ?? 'amd64', options);
   const configHash = createHash('sha256').update(config).digest('hex');
   const layerName = `${layer.hash}/layer.tar`;
-  const manifest = Buffer.from(JSON.stringify([{ Config: `${configHash}.json`, RepoTags: null, Layers: [layerName] }]));
+  const manifest = Buffer.from(
+    JSON.stringify([{ Config: `${configHash}.json`, RepoTags: null, Layers: [layerName] }]),
+  );
   const tar = pack();
   const hash = createHash('sha256');
   let bytes = 0;

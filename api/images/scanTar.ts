@@ -1,7 +1,14 @@
 import { createHash } from 'node:crypto';
 import type { Readable } from 'node:stream';
 import { extract, type Header } from 'tar-stream';
-import { type ArchivePlace, elfArchitecture, imageRefused, memberName, type SeenMember, unsafeMember } from '../../core/imageArchive.ts';
+import {
+  type ArchivePlace,
+  elfArchitecture,
+  imageRefused,
+  memberName,
+  type SeenMember,
+  unsafeMember,
+} from '../../core/imageArchive.ts';
 import { DrayageError } from '../../core/cause.ts';
 
 /** A member's content; it must be read or skipped before the next one comes. */
@@ -50,14 +57,24 @@ export async function scanTar(source: Readable): Promise<ScannedTar> {
     const unsafe = unsafeMember(memberOf(header), 'archive');
     if (unsafe) scanned.unsafeInArchive ??= new DrayageError(unsafe);
     const name = memberName(header.name);
-    const seen = await readMember(name, header, body, scanned, (bytes) => (contentBytes += bytes) <= JSON_TOTAL_BYTES);
+    const seen = await readMember(
+      name,
+      header,
+      body,
+      scanned,
+      (bytes) => (contentBytes += bytes) <= JSON_TOTAL_BYTES,
+    );
     if (name === 'manifest.json') scanned.hasManifest = true;
     if (scanned.members.size < MEMBERS_MAX) scanned.members.set(name, seen);
   });
   return scanned;
 }
 
-const memberOf = (header: Header) => ({ name: header.name, type: header.type ?? 'file', linkname: header.linkname });
+const memberOf = (header: Header) => ({
+  name: header.name,
+  type: header.type ?? 'file',
+  linkname: header.linkname,
+});
 
 function requireSafe(header: Header, place: ArchivePlace): void {
   const cause = unsafeMember(memberOf(header), place);
@@ -87,7 +104,10 @@ async function readMember(
   for await (const chunk of headed(body, BLOCK)) {
     hash.update(chunk);
     if (keep === undefined) {
-      keep = bytes <= JSON_MAX_BYTES && /^\s*[[{]/.test(chunk.subarray(0, 16).toString('latin1')) && mayKeep(bytes);
+      keep =
+        bytes <= JSON_MAX_BYTES &&
+        /^\s*[[{]/.test(chunk.subarray(0, 16).toString('latin1')) &&
+        mayKeep(bytes);
       scanned.architecture ??= elfArchitecture(chunk);
       if (looksLikeTar(chunk)) layer = new LayerScan();
     }
@@ -155,7 +175,10 @@ function drained(stream: ReturnType<typeof extract>): Promise<void> {
 }
 
 /** Feeds a tar through `visit`, and checks that it ends as a tar does: with at least one block of zeros. */
-async function readMembers(source: Readable, visit: (header: Header, body: Body) => Promise<void>): Promise<void> {
+async function readMembers(
+  source: Readable,
+  visit: (header: Header, body: Body) => Promise<void>,
+): Promise<void> {
   const tar = extract();
   const walked = walk(tar, visit);
   walked.catch(() => undefined);
@@ -173,12 +196,16 @@ async function readMembers(source: Readable, visit: (header: Header, body: Body)
   } finally {
     tar.destroy();
   }
-  if (bytes === 0) throw imageRefused('notATar', 'The upload is empty.', 'Send the bytes of an image archive.');
+  if (bytes === 0)
+    throw imageRefused('notATar', 'The upload is empty.', 'Send the bytes of an image archive.');
   if (bytes % BLOCK !== 0 || tail.length < BLOCK || tail.some((byte) => byte !== 0))
     throw imageRefused('truncated', 'The archive is cut off: its end is missing.', 'Copy it again, whole.');
 }
 
-async function walk(tar: ReturnType<typeof extract>, visit: (header: Header, body: Body) => Promise<void>): Promise<void> {
+async function walk(
+  tar: ReturnType<typeof extract>,
+  visit: (header: Header, body: Body) => Promise<void>,
+): Promise<void> {
   let members = 0;
   try {
     for await (const entry of tar) {
@@ -189,9 +216,21 @@ async function walk(tar: ReturnType<typeof extract>, visit: (header: Header, bod
     if (error instanceof DrayageError) throw error;
     const { message } = error as Error;
     if (members > 0 && /unexpected end/i.test(message))
-      throw imageRefused('truncated', 'The archive is cut off in the middle of a file.', 'Copy it again, whole.');
+      throw imageRefused(
+        'truncated',
+        'The archive is cut off in the middle of a file.',
+        'Copy it again, whole.',
+      );
     if (members > 0)
-      throw imageRefused('damagedImage', `The archive is damaged after its member ${String(members)}.`, 'Make or copy it again.');
-    throw imageRefused('notATar', 'The upload is not a tar archive.', 'Make it with `docker save`, or with tar of a root directory.');
+      throw imageRefused(
+        'damagedImage',
+        `The archive is damaged after its member ${String(members)}.`,
+        'Make or copy it again.',
+      );
+    throw imageRefused(
+      'notATar',
+      'The upload is not a tar archive.',
+      'Make it with `docker save`, or with tar of a root directory.',
+    );
   }
 }

@@ -5,7 +5,13 @@ import { type ComputeRecord, computesOfGroup, getCompute } from '../../db/comput
 import type { Database } from '../../db/database.ts';
 import { getDevice } from '../../db/devices.ts';
 import { findImage } from '../../db/images.ts';
-import { createMigration, type MigrationRow, openMigration, setMigrationRun, setMigrationState } from '../../db/migrationRecords.ts';
+import {
+  createMigration,
+  type MigrationRow,
+  openMigration,
+  setMigrationRun,
+  setMigrationState,
+} from '../../db/migrationRecords.ts';
 import { getPlacement } from '../../db/placements.ts';
 import { computeWorkflowId } from '../../workflows/contract.ts';
 import { isTemporalAway, somethingRuns } from '../computes/operate.ts';
@@ -27,7 +33,12 @@ export interface StartedMigration {
  * @throws DrayageError unknownCompute, unknownDevice, sameDevice, notRunning, migrationRunning, and what speaks against
  * source or target
  */
-export async function startMigration(context: ApiContext, idOrName: string, request: MigrateRequest, actor: string): Promise<StartedMigration> {
+export async function startMigration(
+  context: ApiContext,
+  idOrName: string,
+  request: MigrateRequest,
+  actor: string,
+): Promise<StartedMigration> {
   const { db } = context;
   const compute = await getCompute(db, idOrName);
   const given = request.target === undefined ? null : await getDevice(db, request.target);
@@ -42,23 +53,45 @@ export async function startMigration(context: ApiContext, idOrName: string, requ
   const { device: target, reason } = given
     ? { device: candidate(given), reason: `${given.name} was asked for` }
     : await chooseDevice(db, demand, [source]);
-  return record(context, compute, { source, target, epoch, reason, maxDowntimeMs: request.maxDowntimeMs, actor });
+  return record(context, compute, {
+    source,
+    target,
+    epoch,
+    reason,
+    maxDowntimeMs: request.maxDowntimeMs,
+    actor,
+  });
 }
 
 async function record(
   context: ApiContext,
   compute: ComputeRecord,
-  move: { source: string; target: Candidate; epoch: number; reason: string; maxDowntimeMs: number | undefined; actor: string },
+  move: {
+    source: string;
+    target: Candidate;
+    epoch: number;
+    reason: string;
+    maxDowntimeMs: number | undefined;
+    actor: string;
+  },
 ): Promise<StartedMigration> {
   const { db } = context;
   const { source, target, epoch, reason, maxDowntimeMs, actor } = move;
   const id = freshId('migration');
   const workflowId = computeWorkflowId(compute.id);
   try {
-    const values = { id, group: compute.groupId, compute: compute.id, source, target: target.id, epoch: epoch + 1 };
+    const values = {
+      id,
+      group: compute.groupId,
+      compute: compute.id,
+      source,
+      target: target.id,
+      epoch: epoch + 1,
+    };
     await createMigration(db, { ...values, maxDowntimeMs, workflowId, actor });
   } catch (error) {
-    if (error instanceof DrayageError && error.cause_.code === 'migrationRunning') throw await somethingRuns(context, compute);
+    if (error instanceof DrayageError && error.cause_.code === 'migrationRunning')
+      throw await somethingRuns(context, compute);
     throw error;
   }
   const row = await openMigration(db, compute.groupId);
@@ -107,9 +140,12 @@ async function sourceCauses(db: Database, source: string): Promise<Cause[]> {
 
 async function demandOfGroup(db: Database, group: ComputeRecord[]) {
   const demands = await Promise.all(
-    group.map(async ({ spec }) => demandOf(spec.memoryBytes, (await findImage(db, spec.image.id))?.blob.bytes ?? 0)),
+    group.map(async ({ spec }) =>
+      demandOf(spec.memoryBytes, (await findImage(db, spec.image.id))?.blob.bytes ?? 0),
+    ),
   );
-  const sum = (of: (demand: (typeof demands)[number]) => number) => demands.reduce((total, demand) => total + of(demand), 0);
+  const sum = (of: (demand: (typeof demands)[number]) => number) =>
+    demands.reduce((total, demand) => total + of(demand), 0);
   return { memoryBytes: sum(({ memoryBytes }) => memoryBytes), diskBytes: sum(({ diskBytes }) => diskBytes) };
 }
 

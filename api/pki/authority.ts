@@ -112,7 +112,10 @@ function authority(key: CryptoKey, certificate: string): Authority {
       extensions: [
         new x509.BasicConstraintsExtension(false, undefined, true),
         new x509.KeyUsagesExtension(x509.KeyUsageFlags.digitalSignature, true),
-        new x509.ExtendedKeyUsageExtension([x509.ExtendedKeyUsage.clientAuth, x509.ExtendedKeyUsage.serverAuth]),
+        new x509.ExtendedKeyUsageExtension([
+          x509.ExtendedKeyUsage.clientAuth,
+          x509.ExtendedKeyUsage.serverAuth,
+        ]),
         ...(hosts.length > 0 ? [alternativeNames(hosts)] : []),
         await x509.AuthorityKeyIdentifierExtension.create(ca),
       ],
@@ -129,7 +132,10 @@ function authority(key: CryptoKey, certificate: string): Authority {
     publicKeyHash: async (csrPem) => (await readRequest(csrPem)).hash,
     async controlIdentity(hosts) {
       const keys = await subtle.generateKey(ALGORITHM, true, ['sign', 'verify']);
-      return { key: await exportKey(keys.privateKey), certificate: await issue(CONTROL_NAME, keys.publicKey, hosts) };
+      return {
+        key: await exportKey(keys.privateKey),
+        certificate: await issue(CONTROL_NAME, keys.publicKey, hosts),
+      };
     },
   };
 }
@@ -144,7 +150,7 @@ async function readRequest(csrPem: string): Promise<{ publicKey: CryptoKey; hash
   try {
     const request = new x509.Pkcs10CertificateRequest(csrPem);
     if (!(await request.verify())) throw new Error('its signature is wrong');
-    const publicKey = await request.publicKey.export(ALGORITHM, ['verify']);
+    const publicKey = await subtle.importKey('spki', request.publicKey.rawData, ALGORITHM, true, ['verify']);
     const hash = createHash('sha256').update(new Uint8Array(request.publicKey.rawData)).digest('hex');
     return { publicKey, hash };
   } catch (error) {

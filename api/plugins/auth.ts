@@ -31,7 +31,8 @@ export const authPlugin = plugin<{ context: ApiContext }>(async (app, { context 
     if (!signedIn) {
       throw new DrayageError({
         code: 'notSignedIn',
-        message: secret === undefined ? 'This needs a sign-in.' : 'The token or session is unknown or has ended.',
+        message:
+          secret === undefined ? 'This needs a sign-in.' : 'The token or session is unknown or has ended.',
         mend: 'Sign in with `drayage login`, or send a token as `Authorization: Bearer`.',
       });
     }

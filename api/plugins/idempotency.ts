@@ -46,10 +46,15 @@ export const idempotencyPlugin = plugin<{ context: ApiContext }>(async (app, { c
     request.claimedKey = null;
     const { accountId } = accountOf(request);
     // What failed on our side may well succeed next time.
-    if (reply.statusCode >= 500 || typeof payload !== 'string') await freeIdempotencyKey(db, accountId, claimedKey);
+    if (reply.statusCode >= 500 || typeof payload !== 'string')
+      await freeIdempotencyKey(db, accountId, claimedKey);
     else {
       const contentType = String(reply.getHeader('content-type') ?? 'application/json');
-      await storeIdempotentAnswer(db, accountId, claimedKey, { status: reply.statusCode, contentType, body: JSON.parse(payload) });
+      await storeIdempotentAnswer(db, accountId, claimedKey, {
+        status: reply.statusCode,
+        contentType,
+        body: JSON.parse(payload),
+      });
     }
     return payload;
   });
@@ -63,7 +68,11 @@ function requestHash(request: FastifyRequest): string {
 }
 
 const badKey = () =>
-  new DrayageError({ code: 'invalid', message: 'The Idempotency-Key is empty or too long.', mend: 'Send 1 to 255 characters.' });
+  new DrayageError({
+    code: 'invalid',
+    message: 'The Idempotency-Key is empty or too long.',
+    mend: 'Send 1 to 255 characters.',
+  });
 const reusedKey = () =>
   new DrayageError({
     code: 'idempotencyKeyReused',

@@ -11,7 +11,8 @@ export const openApiPlugin = plugin<{ version: string }>(async (app, { version }
       info: {
         title: 'Drayage',
         version,
-        description: 'Live migration for containers on edge devices. Errors are RFC 9457 problem documents with causes.',
+        description:
+          'Live migration for containers on edge devices. Errors are RFC 9457 problem documents with causes.',
         license: { name: 'Apache-2.0', identifier: 'Apache-2.0' },
       },
       components: {

@@ -29,12 +29,21 @@ export const authRoutes: FastifyPluginAsyncZod<{ context: ApiContext }> = async 
   await app.register(rateLimit, {
     global: false,
     errorResponseBuilder: (_request, { after }) =>
-      new DrayageError({ code: 'tooManyRequests', message: 'Too many sign-ins.', mend: `Try again in ${after}.` }),
+      new DrayageError({
+        code: 'tooManyRequests',
+        message: 'Too many sign-ins.',
+        mend: `Try again in ${after}.`,
+      }),
   });
 
   app.post('/auth/sign-in', {
     config: { open: true, rateLimit: { max: SIGN_INS_PER_MINUTE, timeWindow: 60_000 } },
-    schema: { tags: ['auth'], summary: 'Sign in', body: signInRequestSchema, response: { 200: signInResponseSchema } },
+    schema: {
+      tags: ['auth'],
+      summary: 'Sign in',
+      body: signInRequestSchema,
+      response: { 200: signInResponseSchema },
+    },
     handler: async (request, reply) => {
       const { email, password, session } = request.body;
       const account = await accountByEmail(db, email);
@@ -43,7 +52,7 @@ export const authRoutes: FastifyPluginAsyncZod<{ context: ApiContext }> = async 
         throw new DrayageError({
           code: 'signInRefused',
           message: 'Email or password is wrong.',
-          mend: 'The first account is in admin.json in the control plane\'s data directory; `drayage lab status --json` shows it.',
+          mend: "The first account is in admin.json in the control plane's data directory; `drayage lab status --json` shows it.",
         });
       }
       const secret = `drs_${newSecret()}`;
@@ -55,7 +64,12 @@ export const authRoutes: FastifyPluginAsyncZod<{ context: ApiContext }> = async 
         secretHash: hashSecret(secret),
         lifeSeconds: SESSION_SECONDS,
       });
-      await addEvent(db, { type: 'account.signedIn', subject: account.id, actor: account.id, message: `${email} signed in.` });
+      await addEvent(db, {
+        type: 'account.signedIn',
+        subject: account.id,
+        actor: account.id,
+        message: `${email} signed in.`,
+      });
       if (session === 'cookie') setSessionCookie(reply, secret, request.protocol === 'https');
       const expiresAt = (row.expiresAt ?? new Date()).toISOString();
       const { id, role } = account;
@@ -81,7 +95,12 @@ export const authRoutes: FastifyPluginAsyncZod<{ context: ApiContext }> = async 
   });
 
   app.get('/tokens', {
-    schema: { tags: ['auth'], summary: 'List tokens', querystring: pageQuerySchema, response: { 200: listOf(tokenSchema) } },
+    schema: {
+      tags: ['auth'],
+      summary: 'List tokens',
+      querystring: pageQuerySchema,
+      response: { 200: listOf(tokenSchema) },
+    },
     handler: async (request) => {
       const { items, nextCursor } = await listTokens(db, accountOf(request).accountId, request.query);
       return { items: items.map(tokenView), nextCursor };
@@ -101,25 +120,53 @@ export const authRoutes: FastifyPluginAsyncZod<{ context: ApiContext }> = async 
       const id = freshId('token');
       const secret = `drt_${newSecret()}`;
       const lifeSeconds = expiresInDays === undefined ? null : expiresInDays * 86_400;
-      const row = await createToken(db, { id, accountId, kind: 'api', name, secretHash: hashSecret(secret), lifeSeconds });
-      await addEvent(db, { type: 'token.created', subject: id, actor: accountId, message: `Token ${name} was made.` });
+      const row = await createToken(db, {
+        id,
+        accountId,
+        kind: 'api',
+        name,
+        secretHash: hashSecret(secret),
+        lifeSeconds,
+      });
+      await addEvent(db, {
+        type: 'token.created',
+        subject: id,
+        actor: accountId,
+        message: `Token ${name} was made.`,
+      });
       return reply.code(201).send({ ...tokenView(row), secret });
     },
   });
 
   app.delete('/tokens/:id', {
-    schema: { tags: ['auth'], summary: 'Delete a token', params: z.object({ id: idOrNameSchema }), response: { 204: z.null() } },
+    schema: {
+      tags: ['auth'],
+      summary: 'Delete a token',
+      params: z.object({ id: idOrNameSchema }),
+      response: { 204: z.null() },
+    },
     handler: async (request, reply) => {
       const { accountId } = accountOf(request);
       await removeToken(db, accountId, request.params.id);
-      await addEvent(db, { type: 'token.deleted', subject: request.params.id, actor: accountId, message: 'The token was deleted.' });
+      await addEvent(db, {
+        type: 'token.deleted',
+        subject: request.params.id,
+        actor: accountId,
+        message: 'The token was deleted.',
+      });
       return reply.code(204).send(null);
     },
   });
 };
 
 function setSessionCookie(reply: FastifyReply, secret: string, secure: boolean): void {
-  void reply.setCookie(SESSION_COOKIE, secret, { path: '/', httpOnly: true, sameSite: 'lax', secure, maxAge: SESSION_SECONDS });
+  void reply.setCookie(SESSION_COOKIE, secret, {
+    path: '/',
+    httpOnly: true,
+    sameSite: 'lax',
+    secure,
+    maxAge: SESSION_SECONDS,
+  });
 }
 
 function tokenView(row: Token): TokenView {

@@ -10,7 +10,10 @@ const params = z.object({ id: idOrNameSchema });
 const tags = ['computes'];
 
 /** A compute's output and commands in it: fetched from its device's link. */
-export const computeStreamRoutes: FastifyPluginAsyncZod<{ context: ApiContext }> = async (app, { context }) => {
+export const computeStreamRoutes: FastifyPluginAsyncZod<{ context: ApiContext }> = async (
+  app,
+  { context },
+) => {
   app.get('/computes/:id/logs', {
     schema: {
       tags,
@@ -24,7 +27,12 @@ export const computeStreamRoutes: FastifyPluginAsyncZod<{ context: ApiContext }>
       const { compute, device } = await reachable(context, request.params.id, { running: false });
       const query = new URLSearchParams({ follow: follow === '1' || follow === 'true' ? '1' : '0' });
       if (tail !== undefined) query.set('tail', String(tail));
-      const response = await askLink(context, device, `/v1/computes/${compute.id}/logs?${query.toString()}`, gone(reply));
+      const response = await askLink(
+        context,
+        device,
+        `/v1/computes/${compute.id}/logs?${query.toString()}`,
+        gone(reply),
+      );
       return reply.type('application/x-ndjson').send(response);
     },
   });

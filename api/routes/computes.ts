@@ -16,7 +16,12 @@ export const computeRoutes: FastifyPluginAsyncZod<{ context: ApiContext }> = asy
   const { db } = context;
 
   app.get('/computes', {
-    schema: { tags, summary: 'List computes', querystring: pageQuerySchema, response: { 200: listOf(computeSchema) } },
+    schema: {
+      tags,
+      summary: 'List computes',
+      querystring: pageQuerySchema,
+      response: { 200: listOf(computeSchema) },
+    },
     handler: async (request) => {
       const { items, nextCursor } = await listComputes(db, request.query);
       return { items: items.map(computeView), nextCursor };
@@ -25,7 +30,12 @@ export const computeRoutes: FastifyPluginAsyncZod<{ context: ApiContext }> = asy
 
   app.post('/computes', {
     config: { idempotent: true },
-    schema: { tags, summary: 'Create and start a compute', body: createComputeRequestSchema, response: { 202: acceptedSchema } },
+    schema: {
+      tags,
+      summary: 'Create and start a compute',
+      body: createComputeRequestSchema,
+      response: { 202: acceptedSchema },
+    },
     handler: async (request, reply) =>
       reply.code(202).send(await makeCompute(context, request.body, accountOf(request).accountId)),
   });
@@ -38,14 +48,26 @@ export const computeRoutes: FastifyPluginAsyncZod<{ context: ApiContext }> = asy
   for (const operation of ['start', 'stop'] as const) {
     app.post(`/computes/:id/${operation}`, {
       config: { idempotent: true },
-      schema: { tags, summary: `${operation === 'start' ? 'Start' : 'Stop'} a compute`, params, response: { 202: acceptedSchema } },
-      handler: async (request, reply) => reply.code(202).send(await operate(context, request.params.id, operation)),
+      schema: {
+        tags,
+        summary: `${operation === 'start' ? 'Start' : 'Stop'} a compute`,
+        params,
+        response: { 202: acceptedSchema },
+      },
+      handler: async (request, reply) =>
+        reply.code(202).send(await operate(context, request.params.id, operation)),
     });
   }
 
   app.delete('/computes/:id', {
-    schema: { tags, summary: 'Delete a compute with its files and volumes', params, response: { 202: acceptedSchema } },
-    handler: async (request, reply) => reply.code(202).send(await operate(context, request.params.id, 'remove')),
+    schema: {
+      tags,
+      summary: 'Delete a compute with its files and volumes',
+      params,
+      response: { 202: acceptedSchema },
+    },
+    handler: async (request, reply) =>
+      reply.code(202).send(await operate(context, request.params.id, 'remove')),
   });
   return Promise.resolve();
 };

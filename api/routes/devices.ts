@@ -8,7 +8,14 @@ import {
   type DeviceView,
 } from '../../core/api/devices.ts';
 import { formatJoinToken } from '../../core/joinToken.ts';
-import { type DeviceRow, deviceState, getDevice, listDevices, retireDevice, setDeviceState } from '../../db/devices.ts';
+import {
+  type DeviceRow,
+  deviceState,
+  getDevice,
+  listDevices,
+  retireDevice,
+  setDeviceState,
+} from '../../db/devices.ts';
 import { createJoinToken } from '../../db/joinTokens.ts';
 import { type ApiContext, freshId } from '../context.ts';
 import { accountOf } from '../plugins/auth.ts';
@@ -22,7 +29,12 @@ export const deviceRoutes: FastifyPluginAsyncZod<{ context: ApiContext }> = asyn
   const { db, config, authority } = context;
 
   app.get('/devices', {
-    schema: { tags, summary: 'List devices', querystring: pageQuerySchema, response: { 200: listOf(deviceSchema) } },
+    schema: {
+      tags,
+      summary: 'List devices',
+      querystring: pageQuerySchema,
+      response: { 200: listOf(deviceSchema) },
+    },
     handler: async (request) => {
       const { items, nextCursor } = await listDevices(db, request.query);
       return { items: items.map(deviceView), nextCursor };
@@ -59,7 +71,12 @@ export const deviceRoutes: FastifyPluginAsyncZod<{ context: ApiContext }> = asyn
   const changes = [
     { path: 'approve', summary: 'Let a device that joined take part', from: ['pending'], to: 'ready' },
     { path: 'cordon', summary: 'Place nothing more on a device', from: ['ready'], to: 'cordoned' },
-    { path: 'uncordon', summary: 'Place computes on a device again', from: ['cordoned', 'draining', 'drained'], to: 'ready' },
+    {
+      path: 'uncordon',
+      summary: 'Place computes on a device again',
+      from: ['cordoned', 'draining', 'drained'],
+      to: 'ready',
+    },
   ] as const;
   for (const { path, summary, from, to } of changes) {
     app.post(`/devices/:id/${path}`, {

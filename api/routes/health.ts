@@ -11,20 +11,31 @@ const readySchema = z.object({ ready: z.boolean(), database: checkSchema, tempor
 const CHECK_MS = 3_000;
 
 /** For whoever watches the process: is it alive, can it work, what does it count. */
-export const healthRoutes: FastifyPluginAsyncZod<{ context: ApiContext; metrics: Metrics }> = async (app, { context, metrics }) => {
+export const healthRoutes: FastifyPluginAsyncZod<{ context: ApiContext; metrics: Metrics }> = async (
+  app,
+  { context, metrics },
+) => {
   const tags = ['health'];
 
   app.get('/healthz', {
     config: { open: true },
     logLevel: 'warn',
-    schema: { tags, summary: 'The process is alive', response: { 200: z.object({ alive: z.literal(true) }) } },
+    schema: {
+      tags,
+      summary: 'The process is alive',
+      response: { 200: z.object({ alive: z.literal(true) }) },
+    },
     handler: () => Promise.resolve({ alive: true as const }),
   });
 
   app.get('/readyz', {
     config: { open: true },
     logLevel: 'warn',
-    schema: { tags, summary: 'Database and Temporal can be reached', response: { 200: readySchema, 503: readySchema } },
+    schema: {
+      tags,
+      summary: 'Database and Temporal can be reached',
+      response: { 200: readySchema, 503: readySchema },
+    },
     handler: async (_request, reply) => {
       const [database, temporal] = await Promise.all([
         check(() => context.db.execute(sql`select 1`)),
@@ -37,7 +48,7 @@ export const healthRoutes: FastifyPluginAsyncZod<{ context: ApiContext; metrics:
 
   app.get('/metrics', {
     logLevel: 'warn',
-    schema: { tags, summary: 'Figures in Prometheus\' text form', produces: [metrics.contentType] },
+    schema: { tags, summary: "Figures in Prometheus' text form", produces: [metrics.contentType] },
     handler: async (_request, reply) => reply.type(metrics.contentType).send(await metrics.text()),
   });
   return Promise.resolve();

@@ -20,7 +20,12 @@ export const imageRoutes: FastifyPluginAsyncZod<{ context: ApiContext }> = async
   const { db, config } = context;
 
   app.get('/images', {
-    schema: { tags, summary: 'List images', querystring: pageQuerySchema, response: { 200: listOf(imageSchema) } },
+    schema: {
+      tags,
+      summary: 'List images',
+      querystring: pageQuerySchema,
+      response: { 200: listOf(imageSchema) },
+    },
     handler: async (request) => {
       const { items, nextCursor } = await listImages(db, request.query);
       return { items: items.map(imageView), nextCursor };
@@ -33,11 +38,21 @@ export const imageRoutes: FastifyPluginAsyncZod<{ context: ApiContext }> = async
   });
 
   app.delete('/images/:id', {
-    schema: { tags, summary: 'Delete an image that no compute is made from', params, response: { 204: z.null() } },
+    schema: {
+      tags,
+      summary: 'Delete an image that no compute is made from',
+      params,
+      response: { 204: z.null() },
+    },
     handler: async (request, reply) => {
       const { id, name } = await getImage(db, request.params.id);
       await removeImage(db, id, (digest) => rm(archivePath(config.dataDir, digest), { force: true }));
-      await addEvent(db, { type: 'image.deleted', subject: id, actor: accountOf(request).accountId, message: `${name} was deleted.` });
+      await addEvent(db, {
+        type: 'image.deleted',
+        subject: id,
+        actor: accountOf(request).accountId,
+        message: `${name} was deleted.`,
+      });
       return reply.code(204).send(null);
     },
   });
@@ -52,27 +67,40 @@ export const imageRoutes: FastifyPluginAsyncZod<{ context: ApiContext }> = async
     scope.post('/images', {
       schema: {
         tags,
-        summary: 'Import an image from a tar of `docker save` or of a root file system (the request\'s body)',
-        description: 'cmd, entrypoint (several times: a list), env and workdir are for a root file system, which does not know them.',
+        summary: "Import an image from a tar of `docker save` or of a root file system (the request's body)",
+        description:
+          'cmd, entrypoint (several times: a list), env and workdir are for a root file system, which does not know them.',
         consumes: types,
         querystring: importImageQuerySchema,
         response: { 201: imageSchema },
       },
       handler: async (request, reply) => {
         const { name, cmd, entrypoint, env, workdir } = request.query;
-        const options = { command: list(cmd), entrypoint: list(entrypoint), env: list(env), workingDir: workdir ?? '' };
+        const options = {
+          command: list(cmd),
+          entrypoint: list(entrypoint),
+          env: list(env),
+          workingDir: workdir ?? '',
+        };
         const body = request.body as Readable;
-        const received = await receiveImage(config.dataDir, body, options, config.imageMaxBytes).catch((error: unknown) => {
-          // The rest is read and dropped: a sender whose connection breaks would not see the answer.
-          body.unpipe();
-          body.resume();
-          throw error;
-        });
+        const received = await receiveImage(config.dataDir, body, options, config.imageMaxBytes).catch(
+          (error: unknown) => {
+            // The rest is read and dropped: a sender whose connection breaks would not see the answer.
+            body.unpipe();
+            body.resume();
+            throw error;
+          },
+        );
         try {
           const { digest, archiveHash, bytes, info } = received;
           const blob = { digest, archiveHash, bytes, info };
           const row = await createImage(db, { id: freshId('image'), name, blob }, () => received.keep());
-          await addEvent(db, { type: 'image.imported', subject: row.id, actor: accountOf(request).accountId, message: `${name} was imported.` });
+          await addEvent(db, {
+            type: 'image.imported',
+            subject: row.id,
+            actor: accountOf(request).accountId,
+            message: `${name} was imported.`,
+          });
           return await reply.code(201).send(imageView(row));
         } finally {
           await received.discard();

@@ -34,7 +34,9 @@ export const migrationRoutes: FastifyPluginAsyncZod<{ context: ApiContext }> = a
       response: { 202: migrationAcceptedSchema },
     },
     handler: async (request, reply) =>
-      reply.code(202).send(await startMigration(context, request.params.id, request.body, accountOf(request).accountId)),
+      reply
+        .code(202)
+        .send(await startMigration(context, request.params.id, request.body, accountOf(request).accountId)),
   });
 
   app.get('/migrations', {
@@ -46,7 +48,10 @@ export const migrationRoutes: FastifyPluginAsyncZod<{ context: ApiContext }> = a
     },
     handler: async (request) => {
       const { compute, ...page } = request.query;
-      return listMigrations(db, { ...page, compute: compute === undefined ? undefined : (await getCompute(db, compute)).id });
+      return listMigrations(db, {
+        ...page,
+        compute: compute === undefined ? undefined : (await getCompute(db, compute)).id,
+      });
     },
   });
 
@@ -60,12 +65,20 @@ export const migrationRoutes: FastifyPluginAsyncZod<{ context: ApiContext }> = a
     handler: async (request) => {
       const { id, phases } = await getMigration(db, request.params.id);
       const events = await eventsOf(db, id);
-      return { phases, events: events.map(({ at, type, message, data }) => ({ at: at.toISOString(), type, message, data })) };
+      return {
+        phases,
+        events: events.map(({ at, type, message, data }) => ({ at: at.toISOString(), type, message, data })),
+      };
     },
   });
 
   app.post('/migrations/:id/abort', {
-    schema: { tags, summary: 'Stop a move before its freeze', params, response: { 202: abortResponseSchema } },
+    schema: {
+      tags,
+      summary: 'Stop a move before its freeze',
+      params,
+      response: { 202: abortResponseSchema },
+    },
     handler: async (request, reply) => {
       const { id } = request.params;
       return reply.code(202).send({ id, accepted: true, reason: await abortMigration(context, id) });

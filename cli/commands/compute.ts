@@ -24,7 +24,7 @@ interface CreateFlags extends JsonFlag {
 
 /** `drayage compute ...` */
 export function registerCompute(program: Command): void {
-  const compute = program.command('compute').description('tenants\' containers');
+  const compute = program.command('compute').description("tenants' containers");
 
   subcommand(compute, 'create', 'create and start a compute')
     .requiredOption('--name <name>', 'what it is called')
@@ -36,23 +36,31 @@ export function registerCompute(program: Command): void {
     .option('--volume <NAME:PATH>', 'a volume that moves with it; may be given several times', volume)
     .option('--restart <policy>', 'no, always, on-failure or on-failure:N', restartPolicy)
     .option('--detach', 'do not wait until it runs')
-    .argument('[command...]', 'after --, instead of the image\'s own')
+    .argument('[command...]', "after --, instead of the image's own")
     .action(create);
 
   subcommand(compute, 'ls', 'list computes').action(async (flags: JsonFlag) => {
     const client = await openClient();
     const page = await client.request('GET', '/computes', listOf(computeSchema), { query: { limit: '500' } });
-    print(flags, page, ({ items }) => table(['NAME', 'ID', 'STATE', 'DEVICE', 'IMAGE', 'IP', 'CREATED'], items.map(row)));
+    print(flags, page, ({ items }) =>
+      table(['NAME', 'ID', 'STATE', 'DEVICE', 'IMAGE', 'IP', 'CREATED'], items.map(row)),
+    );
   });
 
   subcommand(compute, 'show <compute>', 'show a compute').action(async (name: string, flags: JsonFlag) => {
     const client = await openClient();
-    print(flags, await client.request('GET', `/computes/${encodeURIComponent(name)}`, computeSchema), describe);
+    print(
+      flags,
+      await client.request('GET', `/computes/${encodeURIComponent(name)}`, computeSchema),
+      describe,
+    );
   });
 
   subcommand(compute, 'start <compute>', 'start a compute that has stopped')
     .option('--detach', 'do not wait until it runs')
-    .action((name: string, flags: JsonFlag & { detach?: boolean }) => change(name, 'start', 'running', flags));
+    .action((name: string, flags: JsonFlag & { detach?: boolean }) =>
+      change(name, 'start', 'running', flags),
+    );
   subcommand(compute, 'stop <compute>', 'stop a compute')
     .option('--detach', 'do not wait until it has stopped')
     .action((name: string, flags: JsonFlag & { detach?: boolean }) => change(name, 'stop', 'stopped', flags));
@@ -85,20 +93,45 @@ async function create(command: string[], flags: CreateFlags): Promise<void> {
     return;
   }
   const made = await waitForCompute(client, accepted.id, ['running', 'failed', 'stopped', 'lost']);
-  requireState(made, made.state === 'running' || (made.state === 'stopped' && made.exitCode === 0), 'could not be made');
-  print(flags, made, (view) => `${view.name} is ${view.state} on ${view.device.name} with ${view.ip} (${view.id})`);
+  requireState(
+    made,
+    made.state === 'running' || (made.state === 'stopped' && made.exitCode === 0),
+    'could not be made',
+  );
+  print(
+    flags,
+    made,
+    (view) => `${view.name} is ${view.state} on ${view.device.name} with ${view.ip} (${view.id})`,
+  );
 }
 
 /** Fails the command with the compute's own causes unless all is well. */
 function requireState(compute: ComputeView, well: boolean, what: string): void {
   if (well) return;
-  const own = { code: 'computeFailed', message: `${compute.name} ${what}: ${compute.reason || compute.state}`, mend: `See \`drayage compute logs ${compute.name}\`.` };
-  throw new CommandFailed(Exit.failed, compute.causes.length > 0 ? compute.causes : [own], `${compute.name} ${what}`);
+  const own = {
+    code: 'computeFailed',
+    message: `${compute.name} ${what}: ${compute.reason || compute.state}`,
+    mend: `See \`drayage compute logs ${compute.name}\`.`,
+  };
+  throw new CommandFailed(
+    Exit.failed,
+    compute.causes.length > 0 ? compute.causes : [own],
+    `${compute.name} ${what}`,
+  );
 }
 
-async function change(name: string, operation: 'start' | 'stop', state: 'running' | 'stopped', flags: JsonFlag & { detach?: boolean }): Promise<void> {
+async function change(
+  name: string,
+  operation: 'start' | 'stop',
+  state: 'running' | 'stopped',
+  flags: JsonFlag & { detach?: boolean },
+): Promise<void> {
   const client = await openClient();
-  const accepted = await client.request('POST', `/computes/${encodeURIComponent(name)}/${operation}`, acceptedSchema);
+  const accepted = await client.request(
+    'POST',
+    `/computes/${encodeURIComponent(name)}/${operation}`,
+    acceptedSchema,
+  );
   if (flags.detach === true) {
     print(flags, accepted, ({ id }) => id);
     return;
@@ -126,7 +159,8 @@ function row(view: ComputeView): string[] {
 
 function describe(view: ComputeView): string {
   const policy = view.restartPolicy;
-  const retries = policy.name === 'on-failure' && policy.maximumRetries > 0 ? `:${String(policy.maximumRetries)}` : '';
+  const retries =
+    policy.name === 'on-failure' && policy.maximumRetries > 0 ? `:${String(policy.maximumRetries)}` : '';
   return details([
     ['name', view.name],
     ['id', view.id],
@@ -141,7 +175,10 @@ function describe(view: ComputeView): string {
     ['memory', view.memoryBytes === undefined ? undefined : formatBytes(view.memoryBytes)],
     ['cpus', view.cpus],
     ['volumes', view.volumes.map(({ name, path }) => `${name}:${path}`).join(', ')],
-    ['restart', `${policy.name}${retries}${view.restarts > 0 ? `, ${String(view.restarts)} times so far` : ''}`],
+    [
+      'restart',
+      `${policy.name}${retries}${view.restarts > 0 ? `, ${String(view.restarts)} times so far` : ''}`,
+    ],
     ['exit code', view.exitCode],
     ['movable', view.movable.ok ? 'yes' : view.movable.causes.map(({ message }) => message).join(' ')],
     ['created', ago(view.createdAt)],

@@ -31,7 +31,10 @@ export function registerExec(compute: Command): void {
 function connect(client: ApiClient, path: string): Promise<WebSocket> {
   const { url, token } = client.credentials;
   const address = `${url.replace(/^http/, 'ws').replace(/\/$/, '')}/api/v1${path}`;
-  const socket = new WebSocket(address, { headers: { authorization: `Bearer ${token}` }, perMessageDeflate: false });
+  const socket = new WebSocket(address, {
+    headers: { authorization: `Bearer ${token}` },
+    perMessageDeflate: false,
+  });
   return new Promise((resolve, reject) => {
     socket.once('open', () => {
       resolve(socket);
@@ -42,7 +45,11 @@ function connect(client: ApiClient, path: string): Promise<WebSocket> {
       response.setEncoding('utf8').on('data', (chunk: string) => (text += chunk));
       response.once('end', () => {
         const problem = problemSchema.safeParse(safeJson(text));
-        reject(problem.success ? new ProblemError(problem.data) : new Error(`the control plane answered ${String(response.statusCode)}`));
+        reject(
+          problem.success
+            ? new ProblemError(problem.data)
+            : new Error(`the control plane answered ${String(response.statusCode)}`),
+        );
       });
     });
   });
@@ -79,7 +86,8 @@ function converse(socket: WebSocket, command: string[], tty: boolean): Promise<n
     socket.once('close', (_code, reason) => {
       if (exit !== undefined) resolve(exit);
       else {
-        const message = reason.length > 0 ? reason.toString('utf8') : 'The connection ended before the command did.';
+        const message =
+          reason.length > 0 ? reason.toString('utf8') : 'The connection ended before the command did.';
         const mend = 'If the compute was moved, run the command again: it is on its new device.';
         reject(new CommandFailed(Exit.failed, [{ code: 'execEnded', message, mend }], 'Exec ended'));
       }

@@ -14,7 +14,9 @@ export function registerDevice(program: Command): void {
   subcommand(device, 'ls', 'list devices').action(async (flags: JsonFlag) => {
     const client = await openClient();
     const page = await client.request('GET', '/devices', listOf(deviceSchema), { query: { limit: '500' } });
-    print(flags, page, ({ items }) => table(['NAME', 'ID', 'STATE', 'MEMORY FREE', 'DISK FREE', 'LINK', 'HEARD'], items.map(row)));
+    print(flags, page, ({ items }) =>
+      table(['NAME', 'ID', 'STATE', 'MEMORY FREE', 'DISK FREE', 'LINK', 'HEARD'], items.map(row)),
+    );
   });
 
   subcommand(device, 'show <device>', 'show a device').action(async (name: string, flags: JsonFlag) => {
@@ -35,11 +37,13 @@ export function registerDevice(program: Command): void {
     });
   }
 
-  subcommand(device, 'rm <device>', 'remove a device for good').action(async (name: string, flags: JsonFlag) => {
-    const client = await openClient();
-    await client.request('DELETE', `/devices/${encodeURIComponent(name)}`, z.null());
-    print(flags, { removed: name }, () => `${name} was removed`);
-  });
+  subcommand(device, 'rm <device>', 'remove a device for good').action(
+    async (name: string, flags: JsonFlag) => {
+      const client = await openClient();
+      await client.request('DELETE', `/devices/${encodeURIComponent(name)}`, z.null());
+      print(flags, { removed: name }, () => `${name} was removed`);
+    },
+  );
 
   subcommand(device, 'token', 'make a token with which one device may join, once')
     .option('--expires <seconds>', 'how long it may be used', wholeNumber(1, 30 * 86_400), 3600)

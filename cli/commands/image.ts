@@ -29,10 +29,18 @@ export function registerImage(program: Command): void {
     print(flags, page, ({ items }) => table(['NAME', 'ID', 'DIGEST', 'SIZE', 'IMPORTED'], items.map(row)));
   });
 
-  subcommand(image, 'import <file>', 'import a tar of `docker save` or of a root file system; - is standard input')
+  subcommand(
+    image,
+    'import <file>',
+    'import a tar of `docker save` or of a root file system; - is standard input',
+  )
     .requiredOption('--name <name>', 'what the image is called here')
     .option('--cmd <word>', 'command of a root file system; several times for several words', collect)
-    .option('--entrypoint <word>', 'entry point of a root file system; several times for several words', collect)
+    .option(
+      '--entrypoint <word>',
+      'entry point of a root file system; several times for several words',
+      collect,
+    )
     .option('--env <K=V>', 'environment of a root file system; may be given several times', collect)
     .option('--workdir <path>', 'working directory of a root file system')
     .action(importImage);
@@ -53,7 +61,11 @@ async function importImage(file: string, flags: ImportFlags): Promise<void> {
   const count = new Transform({
     transform(chunk: Buffer, _encoding, done) {
       sent += chunk.length;
-      progress.say(total === null ? `${formatBytes(sent)} sent` : `${String(Math.floor((sent / total) * 20) * 5)} % of ${formatBytes(total)} sent`);
+      progress.say(
+        total === null
+          ? `${formatBytes(sent)} sent`
+          : `${String(Math.floor((sent / total) * 20) * 5)} % of ${formatBytes(total)} sent`,
+      );
       done(null, chunk);
     },
   });
@@ -65,7 +77,11 @@ async function importImage(file: string, flags: ImportFlags): Promise<void> {
       headers: { 'content-type': 'application/x-tar' },
       stream: Readable.toWeb(source.pipe(count)) as ReadableStream<Uint8Array>,
     });
-    print(flags, made, ({ digest, bytes }) => `${made.name} is imported: ${made.id}, ${digest}, ${formatBytes(bytes)}`);
+    print(
+      flags,
+      made,
+      ({ digest, bytes }) => `${made.name} is imported: ${made.id}, ${digest}, ${formatBytes(bytes)}`,
+    );
   } finally {
     progress.end();
     source.destroy();
@@ -74,10 +90,17 @@ async function importImage(file: string, flags: ImportFlags): Promise<void> {
 
 async function sizeOf(file: string): Promise<number> {
   const found = await stat(file).catch(() => null);
-  if (found?.isFile() !== true) throw usageError(`There is no file ${file}.`, 'Give the path of a tar archive, or - for standard input.');
+  if (found?.isFile() !== true)
+    throw usageError(`There is no file ${file}.`, 'Give the path of a tar archive, or - for standard input.');
   return found.size;
 }
 
 function row(image: ImageView): string[] {
-  return [image.name, image.id, image.digest.slice(0, 'sha256:'.length + 12), formatBytes(image.bytes), ago(image.createdAt)];
+  return [
+    image.name,
+    image.id,
+    image.digest.slice(0, 'sha256:'.length + 12),
+    formatBytes(image.bytes),
+    ago(image.createdAt),
+  ];
 }

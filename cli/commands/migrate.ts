@@ -37,7 +37,12 @@ async function migrate(name: string, flags: MigrateFlags): Promise<void> {
   try {
     const body = { target: flags.to, maxDowntimeMs: flags.maxDowntime };
     // Not ended by SIGINT: the move may have been accepted, and its id is what the user then needs.
-    const accepted = await client.request('POST', `/computes/${encodeURIComponent(name)}/migrations`, migrationAcceptedSchema, { body });
+    const accepted = await client.request(
+      'POST',
+      `/computes/${encodeURIComponent(name)}/migrations`,
+      migrationAcceptedSchema,
+      { body },
+    );
     id = accepted.id;
     if (flags.detach === true) {
       print(flags, accepted, (move) => `${move.id} moves ${name} to ${move.target.name} (${move.reason})`);
@@ -64,7 +69,11 @@ function report(ended: Migration, flags: MigrateFlags): void {
     [summary(move), ...(flags.watch === true ? [] : phaseLines(move.phases)), ...figures(move)].join('\n'),
   );
   if (ended.state === 'succeeded') return;
-  const own: Cause = { code: ended.state, message: ended.reason, mend: `See \`drayage migration show ${ended.id}\`.` };
+  const own: Cause = {
+    code: ended.state,
+    message: ended.reason,
+    mend: `See \`drayage migration show ${ended.id}\`.`,
+  };
   const causes = ended.causes.length > 0 ? ended.causes : [own];
   for (const { message, mend } of causes) process.stderr.write(`${message} ${mend}\n`);
   process.exitCode = ended.state === 'refused' ? Exit.refused : Exit.failed;
@@ -94,7 +103,8 @@ function watcher(): (migration: Migration) => void {
       drawn = lines;
     } else {
       if (line !== state) process.stderr.write(`${line}\n`);
-      for (const { name, ms } of migration.phases.slice(known)) process.stderr.write(`  ${name}  ${formatMs(ms)}\n`);
+      for (const { name, ms } of migration.phases.slice(known))
+        process.stderr.write(`  ${name}  ${formatMs(ms)}\n`);
     }
     state = line;
     known = migration.phases.length;

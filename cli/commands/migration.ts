@@ -19,19 +19,27 @@ export function registerMigration(program: Command): void {
       const client = await openClient();
       const query = { compute: flags.compute, limit: String(flags.limit) };
       const page = await client.request('GET', '/migrations', listOf(migrationSchema), { query });
-      print(flags, page, ({ items }) => table(['ID', 'COMPUTE', 'SOURCE', 'TARGET', 'STATE', 'FROZEN', 'TOTAL'], items.map(row)));
+      print(flags, page, ({ items }) =>
+        table(['ID', 'COMPUTE', 'SOURCE', 'TARGET', 'STATE', 'FROZEN', 'TOTAL'], items.map(row)),
+      );
     });
 
   subcommand(migration, 'show <migration>', 'show a move').action(async (id: string, flags: JsonFlag) => {
     const client = await openClient();
-    print(flags, await client.request('GET', `/migrations/${encodeURIComponent(id)}`, migrationSchema), describe);
+    print(
+      flags,
+      await client.request('GET', `/migrations/${encodeURIComponent(id)}`, migrationSchema),
+      describe,
+    );
   });
 
-  subcommand(migration, 'abort <migration>', 'stop a move before its freeze').action(async (id: string, flags: JsonFlag) => {
-    const client = await openClient();
-    const path = `/migrations/${encodeURIComponent(id)}/abort`;
-    print(flags, await client.request('POST', path, abortResponseSchema), ({ reason }) => reason);
-  });
+  subcommand(migration, 'abort <migration>', 'stop a move before its freeze').action(
+    async (id: string, flags: JsonFlag) => {
+      const client = await openClient();
+      const path = `/migrations/${encodeURIComponent(id)}/abort`;
+      print(flags, await client.request('POST', path, abortResponseSchema), ({ reason }) => reason);
+    },
+  );
 }
 
 function row(move: Migration): string[] {

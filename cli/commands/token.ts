@@ -16,7 +16,11 @@ export function registerToken(program: Command): void {
     .action(async (flags: JsonFlag & { name: string; expiresInDays?: number }) => {
       const client = await openClient();
       const body = { name: flags.name, expiresInDays: flags.expiresInDays };
-      print(flags, await client.request('POST', '/tokens', createTokenResponseSchema, { body }), ({ secret }) => secret);
+      print(
+        flags,
+        await client.request('POST', '/tokens', createTokenResponseSchema, { body }),
+        ({ secret }) => secret,
+      );
     });
 
   subcommand(token, 'ls', 'list tokens').action(async (flags: JsonFlag) => {

@@ -12,9 +12,18 @@ export const createComputeRequestSchema = z.object({
   /** Id or name; without it the ready device with the most memory is chosen. */
   device: idOrNameSchema.optional(),
   command: z.array(z.string().max(32_768)).max(256).optional(),
-  env: z.record(z.string().regex(/^[A-Za-z_][A-Za-z0-9_]*$/, 'must be the name of a variable'), z.string().max(32_768)).default({}),
+  env: z
+    .record(
+      z.string().regex(/^[A-Za-z_][A-Za-z0-9_]*$/, 'must be the name of a variable'),
+      z.string().max(32_768),
+    )
+    .default({}),
   /** Docker's own least is 6 MiB. */
-  memoryBytes: z.number().int().min(6 * 2 ** 20).optional(),
+  memoryBytes: z
+    .number()
+    .int()
+    .min(6 * 2 ** 20)
+    .optional(),
   cpus: z.number().positive().max(1024).optional(),
   volumes: specShape.volumes,
   restartPolicy: restartPolicySchema.default({ name: 'no', maximumRetries: 0 }),

@@ -15,7 +15,12 @@ export type DeviceView = z.infer<typeof deviceSchema>;
 
 export const createJoinTokenRequestSchema = z.object({
   /** How long a device may use it. */
-  expiresInSeconds: z.number().int().min(1).max(30 * 86_400).default(3600),
+  expiresInSeconds: z
+    .number()
+    .int()
+    .min(1)
+    .max(30 * 86_400)
+    .default(3600),
 });
 
 /** `token` is shown this once. */

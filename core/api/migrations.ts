@@ -21,8 +21,17 @@ export const migrationAcceptedSchema = acceptedSchema.extend({
 export const timelineSchema = z.object({
   phases: z.array(phaseSchema),
   events: z.array(
-    z.object({ at: z.iso.datetime(), type: z.string(), message: z.string(), data: z.record(z.string(), z.unknown()) }),
+    z.object({
+      at: z.iso.datetime(),
+      type: z.string(),
+      message: z.string(),
+      data: z.record(z.string(), z.unknown()),
+    }),
   ),
 });
 
-export const abortResponseSchema = z.object({ id: z.string(), accepted: z.literal(true), reason: z.string() });
+export const abortResponseSchema = z.object({
+  id: z.string(),
+  accepted: z.literal(true),
+  reason: z.string(),
+});

@@ -9,7 +9,9 @@ export const account = pgTable('account', {
   email: text('email').notNull().unique(),
   /** `scrypt$N$r$p$salt$hash`, base64url. */
   passwordHash: text('password_hash').notNull(),
-  role: text('role', { enum: ['admin'] }).notNull().default('admin'),
+  role: text('role', { enum: ['admin'] })
+    .notNull()
+    .default('admin'),
   createdAt: createdAt(),
 });
 
@@ -19,7 +21,9 @@ export const token = pgTable(
   {
     id: text('id').primaryKey(),
     seq: sequence(),
-    accountId: text('account_id').notNull().references(() => account.id, { onDelete: 'cascade' }),
+    accountId: text('account_id')
+      .notNull()
+      .references(() => account.id, { onDelete: 'cascade' }),
     kind: text('kind', { enum: ['session', 'api'] }).notNull(),
     name: text('name').notNull(),
     secretHash: text('secret_hash').notNull().unique(),
@@ -39,7 +43,9 @@ export const token = pgTable(
 export const idempotencyKey = pgTable(
   'idempotency_key',
   {
-    accountId: text('account_id').notNull().references(() => account.id, { onDelete: 'cascade' }),
+    accountId: text('account_id')
+      .notNull()
+      .references(() => account.id, { onDelete: 'cascade' }),
     key: text('key').notNull(),
     /** SHA-256 of method, path and body: the same key with another request is an error. */
     requestHash: text('request_hash').notNull(),

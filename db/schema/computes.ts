@@ -1,5 +1,15 @@
 import { sql } from 'drizzle-orm';
-import { type AnyPgColumn, bigint, check, index, integer, jsonb, pgTable, text, uniqueIndex } from 'drizzle-orm/pg-core';
+import {
+  type AnyPgColumn,
+  bigint,
+  check,
+  index,
+  integer,
+  jsonb,
+  pgTable,
+  text,
+  uniqueIndex,
+} from 'drizzle-orm/pg-core';
 import type { Cause } from '../../core/cause.ts';
 import type { ComputeSpec, ComputeState } from '../../core/compute.ts';
 import { createdAt, instant, sequence } from './columns.ts';
@@ -19,7 +29,9 @@ export const compute = pgTable(
   {
     id: text('id').primaryKey(),
     seq: sequence(),
-    groupId: text('group_id').notNull().references(() => computeGroup.id),
+    groupId: text('group_id')
+      .notNull()
+      .references(() => computeGroup.id),
     name: text('name').notNull(),
     /** Null once the compute is deleted, so that its image can go. */
     imageId: text('image_id').references(() => image.id),
@@ -39,10 +51,15 @@ export const compute = pgTable(
     deletedAt: instant('deleted_at'),
   },
   (table) => [
-    uniqueIndex('compute_name').on(table.name).where(sql`${table.deletedAt} is null`),
+    uniqueIndex('compute_name')
+      .on(table.name)
+      .where(sql`${table.deletedAt} is null`),
     index('compute_group_id').on(table.groupId),
     index('compute_image').on(table.imageId),
-    check('compute_state', sql`${table.state} in ('creating', 'running', 'stopped', 'migrating', 'failed', 'lost')`),
+    check(
+      'compute_state',
+      sql`${table.state} in ('creating', 'running', 'stopped', 'migrating', 'failed', 'lost')`,
+    ),
     check('compute_desired', sql`${table.desired} in ('running', 'stopped')`),
     check('compute_image_kept', sql`${table.imageId} is not null or ${table.deletedAt} is not null`),
   ],
@@ -56,7 +73,10 @@ export const addressAllocation = pgTable(
     ipNumber: bigint('ip_number', { mode: 'number' }).primaryKey(),
     ip: text('ip').notNull().unique(),
     mac: text('mac').notNull().unique(),
-    computeId: text('compute_id').notNull().unique().references(() => compute.id),
+    computeId: text('compute_id')
+      .notNull()
+      .unique()
+      .references(() => compute.id),
     createdAt: createdAt(),
   },
   (table) => [
@@ -69,11 +89,20 @@ export const addressAllocation = pgTable(
 export const placement = pgTable(
   'placement',
   {
-    groupId: text('group_id').primaryKey().references(() => computeGroup.id),
-    deviceId: text('device_id').notNull().references(() => device.id),
+    groupId: text('group_id')
+      .primaryKey()
+      .references(() => computeGroup.id),
+    deviceId: text('device_id')
+      .notNull()
+      .references(() => device.id),
     epoch: integer('epoch').notNull(),
-    transferId: text('transfer_id').unique().references((): AnyPgColumn => transfer.id),
+    transferId: text('transfer_id')
+      .unique()
+      .references((): AnyPgColumn => transfer.id),
     changedAt: instant('changed_at').notNull().defaultNow(),
   },
-  (table) => [index('placement_device').on(table.deviceId), check('placement_epoch', sql`${table.epoch} >= 1`)],
+  (table) => [
+    index('placement_device').on(table.deviceId),
+    check('placement_epoch', sql`${table.epoch} >= 1`),
+  ],
 );

@@ -14,7 +14,9 @@ export const device = pgTable(
     id: text('id').primaryKey(),
     seq: sequence(),
     name: text('name').notNull(),
-    state: text('state', { enum: ['pending', 'ready', 'cordoned', 'draining', 'drained', 'retired'] }).notNull(),
+    state: text('state', {
+      enum: ['pending', 'ready', 'cordoned', 'draining', 'drained', 'retired'],
+    }).notNull(),
     /** SHA-256 (hex) of the public key its certificate was issued for. */
     publicKeyHash: text('public_key_hash').notNull(),
     inventory: jsonb('inventory').$type<Inventory>().notNull(),
@@ -23,7 +25,9 @@ export const device = pgTable(
     createdAt: createdAt(),
   },
   (table) => [
-    uniqueIndex('device_name').on(table.name).where(sql`${table.state} <> 'retired'`),
+    uniqueIndex('device_name')
+      .on(table.name)
+      .where(sql`${table.state} <> 'retired'`),
     check(
       'device_state',
       sql`${table.state} in ('pending', 'ready', 'cordoned', 'draining', 'drained', 'retired')`,
@@ -38,7 +42,9 @@ export const joinToken = pgTable(
     id: text('id').primaryKey(),
     seq: sequence(),
     secretHash: text('secret_hash').notNull().unique(),
-    createdBy: text('created_by').notNull().references(() => account.id, { onDelete: 'cascade' }),
+    createdBy: text('created_by')
+      .notNull()
+      .references(() => account.id, { onDelete: 'cascade' }),
     createdAt: createdAt(),
     expiresAt: instant('expires_at').notNull(),
     usedAt: instant('used_at'),

@@ -27,7 +27,9 @@ export const image = pgTable(
     id: text('id').primaryKey(),
     seq: sequence(),
     name: text('name').notNull().unique(),
-    digest: text('digest').notNull().references(() => imageBlob.digest),
+    digest: text('digest')
+      .notNull()
+      .references(() => imageBlob.digest),
     createdAt: createdAt(),
   },
   (table) => [index('image_digest').on(table.digest)],

@@ -23,11 +23,19 @@ export const migration = pgTable(
   {
     id: text('id').primaryKey(),
     seq: sequence(),
-    groupId: text('group_id').notNull().references(() => computeGroup.id),
+    groupId: text('group_id')
+      .notNull()
+      .references(() => computeGroup.id),
     /** The compute that was named in the request; the group's others move with it. */
-    computeId: text('compute_id').notNull().references(() => compute.id),
-    sourceId: text('source_id').notNull().references(() => device.id),
-    targetId: text('target_id').notNull().references(() => device.id),
+    computeId: text('compute_id')
+      .notNull()
+      .references(() => compute.id),
+    sourceId: text('source_id')
+      .notNull()
+      .references(() => device.id),
+    targetId: text('target_id')
+      .notNull()
+      .references(() => device.id),
     state: text('state').$type<MigrationState>().notNull(),
     reason: text('reason').notNull(),
     causes: jsonb('causes').$type<Cause[]>().notNull().default([]),
@@ -45,7 +53,9 @@ export const migration = pgTable(
     endedAt: instant('ended_at'),
   },
   (table) => [
-    uniqueIndex('migration_one_open').on(table.groupId).where(sql`${table.endedAt} is null`),
+    uniqueIndex('migration_one_open')
+      .on(table.groupId)
+      .where(sql`${table.endedAt} is null`),
     index('migration_compute').on(table.computeId),
     check('migration_devices', sql`${table.sourceId} <> ${table.targetId}`),
     check(
@@ -62,7 +72,9 @@ export const migration = pgTable(
 export const migrationRound = pgTable(
   'migration_round',
   {
-    migrationId: text('migration_id').notNull().references(() => migration.id, { onDelete: 'cascade' }),
+    migrationId: text('migration_id')
+      .notNull()
+      .references(() => migration.id, { onDelete: 'cascade' }),
     round: integer('round').notNull(),
     pages: bigint('pages', { mode: 'number' }).notNull(),
     bytes: bigint('bytes', { mode: 'number' }).notNull(),
@@ -79,7 +91,9 @@ export const migrationRound = pgTable(
 export const migrationPhase = pgTable(
   'migration_phase',
   {
-    migrationId: text('migration_id').notNull().references(() => migration.id, { onDelete: 'cascade' }),
+    migrationId: text('migration_id')
+      .notNull()
+      .references(() => migration.id, { onDelete: 'cascade' }),
     name: text('name').$type<PhaseName>().notNull(),
     startedAt: instant('started_at').notNull(),
     ms: doublePrecision('ms').notNull(),
@@ -96,10 +110,18 @@ export const transfer = pgTable(
   {
     /** 128 random bits, hex. */
     id: text('id').primaryKey(),
-    migrationId: text('migration_id').notNull().references(() => migration.id),
-    groupId: text('group_id').notNull().references(() => computeGroup.id),
-    sourceId: text('source_id').notNull().references(() => device.id),
-    targetId: text('target_id').notNull().references(() => device.id),
+    migrationId: text('migration_id')
+      .notNull()
+      .references(() => migration.id),
+    groupId: text('group_id')
+      .notNull()
+      .references(() => computeGroup.id),
+    sourceId: text('source_id')
+      .notNull()
+      .references(() => device.id),
+    targetId: text('target_id')
+      .notNull()
+      .references(() => device.id),
     /** The epoch under which the target would own the group. */
     epoch: integer('epoch').notNull(),
     verdict: text('verdict').$type<Verdict>().notNull().default('none'),
@@ -110,7 +132,9 @@ export const transfer = pgTable(
     closedAt: instant('closed_at'),
   },
   (table) => [
-    uniqueIndex('transfer_one_open').on(table.groupId).where(sql`${table.closedAt} is null`),
+    uniqueIndex('transfer_one_open')
+      .on(table.groupId)
+      .where(sql`${table.closedAt} is null`),
     index('transfer_migration').on(table.migrationId),
     check('transfer_id', sql`${table.id} ~ '^[0-9a-f]{32}$'`),
     check('transfer_devices', sql`${table.sourceId} <> ${table.targetId}`),

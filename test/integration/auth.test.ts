@@ -20,7 +20,11 @@ describe('signing in', () => {
     const { paths, openapi } = (await api.app.inject('/api/openapi.json')).json<Document>();
     expect(openapi).toBe('3.1.0');
     const routes = Object.entries(paths).flatMap(([path, methods]) =>
-      Object.entries(methods).map(([method, { security }]) => ({ method: method.toUpperCase(), path, security })),
+      Object.entries(methods).map(([method, { security }]) => ({
+        method: method.toUpperCase(),
+        path,
+        security,
+      })),
     );
     expect(routes.length).toBeGreaterThan(25);
     const open: string[] = [];
@@ -29,7 +33,9 @@ describe('signing in', () => {
       const answer = await api.app.inject({ method: method as 'GET', url });
       if (answer.statusCode !== 401) open.push(`${method} ${path}`);
       else expect(answer.headers['content-type']).toContain('application/problem+json');
-      expect(security?.length === 0, `${method} ${path}: the document says so too`).toBe(OPEN.includes(`${method} ${path}`));
+      expect(security?.length === 0, `${method} ${path}: the document says so too`).toBe(
+        OPEN.includes(`${method} ${path}`),
+      );
     }
     expect(open.sort()).toEqual([...OPEN].sort());
   });
@@ -40,7 +46,10 @@ describe('signing in', () => {
   });
 
   it('refuses a wrong password and an unknown account alike', async () => {
-    for (const body of [{ ...ADMIN, password: 'wrong' }, { ...ADMIN, email: 'nobody@example.org' }]) {
+    for (const body of [
+      { ...ADMIN, password: 'wrong' },
+      { ...ADMIN, email: 'nobody@example.org' },
+    ]) {
       const answer = await api.app.inject({ method: 'POST', url: '/api/v1/auth/sign-in', payload: body });
       expect(answer.statusCode).toBe(401);
       expect(answer.json()).toMatchObject({ status: 401, causes: [{ code: 'signInRefused' }] });
@@ -48,7 +57,8 @@ describe('signing in', () => {
   });
 
   it('is slowed down after ten attempts in a minute', async () => {
-    const attempt = () => api.app.inject({ method: 'POST', url: '/api/v1/auth/sign-in', payload: { ...ADMIN, password: 'x' } });
+    const attempt = () =>
+      api.app.inject({ method: 'POST', url: '/api/v1/auth/sign-in', payload: { ...ADMIN, password: 'x' } });
     // One was used to sign in before the test.
     for (let count = 0; count < 9; count += 1) expect((await attempt()).statusCode).toBe(401);
     const slowed = await attempt();
@@ -57,13 +67,23 @@ describe('signing in', () => {
   });
 
   it('gives a browser an HttpOnly cookie, and takes it from the same site only', async () => {
-    const answer = await api.app.inject({ method: 'POST', url: '/api/v1/auth/sign-in', payload: { ...ADMIN, session: 'cookie' } });
+    const answer = await api.app.inject({
+      method: 'POST',
+      url: '/api/v1/auth/sign-in',
+      payload: { ...ADMIN, session: 'cookie' },
+    });
     expect(answer.json()).not.toHaveProperty('token');
     const [cookie] = answer.cookies;
     expect(cookie).toMatchObject({ httpOnly: true, sameSite: 'Lax', path: '/' });
     const cookies = { drayage_session: cookie?.value ?? '' };
     const post = (headers: Record<string, string>) =>
-      api.app.inject({ method: 'POST', url: '/api/v1/tokens', cookies, headers: { host: 'drayage.local', ...headers }, payload: { name: 'x' } });
+      api.app.inject({
+        method: 'POST',
+        url: '/api/v1/tokens',
+        cookies,
+        headers: { host: 'drayage.local', ...headers },
+        payload: { name: 'x' },
+      });
     expect((await api.app.inject({ url: '/api/v1/auth/me', cookies })).statusCode).toBe(200);
     const cases: [Record<string, string>, number][] = [
       [{}, 403],
@@ -74,8 +94,14 @@ describe('signing in', () => {
       [{ origin: 'http://drayage.local' }, 201],
       [{ 'sec-fetch-site': 'same-origin' }, 201],
     ];
-    for (const [headers, status] of cases) expect((await post(headers)).statusCode, JSON.stringify(headers)).toBe(status);
-    const out = await api.app.inject({ method: 'POST', url: '/api/v1/auth/sign-out', cookies, headers: { 'sec-fetch-site': 'same-origin' } });
+    for (const [headers, status] of cases)
+      expect((await post(headers)).statusCode, JSON.stringify(headers)).toBe(status);
+    const out = await api.app.inject({
+      method: 'POST',
+      url: '/api/v1/auth/sign-out',
+      cookies,
+      headers: { 'sec-fetch-site': 'same-origin' },
+    });
     expect(out.statusCode).toBe(204);
     expect((await api.app.inject({ url: '/api/v1/auth/me', cookies })).statusCode).toBe(401);
   });
@@ -83,12 +109,12 @@ describe('signing in', () => {
   it('works with a token until it is deleted', async () => {
     const made = await api.call('POST', '/tokens', { name: 'ci' });
     expect(made.status).toBe(201);
-    const headers = { authorization: `Bearer ${made.body.secret as string}` };
+    const headers = { authorization: `Bearer ${made.body.secret}` };
     expect((await api.app.inject({ url: '/api/v1/auth/me', headers })).statusCode).toBe(200);
     const { items } = (await api.call('GET', '/tokens')).body as { items: object[] };
     expect(items).toHaveLength(1);
     expect(JSON.stringify(items)).not.toContain(made.body.secret);
-    expect((await api.call('DELETE', `/tokens/${made.body.id as string}`)).status).toBe(204);
+    expect((await api.call('DELETE', `/tokens/${made.body.id}`)).status).toBe(204);
     expect((await api.app.inject({ url: '/api/v1/auth/me', headers })).statusCode).toBe(401);
   });
 
@@ -104,10 +130,19 @@ describe('signing in', () => {
     const app = await createApp(api.context, logger);
     const signedIn = await app.inject({ method: 'POST', url: '/api/v1/auth/sign-in', payload: ADMIN });
     const { token } = signedIn.json<{ token: string }>();
-    const made = await app.inject({ method: 'POST', url: '/api/v1/tokens', headers: { authorization: `Bearer ${token}` }, payload: { name: 'x' } });
-    logger.info({ headers: { authorization: `Bearer ${token}` }, request: { body: { password: ADMIN.password } } }, 'a careless line');
+    const made = await app.inject({
+      method: 'POST',
+      url: '/api/v1/tokens',
+      headers: { authorization: `Bearer ${token}` },
+      payload: { name: 'x' },
+    });
+    logger.info(
+      { headers: { authorization: `Bearer ${token}` }, request: { body: { password: ADMIN.password } } },
+      'a careless line',
+    );
     await app.close();
     expect(lines.length).toBeGreaterThan(2);
-    for (const secret of [token, ADMIN.password, made.json<{ secret: string }>().secret]) expect(lines.join('')).not.toContain(secret);
+    for (const secret of [token, ADMIN.password, made.json<{ secret: string }>().secret])
+      expect(lines.join('')).not.toContain(secret);
   });
 });

@@ -4,8 +4,13 @@ import { getCompute, removeCompute, setComputeState } from '../../db/computes.ts
 import { heartbeat, markUnreachable, setDeviceState } from '../../db/devices.ts';
 import { finishMigration, getMigration } from '../../db/migrationRecords.ts';
 import { openTransfer } from '../../db/transfers.ts';
-import { compute as computeTable, device as deviceTable, migration as migrationTable } from '../../db/schema/index.ts';
+import {
+  compute as computeTable,
+  device as deviceTable,
+  migration as migrationTable,
+} from '../../db/schema/index.ts';
 import { createLogger } from '../../api/logger.ts';
+import { anyString } from './support/answer.ts';
 import { useApi } from './support/api.ts';
 import { id, makeCompute, makeDevice, makeImage, makeInventory, transferId } from './support/fixtures.ts';
 
@@ -17,7 +22,8 @@ const MIB = 2 ** 20;
 async function silence(deviceId: string): Promise<void> {
   const { db } = api.context;
   await db.update(deviceTable).set({ lastHeartbeatAt: new Date(Date.now() - 60_000) });
-  for (const row of await db.select().from(deviceTable)) if (row.id !== deviceId) await heartbeat(db, row.id, row.inventory);
+  for (const row of await db.select().from(deviceTable))
+    if (row.id !== deviceId) await heartbeat(db, row.id, row.inventory);
   expect(await markUnreachable(db)).toEqual([deviceId]);
 }
 
@@ -38,9 +44,14 @@ describe('creating a compute', () => {
     await makeDevice(db, { inventory: { memoryAvailableBytes: 1024 * MIB } });
     const large = await makeDevice(db, { inventory: { memoryAvailableBytes: 3000 * MIB } });
     await makeImage(db, 'sample');
-    const made = await api.call('POST', '/computes', { name: 'web', image: 'sample', memoryBytes: 256 * MIB, env: { A: 'b' } });
+    const made = await api.call('POST', '/computes', {
+      name: 'web',
+      image: 'sample',
+      memoryBytes: 256 * MIB,
+      env: { A: 'b' },
+    });
     expect(made.status).toBe(202);
-    const shown = (await api.call('GET', `/computes/${made.body.id as string}`)).body;
+    const shown = (await api.call('GET', `/computes/${made.body.id}`)).body;
     expect(shown).toMatchObject({
       name: 'web',
       state: 'creating',
@@ -52,7 +63,12 @@ describe('creating a compute', () => {
       movable: { ok: false },
     });
     expect(api.workflows.lifecycles).toMatchObject([
-      { operation: 'create', device: large.id, epoch: 1, spec: { name: 'web', address: { ip: '10.77.1.0', prefix: 16 }, env: { A: 'b' } } },
+      {
+        operation: 'create',
+        device: large.id,
+        epoch: 1,
+        spec: { name: 'web', address: { ip: '10.77.1.0', prefix: 16 }, env: { A: 'b' } },
+      },
     ]);
     expect((await api.call('GET', '/computes/web')).body.id).toBe(made.body.id);
   });
@@ -62,7 +78,9 @@ describe('creating a compute', () => {
     await makeDevice(db);
     await makeImage(db, 'sample');
     const names = Array.from({ length: 10 }, (_, index) => `c${String(index)}`);
-    const made = await Promise.all(names.map((name) => api.call('POST', '/computes', { name, image: 'sample' })));
+    const made = await Promise.all(
+      names.map((name) => api.call('POST', '/computes', { name, image: 'sample' })),
+    );
     expect(made.map(({ status }) => status)).toEqual(names.map(() => 202));
     const { items } = (await api.call('GET', '/computes')).body as { items: { id: string; ip: string }[] };
     expect(new Set(items.map(({ ip }) => ip)).size).toBe(10);
@@ -70,7 +88,7 @@ describe('creating a compute', () => {
     expect([refused.status, codes(refused.body)]).toEqual([409, ['noAddress']]);
     await removeCompute(db, items[3]!.id);
     const next = await api.call('POST', '/computes', { name: 'more', image: 'sample' });
-    expect((await api.call('GET', `/computes/${next.body.id as string}`)).body.ip).toBe(items[3]!.ip);
+    expect((await api.call('GET', `/computes/${next.body.id}`)).body.ip).toBe(items[3]!.ip);
   });
 
   it('refuses each wrong request with its cause', async () => {
@@ -90,10 +108,22 @@ describe('creating a compute', () => {
       const answer = await api.call('POST', '/computes', body);
       expect([answer.status, answer.body.causes?.[0]?.code], JSON.stringify(body)).toEqual([status, code]);
       expect(answer.headers['content-type']).toContain('application/problem+json');
-      expect(answer.body).toMatchObject({ status, title: expect.any(String), type: `urn:drayage:problem:${code}` });
+      expect(answer.body).toMatchObject({
+        status,
+        title: anyString,
+        type: `urn:drayage:problem:${code}`,
+      });
     }
-    await makeDevice(db, { name: 'small', inventory: { memoryAvailableBytes: 100 * MIB, diskAvailableBytes: 10 } });
-    const small = await api.call('POST', '/computes', { name: 'web', image: 'sample', device: 'small', memoryBytes: 256 * MIB });
+    await makeDevice(db, {
+      name: 'small',
+      inventory: { memoryAvailableBytes: 100 * MIB, diskAvailableBytes: 10 },
+    });
+    const small = await api.call('POST', '/computes', {
+      name: 'web',
+      image: 'sample',
+      device: 'small',
+      memoryBytes: 256 * MIB,
+    });
     expect([small.status, codes(small.body)]).toEqual([409, ['outOfMemory', 'outOfDisk']]);
     expect(api.workflows.lifecycles).toEqual([]);
   });
@@ -105,7 +135,7 @@ describe('creating a compute', () => {
     await api.call('POST', '/computes', { name: 'web', image: 'sample' });
     const again = await api.call('POST', '/computes', { name: 'web', image: 'sample' });
     expect([again.status, codes(again.body)]).toEqual([409, ['nameTaken']]);
-    const token = (await api.call('POST', '/tokens', { name: 'x' })).body.secret as string;
+    const token = (await api.call('POST', '/tokens', { name: 'x' })).body.secret;
     const answer = await api.app.inject({
       method: 'POST',
       url: '/api/v1/computes',
@@ -123,12 +153,18 @@ describe('creating a compute', () => {
     const headers = { 'idempotency-key': 'k1' };
     const first = await api.call('POST', '/computes', { name: 'web', image: 'sample' }, headers);
     const second = await api.call('POST', '/computes', { name: 'web', image: 'sample' }, headers);
-    expect(second).toMatchObject({ status: 202, body: first.body, headers: { 'idempotency-replayed': 'true' } });
+    expect(second).toMatchObject({
+      status: 202,
+      body: first.body,
+      headers: { 'idempotency-replayed': 'true' },
+    });
     expect(api.workflows.lifecycles).toHaveLength(1);
     const other = await api.call('POST', '/computes', { name: 'web2', image: 'sample' }, headers);
     expect([other.status, codes(other.body)]).toEqual([422, ['idempotencyKeyReused']]);
     const together = { 'idempotency-key': 'k2' };
-    const both = await Promise.all([1, 2, 3].map(() => api.call('POST', '/computes', { name: 'two', image: 'sample' }, together)));
+    const both = await Promise.all(
+      [1, 2, 3].map(() => api.call('POST', '/computes', { name: 'two', image: 'sample' }, together)),
+    );
     expect(api.workflows.lifecycles).toHaveLength(2);
     for (const { status, body } of both) expect([202, 409], JSON.stringify(body)).toContain(status);
   });
@@ -170,7 +206,10 @@ describe('changing a compute', () => {
     const compute = await makeCompute(db, { name: 'web' });
     api.workflows.running.add(compute.id);
     const busy = await api.call('DELETE', '/computes/web');
-    expect(busy).toMatchObject({ status: 409, body: { running: { id: compute.id, workflowId: compute.id } } });
+    expect(busy).toMatchObject({
+      status: 409,
+      body: { running: { id: compute.id, workflowId: compute.id } },
+    });
     api.workflows.running.clear();
     await silence(compute.placement!.deviceId);
     const away = await api.call('POST', '/computes/web/stop');
@@ -192,12 +231,26 @@ describe('changing a compute', () => {
 describe('moving a compute', () => {
   it('records the move and starts its workflow', async () => {
     const { compute, target, source } = await twoDevices();
-    const answer = await api.call('POST', '/computes/web/migrations', { target: 'target', maxDowntimeMs: 300 });
-    expect(answer).toMatchObject({ status: 202, body: { workflowId: compute.id, runId: `run-${compute.id}`, target: { id: target.id } } });
+    const answer = await api.call('POST', '/computes/web/migrations', {
+      target: 'target',
+      maxDowntimeMs: 300,
+    });
+    expect(answer).toMatchObject({
+      status: 202,
+      body: { workflowId: compute.id, runId: `run-${compute.id}`, target: { id: target.id } },
+    });
     expect(api.workflows.migrations).toMatchObject([
-      { migrationId: answer.body.id, group: compute.groupId, source: source.deviceId, target: target.id, epoch: 1, maxDowntimeMs: 300, computes: [{ id: compute.id }] },
+      {
+        migrationId: answer.body.id,
+        group: compute.groupId,
+        source: source.deviceId,
+        target: target.id,
+        epoch: 1,
+        maxDowntimeMs: 300,
+        computes: [{ id: compute.id }],
+      },
     ]);
-    expect((await api.call('GET', `/migrations/${answer.body.id as string}`)).body).toMatchObject({
+    expect((await api.call('GET', `/migrations/${answer.body.id}`)).body).toMatchObject({
       compute: { id: compute.id, name: 'web' },
       state: 'pending',
       epoch: 2,
@@ -205,13 +258,15 @@ describe('moving a compute', () => {
       rounds: [],
       phases: [],
     });
-    const timeline = await api.call('GET', `/migrations/${answer.body.id as string}/timeline`);
+    const timeline = await api.call('GET', `/migrations/${answer.body.id}/timeline`);
     expect(timeline.body.events).toMatchObject([{ type: 'migration.pending' }]);
   });
 
-  it('chooses a device when none is named, never the compute\'s own', async () => {
+  it("chooses a device when none is named, never the compute's own", async () => {
     const { target } = await twoDevices();
-    expect((await api.call('POST', '/computes/web/migrations')).body).toMatchObject({ target: { id: target.id } });
+    expect((await api.call('POST', '/computes/web/migrations')).body).toMatchObject({
+      target: { id: target.id },
+    });
   });
 
   it('refuses each wrong request with its cause and starts nothing', async () => {
@@ -222,10 +277,16 @@ describe('moving a compute', () => {
       return [status, ...(problem.causes ? codes(problem) : [])];
     };
     const to = (name: string) => attempt('/computes/web/migrations', { target: name });
-    expect(await attempt('/computes/nosuch/migrations', { target: 'target' })).toEqual([404, 'unknownCompute']);
+    expect(await attempt('/computes/nosuch/migrations', { target: 'target' })).toEqual([
+      404,
+      'unknownCompute',
+    ]);
     expect(await to('nosuch')).toEqual([404, 'unknownDevice']);
     expect(await to(deviceName)).toEqual([409, 'sameDevice']);
-    expect(await attempt('/computes/web/migrations', { target: 'target', maxDowntimeMs: 0 })).toEqual([400, 'invalid']);
+    expect(await attempt('/computes/web/migrations', { target: 'target', maxDowntimeMs: 0 })).toEqual([
+      400,
+      'invalid',
+    ]);
     await heartbeat(db, target.id, makeInventory({ memoryAvailableBytes: 10 * MIB }));
     expect(await to('target')).toEqual([409, 'outOfMemory']);
     await heartbeat(db, target.id, makeInventory({ diskAvailableBytes: 0 }));
@@ -249,12 +310,17 @@ describe('moving a compute', () => {
 
   it('is refused while it is being moved, with the id of that move', async () => {
     const { compute } = await twoDevices();
-    const answers = await Promise.all([1, 2, 3, 4].map(() => api.call('POST', '/computes/web/migrations', { target: 'target' })));
+    const answers = await Promise.all(
+      [1, 2, 3, 4].map(() => api.call('POST', '/computes/web/migrations', { target: 'target' })),
+    );
     const started = answers.filter(({ status }) => status === 202);
     expect(started).toHaveLength(1);
     for (const { status, body } of answers.filter((answer) => answer !== started[0])) {
       expect(status).toBe(409);
-      expect(body).toMatchObject({ causes: [{ code: 'migrationRunning' }], running: { id: started[0]!.body.id, workflowId: compute.id } });
+      expect(body).toMatchObject({
+        causes: [{ code: 'migrationRunning' }],
+        running: { id: started[0]!.body.id, workflowId: compute.id },
+      });
     }
     const stop = await api.call('POST', '/computes/web/stop');
     expect(stop).toMatchObject({ status: 409, body: { running: { id: started[0]!.body.id } } });
@@ -274,8 +340,17 @@ describe('moving a compute', () => {
 
   it('needs the last transfer to be closed', async () => {
     const { db, compute, target, source } = await twoDevices();
-    const first = (await api.call('POST', '/computes/web/migrations', { target: 'target' })).body as { id: string };
-    await openTransfer(db, { id: transferId(), migrationId: first.id, group: compute.groupId, source: source.deviceId, target: target.id, epoch: 2 });
+    const first = (await api.call('POST', '/computes/web/migrations', { target: 'target' })).body as {
+      id: string;
+    };
+    await openTransfer(db, {
+      id: transferId(),
+      migrationId: first.id,
+      group: compute.groupId,
+      source: source.deviceId,
+      target: target.id,
+      epoch: 2,
+    });
     await finishMigration(db, first.id, { state: 'failed', reason: 'lost' });
     api.workflows.running.clear();
     const refused = await api.call('POST', '/computes/web/migrations', { target: 'target' });
@@ -284,8 +359,12 @@ describe('moving a compute', () => {
 
   it('can be aborted until it is too late, and not after its end', async () => {
     const { db } = await twoDevices();
-    const { id: moveId } = (await api.call('POST', '/computes/web/migrations', { target: 'target' })).body as { id: string };
-    expect(await api.call('POST', `/migrations/${moveId}/abort`)).toMatchObject({ status: 202, body: { accepted: true } });
+    const { id: moveId } = (await api.call('POST', '/computes/web/migrations', { target: 'target' }))
+      .body as { id: string };
+    expect(await api.call('POST', `/migrations/${moveId}/abort`)).toMatchObject({
+      status: 202,
+      body: { accepted: true },
+    });
     api.workflows.abortAnswer = { accepted: false, reason: 'it is past the commit point.' };
     const late = await api.call('POST', `/migrations/${moveId}/abort`);
     expect([late.status, codes(late.body)]).toEqual([409, ['abortRefused']]);
@@ -300,7 +379,8 @@ describe('moving a compute', () => {
   it('is made up for when Temporal was away, and ended when its workflow is gone', async () => {
     const { db, compute } = await twoDevices();
     api.workflows.away = true;
-    const { id: moveId } = (await api.call('POST', '/computes/web/migrations', { target: 'target' })).body as { id: string };
+    const { id: moveId } = (await api.call('POST', '/computes/web/migrations', { target: 'target' }))
+      .body as { id: string };
     api.workflows.away = false;
     await db.update(migrationTable).set({ createdAt: new Date(Date.now() - 60_000) });
     await settle(api.context, silent);
@@ -310,7 +390,10 @@ describe('moving a compute', () => {
     expect((await getMigration(db, moveId)).state).toBe('pending');
     api.workflows.running.clear();
     await settle(api.context, silent);
-    expect(await getMigration(db, moveId)).toMatchObject({ state: 'failed', causes: [{ code: 'workflowGone' }] });
+    expect(await getMigration(db, moveId)).toMatchObject({
+      state: 'failed',
+      causes: [{ code: 'workflowGone' }],
+    });
     expect((await getCompute(db, compute.id)).state).toBe('running');
   });
 });
@@ -326,7 +409,7 @@ describe('lists and health', () => {
       const { body } = await api.call('GET', `/computes?limit=2${cursor}`);
       seen.push(...(body.items as { id: string }[]).map((item) => item.id));
       if (body.nextCursor === null) break;
-      cursor = `&cursor=${body.nextCursor as string}`;
+      cursor = `&cursor=${body.nextCursor}`;
     }
     expect(seen).toEqual(made);
     expect((await api.call('GET', '/computes?cursor=nonsense')).status).toBe(400);
@@ -339,10 +422,12 @@ describe('lists and health', () => {
     api.workflows.away = true;
     const away = await api.app.inject('/readyz');
     expect([away.statusCode, away.json()]).toEqual([503, { ready: false, database: 'ok', temporal: 'away' }]);
-    const token = (await api.call('POST', '/tokens', { name: 'x' })).body.secret as string;
+    const token = (await api.call('POST', '/tokens', { name: 'x' })).body.secret;
     const metrics = await api.app.inject({ url: '/metrics', headers: { authorization: `Bearer ${token}` } });
     expect(metrics.statusCode).toBe(200);
     expect(metrics.body).toContain('drayage_devices{state="ready"} 1');
-    expect(metrics.body).toContain('drayage_http_requests_total{method="GET",route="/healthz",status="200"} 1');
+    expect(metrics.body).toContain(
+      'drayage_http_requests_total{method="GET",route="/healthz",status="200"} 1',
+    );
   });
 });

@@ -27,24 +27,37 @@ beforeEach(async () => {
 });
 
 const newToken = async (expiresInSeconds = 60) =>
-  (await api.call('POST', '/devices/tokens', { expiresInSeconds })).body.token as string;
+  (await api.call('POST', '/devices/tokens', { expiresInSeconds })).body.token;
 const inventory = makeInventory();
 
 /** Joins as a new device; returns its id and what it shows from now on. */
 async function joinAs(name: string): Promise<{ deviceId: string; tls: TlsIdentity; csr: string }> {
   const { key, csr } = await makeRequest();
-  const answer = await ask(url, { ca }, 'POST', '/device/v1/join', { token: await newToken(), csr, name, inventory });
+  const answer = await ask(url, { ca }, 'POST', '/device/v1/join', {
+    token: await newToken(),
+    csr,
+    name,
+    inventory,
+  });
   const { deviceId, certificate } = joinResponseSchema.parse(answer.body);
   return { deviceId, csr, tls: { key, cert: certificate, ca } };
 }
 
-const code = (answer: { status: number; body: { causes?: { code: string }[] } | null }) => [answer.status, answer.body?.causes?.[0]?.code];
+const code = (answer: { status: number; body: { causes?: { code: string }[] } | null }) => [
+  answer.status,
+  answer.body?.causes?.[0]?.code,
+];
 
 describe('joining', () => {
   it('gives a certificate that names the device, whatever the request says', async () => {
     const { key, csr } = await makeRequest('CN=control');
     const token = await newToken();
-    const answer = await ask(url, { ca }, 'POST', '/device/v1/join', { token, csr, name: 'edge-a', inventory });
+    const answer = await ask(url, { ca }, 'POST', '/device/v1/join', {
+      token,
+      csr,
+      name: 'edge-a',
+      inventory,
+    });
     expect(answer.status).toBe(200);
     const joined = joinResponseSchema.parse(answer.body);
     const certificate = new X509Certificate(joined.certificate);
@@ -52,7 +65,9 @@ describe('joining', () => {
     expect(certificate.subject).toBe(`CN=${joined.deviceId}`);
     expect(certificate.verify(issuer.publicKey)).toBe(true);
     expect(certificate.ca).toBe(false);
-    expect(parseJoinToken(token)?.caFingerprint).toBe(createHash('sha256').update(issuer.raw).digest('base64url'));
+    expect(parseJoinToken(token)?.caFingerprint).toBe(
+      createHash('sha256').update(issuer.raw).digest('base64url'),
+    );
     expect(joined.temporal).toEqual({ address: '127.0.0.1:1', namespace: 'default' });
     expect((await getDevice(api.context.db, 'edge-a')).state).toBe('pending');
     const tls = { key, cert: joined.certificate, ca };
@@ -83,7 +98,9 @@ describe('joining', () => {
     const token = await newToken();
     const requests = await Promise.all([makeRequest(), makeRequest(), makeRequest()]);
     const answers = await Promise.all(
-      requests.map(({ csr }, index) => ask(url, { ca }, 'POST', '/device/v1/join', { token, csr, name: `edge-${String(index)}`, inventory })),
+      requests.map(({ csr }, index) =>
+        ask(url, { ca }, 'POST', '/device/v1/join', { token, csr, name: `edge-${String(index)}`, inventory }),
+      ),
     );
     expect(answers.map(({ status }) => status).sort()).toEqual([200, 401, 401]);
   });
@@ -92,7 +109,10 @@ describe('joining', () => {
     await joinAs('taken');
     const token = await newToken();
     const { csr } = await makeRequest();
-    const attempt = async (over: object) => code(await ask(url, { ca }, 'POST', '/device/v1/join', { token, csr, name: 'edge', inventory, ...over }));
+    const attempt = async (over: object) =>
+      code(
+        await ask(url, { ca }, 'POST', '/device/v1/join', { token, csr, name: 'edge', inventory, ...over }),
+      );
     expect(await attempt({ name: 'taken' })).toEqual([409, 'nameTaken']);
     expect(await attempt({ csr: 'not a request' })).toEqual([400, 'badCsr']);
     expect(await attempt({ name: 'Not A Name' })).toEqual([400, 'invalid']);
@@ -103,14 +123,18 @@ describe('joining', () => {
   it('keeps the id of a device that shows its certificate, and its old key is worth nothing then', async () => {
     const { deviceId, tls } = await joinAs('edge');
     const { key, csr } = await makeRequest();
-    const again = joinResponseSchema.parse((await ask(url, tls, 'POST', '/device/v1/join', { csr, name: 'edge', inventory })).body);
+    const again = joinResponseSchema.parse(
+      (await ask(url, tls, 'POST', '/device/v1/join', { csr, name: 'edge', inventory })).body,
+    );
     expect(again.deviceId).toBe(deviceId);
-    expect((await ask(url, { key, cert: again.certificate, ca }, 'GET', '/device/v1/placements')).status).toBe(200);
+    expect(
+      (await ask(url, { key, cert: again.certificate, ca }, 'GET', '/device/v1/placements')).status,
+    ).toBe(200);
     expect(code(await ask(url, tls, 'GET', '/device/v1/placements'))).toEqual([403, 'noCertificate']);
   });
 });
 
-describe('the devices\' routes', () => {
+describe("the devices' routes", () => {
   const ROUTES: [string, string][] = [
     ['POST', '/heartbeat'],
     ['GET', '/placements'],
@@ -121,7 +145,7 @@ describe('the devices\' routes', () => {
     ['POST', '/exits'],
   ];
 
-  it('refuse who shows no certificate, one of another authority, one of a removed device, and the control plane\'s own', async () => {
+  it("refuse who shows no certificate, one of another authority, one of a removed device, and the control plane's own", async () => {
     const { tls, deviceId } = await joinAs('gone');
     await retireDevice(api.context.db, deviceId);
     const directory = await mkdtemp(join(tmpdir(), 'drayage-other-'));
@@ -131,7 +155,10 @@ describe('the devices\' routes', () => {
     const control = { key: api.context.identity.key, cert: api.context.identity.certificate, ca };
     for (const [method, path] of ROUTES) {
       for (const identity of [{ ca }, foreign, tls, control])
-        expect(code(await ask(url, identity, method, `/device/v1${path}`)), path).toEqual([403, 'noCertificate']);
+        expect(code(await ask(url, identity, method, `/device/v1${path}`)), path).toEqual([
+          403,
+          'noCertificate',
+        ]);
     }
     await rm(directory, { recursive: true });
     await expect(ask(url, { ca: other.certificate }, 'GET', '/device/v1/placements')).rejects.toThrow();
@@ -142,7 +169,7 @@ describe('the devices\' routes', () => {
     const { deviceId, tls } = await joinAs('edge');
     await api.call('POST', '/devices/edge/approve');
     await api.call('POST', '/devices/edge/cordon');
-    const state = async () => (await api.call('GET', '/devices/edge')).body.state as string;
+    const state = async () => (await api.call('GET', '/devices/edge')).body.state;
     await db.update(deviceTable).set({ lastHeartbeatAt: new Date(Date.now() - 7000) });
     expect(await markUnreachable(db)).toEqual([]);
     await db.update(deviceTable).set({ lastHeartbeatAt: new Date(Date.now() - 9000) });
@@ -162,46 +189,104 @@ describe('the devices\' routes', () => {
     const other = await joinAs('other');
     const compute = await makeCompute(db, { deviceId: source.deviceId });
     const migrationId = id('migration');
-    const move = { migrationId, group: compute.groupId, source: source.deviceId, target: target.deviceId, epoch: 2 };
+    const move = {
+      migrationId,
+      group: compute.groupId,
+      source: source.deviceId,
+      target: target.deviceId,
+      epoch: 2,
+    };
     await createMigration(db, { ...move, id: migrationId, compute: compute.id, workflowId: compute.id });
     const transfer = transferId();
     await openTransfer(db, { ...move, id: transfer });
     const placements = (await ask(url, source.tls, 'GET', '/device/v1/placements')).body;
     expect(placements.items).toMatchObject([
-      { group: compute.groupId, epoch: 1, desired: 'running', transfer: { id: transfer, role: 'source', source: source.deviceId, target: target.deviceId } },
+      {
+        group: compute.groupId,
+        epoch: 1,
+        desired: 'running',
+        transfer: { id: transfer, role: 'source', source: source.deviceId, target: target.deviceId },
+      },
     ]);
     expect((await ask(url, target.tls, 'GET', '/device/v1/placements')).body).toEqual({ items: [] });
-    expect((await ask(url, target.tls, 'GET', `/device/v1/peers/${source.deviceId}`)).body).toEqual({ id: source.deviceId, linkAddress: inventory.linkAddress });
+    expect((await ask(url, target.tls, 'GET', `/device/v1/peers/${source.deviceId}`)).body).toEqual({
+      id: source.deviceId,
+      linkAddress: inventory.linkAddress,
+    });
 
     const path = `/device/v1/transfers/${transfer}`;
     const notYourself = [403, 'notYourself'];
-    expect(code(await ask(url, other.tls, 'POST', `${path}/ask`, { role: 'target', wants: 'go' }))).toEqual(notYourself);
-    expect(code(await ask(url, source.tls, 'POST', `${path}/ask`, { role: 'target', wants: 'go' }))).toEqual(notYourself);
-    expect(code(await ask(url, target.tls, 'POST', `${path}/ask`, { role: 'source', wants: 'abort' }))).toEqual(notYourself);
-    expect(code(await ask(url, source.tls, 'POST', `${path}/report`, { outcome: 'owner' }))).toEqual(notYourself);
-    expect(code(await ask(url, target.tls, 'POST', `${path}/report`, { outcome: 'thawed' }))).toEqual(notYourself);
-    expect(code(await ask(url, target.tls, 'POST', `/device/v1/transfers/${transferId()}/ask`, { role: 'target', wants: 'go' }))).toEqual([404, 'unknownTransfer']);
-    expect((await ask(url, target.tls, 'POST', `${path}/ask`, { role: 'target', wants: 'go' })).body).toEqual({ verdict: 'go', closed: false, outcome: null });
-    expect((await ask(url, source.tls, 'POST', `${path}/ask`, { role: 'source', wants: 'abort' })).body).toEqual({ verdict: 'go', closed: false, outcome: null });
-    for (const outcome of ['owner', 'owner']) expect((await ask(url, target.tls, 'POST', `${path}/report`, { outcome })).body).toEqual({});
-    expect(await getPlacement(db, compute.groupId)).toMatchObject({ deviceId: target.deviceId, epoch: 2, transferId: null });
+    expect(code(await ask(url, other.tls, 'POST', `${path}/ask`, { role: 'target', wants: 'go' }))).toEqual(
+      notYourself,
+    );
+    expect(code(await ask(url, source.tls, 'POST', `${path}/ask`, { role: 'target', wants: 'go' }))).toEqual(
+      notYourself,
+    );
+    expect(
+      code(await ask(url, target.tls, 'POST', `${path}/ask`, { role: 'source', wants: 'abort' })),
+    ).toEqual(notYourself);
+    expect(code(await ask(url, source.tls, 'POST', `${path}/report`, { outcome: 'owner' }))).toEqual(
+      notYourself,
+    );
+    expect(code(await ask(url, target.tls, 'POST', `${path}/report`, { outcome: 'thawed' }))).toEqual(
+      notYourself,
+    );
+    expect(
+      code(
+        await ask(url, target.tls, 'POST', `/device/v1/transfers/${transferId()}/ask`, {
+          role: 'target',
+          wants: 'go',
+        }),
+      ),
+    ).toEqual([404, 'unknownTransfer']);
+    expect((await ask(url, target.tls, 'POST', `${path}/ask`, { role: 'target', wants: 'go' })).body).toEqual(
+      { verdict: 'go', closed: false, outcome: null },
+    );
+    expect(
+      (await ask(url, source.tls, 'POST', `${path}/ask`, { role: 'source', wants: 'abort' })).body,
+    ).toEqual({ verdict: 'go', closed: false, outcome: null });
+    for (const outcome of ['owner', 'owner'])
+      expect((await ask(url, target.tls, 'POST', `${path}/report`, { outcome })).body).toEqual({});
+    expect(await getPlacement(db, compute.groupId)).toMatchObject({
+      deviceId: target.deviceId,
+      epoch: 2,
+      transferId: null,
+    });
     expect((await ask(url, source.tls, 'POST', `${path}/report`, { outcome: 'released' })).body).toEqual({});
-    expect(code(await ask(url, target.tls, 'POST', `${path}/report`, { outcome: 'discarded' }))).toEqual([409, 'transferContradiction']);
+    expect(code(await ask(url, target.tls, 'POST', `${path}/report`, { outcome: 'discarded' }))).toEqual([
+      409,
+      'transferContradiction',
+    ]);
   });
 
-  it('take exits from a compute\'s owner only', async () => {
+  it("take exits from a compute's owner only", async () => {
     const { db } = api.context;
     const owner = await joinAs('owner');
     const other = await joinAs('other');
     const compute = await makeCompute(db, { deviceId: owner.deviceId });
     const exit = (tls: TlsIdentity, over: object) =>
-      ask(url, tls, 'POST', '/device/v1/exits', { computeId: compute.id, exitCode: 3, restarting: false, restarts: 0, ...over });
+      ask(url, tls, 'POST', '/device/v1/exits', {
+        computeId: compute.id,
+        exitCode: 3,
+        restarting: false,
+        restarts: 0,
+        ...over,
+      });
     expect((await exit(other.tls, {})).status).toBe(200);
     expect((await getCompute(db, compute.id)).state).toBe('running');
     await exit(owner.tls, { restarting: true, restarts: 1 });
-    expect(await getCompute(db, compute.id)).toMatchObject({ state: 'running', restarts: 1, exitCode: 3, desired: 'running' });
+    expect(await getCompute(db, compute.id)).toMatchObject({
+      state: 'running',
+      restarts: 1,
+      exitCode: 3,
+      desired: 'running',
+    });
     await exit(owner.tls, { exitCode: 4, restarts: 2 });
-    expect(await getCompute(db, compute.id)).toMatchObject({ state: 'stopped', exitCode: 4, desired: 'stopped' });
+    expect(await getCompute(db, compute.id)).toMatchObject({
+      state: 'stopped',
+      exitCode: 4,
+      desired: 'stopped',
+    });
   });
 
   it('believe a heartbeat of the owner, with the right epoch, that a compute runs again', async () => {
@@ -209,7 +294,11 @@ describe('the devices\' routes', () => {
     const owner = await joinAs('owner');
     const compute = await makeCompute(db, { deviceId: owner.deviceId });
     await setComputeState(db, compute.id, 'lost');
-    const beat = (epoch: number) => ask(url, owner.tls, 'POST', '/device/v1/heartbeat', { inventory, computes: [{ id: compute.id, epoch, running: true }] });
+    const beat = (epoch: number) =>
+      ask(url, owner.tls, 'POST', '/device/v1/heartbeat', {
+        inventory,
+        computes: [{ id: compute.id, epoch, running: true }],
+      });
     await beat(7);
     expect((await getCompute(db, compute.id)).state).toBe('lost');
     await setDesired(db, compute.id, 'stopped');
@@ -228,7 +317,10 @@ describe('the devices\' routes', () => {
       const answer = await ask(url, tls, 'GET', `/device/v1/images/${name}/archive`);
       expect([answer.status, answer.text.length]).toEqual([200, image.blob.bytes]);
     }
-    expect(code(await ask(url, tls, 'GET', '/device/v1/images/img_000000000000/archive'))).toEqual([404, 'unknownImage']);
+    expect(code(await ask(url, tls, 'GET', '/device/v1/images/img_000000000000/archive'))).toEqual([
+      404,
+      'unknownImage',
+    ]);
   });
 });
 

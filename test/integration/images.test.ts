@@ -1,12 +1,12 @@
 import { createHash } from 'node:crypto';
 import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { Readable } from 'node:stream';
 import { buffer } from 'node:stream/consumers';
 import { gzipSync } from 'node:zlib';
 import { extract, pack } from 'tar-stream';
 import { describe, expect, it } from 'vitest';
 import { makeCompute, makeDevice } from './support/fixtures.ts';
+import { type AnswerBody, anyString } from './support/answer.ts';
 import { useApi } from './support/api.ts';
 
 const api = useApi();
@@ -28,16 +28,27 @@ async function tarOf(members: Member[]): Promise<Buffer> {
     else tar.entry(fixed);
   }
   tar.finalize();
-  return buffer(tar as unknown as Readable);
+  return buffer(tar);
 }
 
 const sha256 = (bytes: Buffer) => createHash('sha256').update(bytes).digest('hex');
 const PROGRAM: Member = { name: 'bin/app', content: '#!/bin/sh\necho hi\n', mode: 0o755 };
 
 /** A `docker save` archive of one layer; `change` breaks it in some way. */
-async function saveOf(change: (parts: { config: Record<string, unknown>; manifest: Record<string, unknown>[]; members: Member[] }) => void = () => undefined) {
+async function saveOf(
+  change: (parts: {
+    config: Record<string, unknown>;
+    manifest: Record<string, unknown>[];
+    members: Member[];
+  }) => void = () => undefined,
+) {
   const layer = await tarOf([PROGRAM]);
-  const config = { architecture: 'amd64', os: 'linux', config: { Cmd: ['/bin/app'] }, rootfs: { type: 'layers', diff_ids: [`sha256:${sha256(layer)}`] } };
+  const config = {
+    architecture: 'amd64',
+    os: 'linux',
+    config: { Cmd: ['/bin/app'] },
+    rootfs: { type: 'layers', diff_ids: [`sha256:${sha256(layer)}`] },
+  };
   const manifest = [{ Config: '', RepoTags: ['sample:latest'], Layers: ['blobs/sha256/layer'] }];
   const members: Member[] = [{ name: 'blobs/sha256/layer', content: layer }];
   change({ config, manifest, members });
@@ -52,15 +63,14 @@ async function saveOf(change: (parts: { config: Record<string, unknown>; manifes
 }
 
 async function upload(body: Buffer, query = 'name=sample') {
-  const token = (await api.call('POST', '/tokens', { name: 'x' })).body.secret as string;
+  const token = (await api.call('POST', '/tokens', { name: 'x' })).body.secret;
   const answer = await api.app.inject({
     method: 'POST',
     url: `/api/v1/images?${query}`,
     headers: { authorization: `Bearer ${token}`, 'content-type': 'application/x-tar' },
     payload: body,
   });
-  // eslint-disable-next-line @typescript-eslint/no-explicit-any
-  return { status: answer.statusCode, body: answer.json<any>() };
+  return { status: answer.statusCode, body: answer.json<AnswerBody>() };
 }
 
 const stored = async () => ({
@@ -72,7 +82,7 @@ async function membersOf(archive: Buffer): Promise<Map<string, Buffer>> {
   const members = new Map<string, Buffer>();
   const tar = extract();
   tar.end(archive);
-  for await (const entry of tar) members.set(entry.header.name, await buffer(entry as unknown as Readable));
+  for await (const entry of tar) members.set(entry.header.name, await buffer(entry));
   return members;
 }
 
@@ -80,9 +90,19 @@ describe('importing an image', () => {
   it('keeps a docker save archive as it is; its digest is that of its configuration', async () => {
     const { archive, digest } = await saveOf();
     const answer = await upload(archive);
-    expect(answer).toMatchObject({ status: 201, body: { name: 'sample', digest, bytes: archive.length, info: { source: 'dockerSave', command: ['/bin/app'], layers: 1 } } });
+    expect(answer).toMatchObject({
+      status: 201,
+      body: {
+        name: 'sample',
+        digest,
+        bytes: archive.length,
+        info: { source: 'dockerSave', command: ['/bin/app'], layers: 1 },
+      },
+    });
     expect(await stored()).toEqual({ archives: [`${digest.slice(7)}.tar`], uploads: [] });
-    expect((await readFile(join(api.dataDir, 'images', `${digest.slice(7)}.tar`))).equals(archive)).toBe(true);
+    expect((await readFile(join(api.dataDir, 'images', `${digest.slice(7)}.tar`))).equals(archive)).toBe(
+      true,
+    );
   });
 
   it('takes layers that are links, as old versions of Docker save them', async () => {
@@ -96,25 +116,44 @@ describe('importing an image', () => {
   });
 
   it('makes the same docker save archive of a root file system every time', async () => {
-    const root = await tarOf([{ name: './', type: 'directory' }, PROGRAM, { name: 'bin/sh', type: 'symlink', linkname: '/bin/app' }, { name: 'dev/null', type: 'character-device' }]);
+    const root = await tarOf([
+      { name: './', type: 'directory' },
+      PROGRAM,
+      { name: 'bin/sh', type: 'symlink', linkname: '/bin/app' },
+      { name: 'dev/null', type: 'character-device' },
+    ]);
     const query = (name: string) => `name=${name}&cmd=/bin/app&cmd=--fast&env=A%3Db&workdir=/srv`;
     const first = await upload(root, query('one'));
     const second = await upload(gzipSync(root), query('two'));
     const other = await upload(root, 'name=three&cmd=/bin/app');
     expect(first).toMatchObject({
       status: 201,
-      body: { info: { source: 'rootFileSystem', command: ['/bin/app', '--fast'], env: ['A=b'], workingDir: '/srv', architecture: 'amd64', layers: 1 } },
+      body: {
+        info: {
+          source: 'rootFileSystem',
+          command: ['/bin/app', '--fast'],
+          env: ['A=b'],
+          workingDir: '/srv',
+          architecture: 'amd64',
+          layers: 1,
+        },
+      },
     });
     expect(second.body.digest).toBe(first.body.digest);
     expect(other.body.digest).not.toBe(first.body.digest);
     expect((await stored()).archives).toHaveLength(2);
-    const digest = first.body.digest as string;
+    const digest = first.body.digest;
     const members = await membersOf(await readFile(join(api.dataDir, 'images', `${digest.slice(7)}.tar`)));
-    const [manifest] = JSON.parse(members.get('manifest.json')!.toString()) as { Config: string; Layers: string[] }[];
+    const [manifest] = JSON.parse(members.get('manifest.json')!.toString()) as {
+      Config: string;
+      Layers: string[];
+    }[];
     const config = members.get(manifest!.Config)!;
     expect(`sha256:${sha256(config)}`).toBe(digest);
     expect(members.get(manifest!.Layers[0]!)!.equals(root)).toBe(true);
-    expect((JSON.parse(config.toString()) as { rootfs: { diff_ids: string[] } }).rootfs.diff_ids).toEqual([`sha256:${sha256(root)}`]);
+    expect((JSON.parse(config.toString()) as { rootfs: { diff_ids: string[] } }).rootfs.diff_ids).toEqual([
+      `sha256:${sha256(root)}`,
+    ]);
   });
 
   it('finds the architecture in the first program', async () => {
@@ -122,7 +161,10 @@ describe('importing an image', () => {
     elf.write('\x7fELF', 'latin1');
     elf[5] = 1;
     elf.writeUInt16LE(0xb7, 18);
-    expect((await upload(await tarOf([{ name: 'app', content: elf, mode: 0o755 }]), 'name=a&cmd=/app')).body.info.architecture).toBe('arm64');
+    expect(
+      (await upload(await tarOf([{ name: 'app', content: elf, mode: 0o755 }]), 'name=a&cmd=/app')).body.info
+        .architecture,
+    ).toBe('arm64');
   });
 
   const bad: [string, () => Promise<Buffer>, string][] = [
@@ -131,49 +173,128 @@ describe('importing an image', () => {
     ['a few bytes', async () => Buffer.from('x'), 'notATar'],
     ['zeros', async () => Buffer.alloc(10_240), 'noImage'],
     ['files that nobody can run', () => tarOf([{ name: 'README', content: 'hi' }]), 'noImage'],
-    ['a root that is cut off in a file', async () => (await tarOf([{ ...PROGRAM, content: 'x'.repeat(5000) }])).subarray(0, 3000), 'truncated'],
-    ['a root that is cut off between files', async () => (await tarOf([PROGRAM, PROGRAM])).subarray(0, 1024), 'truncated'],
+    [
+      'a root that is cut off in a file',
+      async () => (await tarOf([{ ...PROGRAM, content: 'x'.repeat(5000) }])).subarray(0, 3000),
+      'truncated',
+    ],
+    [
+      'a root that is cut off between files',
+      async () => (await tarOf([PROGRAM, PROGRAM])).subarray(0, 1024),
+      'truncated',
+    ],
     ['a save that is cut off', async () => (await saveOf()).archive.subarray(0, 2048), 'truncated'],
     ['a gzip that is cut off', async () => gzipSync((await saveOf()).archive).subarray(0, 200), 'truncated'],
-    ['a gzip that is damaged', async () => Buffer.concat([Buffer.from([0x1f, 0x8b]), Buffer.alloc(100, 7)]), 'damagedImage'],
+    [
+      'a gzip that is damaged',
+      async () => Buffer.concat([Buffer.from([0x1f, 0x8b]), Buffer.alloc(100, 7)]),
+      'damagedImage',
+    ],
     ['a file with ../', () => tarOf([PROGRAM, { name: '../escape', content: 'x' }]), 'unsafePath'],
-    ['a file with ../ inside', () => tarOf([PROGRAM, { name: 'a/../../escape', content: 'x' }]), 'unsafePath'],
+    [
+      'a file with ../ inside',
+      () => tarOf([PROGRAM, { name: 'a/../../escape', content: 'x' }]),
+      'unsafePath',
+    ],
     ['an absolute file', () => tarOf([PROGRAM, { name: '/etc/passwd', content: 'x' }]), 'unsafePath'],
-    ['a symbolic link out', () => tarOf([PROGRAM, { name: 'a/link', type: 'symlink', linkname: '../../etc' }]), 'unsafePath'],
-    ['a hard link out', () => tarOf([PROGRAM, { name: 'link', type: 'link', linkname: '../etc/passwd' }]), 'unsafePath'],
-    ['an absolute hard link', () => tarOf([PROGRAM, { name: 'link', type: 'link', linkname: '/etc/passwd' }]), 'unsafePath'],
-    ['a layer with ../', async () => {
-      const layer = await tarOf([PROGRAM, { name: '../../escape', content: 'x' }]);
-      return (await saveOf(({ config, members }) => {
-        (config['rootfs'] as { diff_ids: string[] }).diff_ids = [`sha256:${sha256(layer)}`];
-        members[0]!.content = layer;
-      })).archive;
-    }, 'unsafePath'],
-    ['a save with a link out', async () => (await saveOf(({ members }) => members.push({ name: 'x', type: 'symlink', linkname: '/etc/shadow' }))).archive, 'unsafePath'],
-    ['a save with a device', async () => (await saveOf(({ members }) => members.push({ name: 'x', type: 'character-device' }))).archive, 'unsafePath'],
-    ['a save without its layer', async () => (await saveOf(({ members }) => members.splice(0))).archive, 'damagedImage'],
-    ['a save with another layer', async () => (await saveOf(({ members }) => (members[0]!.content = 'other'))).archive, 'damagedImage'],
-    ['a save without its configuration', async () => (await saveOf(({ manifest }) => (manifest[0]!['Config'] = 'nosuch.json'))).archive, 'damagedImage'],
-    ['a save with too few layers', async () => (await saveOf(({ config }) => (config['rootfs'] = { diff_ids: [] }))).archive, 'damagedImage'],
-    ['a save of two images', async () => (await saveOf(({ manifest }) => manifest.push({ ...manifest[0]! }))).archive, 'severalImages'],
+    [
+      'a symbolic link out',
+      () => tarOf([PROGRAM, { name: 'a/link', type: 'symlink', linkname: '../../etc' }]),
+      'unsafePath',
+    ],
+    [
+      'a hard link out',
+      () => tarOf([PROGRAM, { name: 'link', type: 'link', linkname: '../etc/passwd' }]),
+      'unsafePath',
+    ],
+    [
+      'an absolute hard link',
+      () => tarOf([PROGRAM, { name: 'link', type: 'link', linkname: '/etc/passwd' }]),
+      'unsafePath',
+    ],
+    [
+      'a layer with ../',
+      async () => {
+        const layer = await tarOf([PROGRAM, { name: '../../escape', content: 'x' }]);
+        return (
+          await saveOf(({ config, members }) => {
+            (config['rootfs'] as { diff_ids: string[] }).diff_ids = [`sha256:${sha256(layer)}`];
+            members[0]!.content = layer;
+          })
+        ).archive;
+      },
+      'unsafePath',
+    ],
+    [
+      'a save with a link out',
+      async () =>
+        (await saveOf(({ members }) => members.push({ name: 'x', type: 'symlink', linkname: '/etc/shadow' })))
+          .archive,
+      'unsafePath',
+    ],
+    [
+      'a save with a device',
+      async () =>
+        (await saveOf(({ members }) => members.push({ name: 'x', type: 'character-device' }))).archive,
+      'unsafePath',
+    ],
+    [
+      'a save without its layer',
+      async () => (await saveOf(({ members }) => members.splice(0))).archive,
+      'damagedImage',
+    ],
+    [
+      'a save with another layer',
+      async () => (await saveOf(({ members }) => (members[0]!.content = 'other'))).archive,
+      'damagedImage',
+    ],
+    [
+      'a save without its configuration',
+      async () => (await saveOf(({ manifest }) => (manifest[0]!['Config'] = 'nosuch.json'))).archive,
+      'damagedImage',
+    ],
+    [
+      'a save with too few layers',
+      async () => (await saveOf(({ config }) => (config['rootfs'] = { diff_ids: [] }))).archive,
+      'damagedImage',
+    ],
+    [
+      'a save of two images',
+      async () => (await saveOf(({ manifest }) => manifest.push({ ...manifest[0]! }))).archive,
+      'severalImages',
+    ],
     ['a save of none', async () => (await saveOf(({ manifest }) => manifest.splice(0))).archive, 'noImage'],
-    ['a manifest that is none', () => tarOf([PROGRAM, { name: 'manifest.json', content: '{"a":' }]), 'damagedImage'],
+    [
+      'a manifest that is none',
+      () => tarOf([PROGRAM, { name: 'manifest.json', content: '{"a":' }]),
+      'damagedImage',
+    ],
   ];
   it.each(bad)('refuses %s and leaves nothing behind', async (_name, make, code) => {
     const answer = await upload(await make());
-    expect(answer).toMatchObject({ status: 422, body: { status: 422, causes: [{ code, message: expect.any(String), mend: expect.any(String) }] } });
+    expect(answer).toMatchObject({
+      status: 422,
+      body: { status: 422, causes: [{ code, message: anyString, mend: anyString }] },
+    });
     expect(await stored()).toEqual({ archives: [], uploads: [] });
     expect((await api.call('GET', '/images')).body.items).toEqual([]);
   });
 
   it('refuses what is too large, wrongly named, of another type, or named like another image', async () => {
-    expect(await upload(await tarOf([{ ...PROGRAM, content: Buffer.alloc(65 * 2 ** 20) }]))).toMatchObject({ status: 413, body: { causes: [{ code: 'imageTooLarge' }] } });
+    expect(await upload(await tarOf([{ ...PROGRAM, content: Buffer.alloc(65 * 2 ** 20) }]))).toMatchObject({
+      status: 413,
+      body: { causes: [{ code: 'imageTooLarge' }] },
+    });
     const { archive } = await saveOf();
-    for (const name of ['', 'Upper', '../x', 'a b']) expect((await upload(archive, `name=${encodeURIComponent(name)}`)).status, name).toBe(400);
+    for (const name of ['', 'Upper', '../x', 'a b'])
+      expect((await upload(archive, `name=${encodeURIComponent(name)}`)).status, name).toBe(400);
     expect((await api.call('POST', '/images?name=x', { json: true })).status).toBe(415);
     expect((await upload(archive)).status).toBe(201);
     expect((await upload(archive)).status).toBe(201);
-    expect(await upload(await tarOf([PROGRAM]))).toMatchObject({ status: 409, body: { causes: [{ code: 'nameTaken' }] } });
+    expect(await upload(await tarOf([PROGRAM]))).toMatchObject({
+      status: 409,
+      body: { causes: [{ code: 'nameTaken' }] },
+    });
     expect((await stored()).uploads).toEqual([]);
     expect((await stored()).archives).toHaveLength(1);
   });
@@ -191,7 +312,13 @@ describe('importing an image', () => {
   });
 
   it('does not grow with the archive', async () => {
-    const root = await tarOf([PROGRAM, ...Array.from({ length: 50 }, (_, index) => ({ name: `f${String(index)}`, content: Buffer.alloc(2 ** 20, index) }))]);
+    const root = await tarOf([
+      PROGRAM,
+      ...Array.from({ length: 50 }, (_, index) => ({
+        name: `f${String(index)}`,
+        content: Buffer.alloc(2 ** 20, index),
+      })),
+    ]);
     const before = process.memoryUsage().arrayBuffers;
     let peak = 0;
     const timer = setInterval(() => (peak = Math.max(peak, process.memoryUsage().arrayBuffers)), 5);
@@ -204,8 +331,10 @@ describe('importing an image', () => {
     await makeDevice(api.context.db);
     await upload(await tarOf([PROGRAM]), 'name=bare');
     const refused = await api.call('POST', '/computes', { name: 'web', image: 'bare' });
-    expect([refused.status, refused.body.causes[0].code]).toEqual([422, 'noCommand']);
-    expect((await api.call('POST', '/computes', { name: 'web', image: 'bare', command: ['/bin/app'] })).status).toBe(202);
+    expect([refused.status, refused.body.causes[0]?.code]).toEqual([422, 'noCommand']);
+    expect(
+      (await api.call('POST', '/computes', { name: 'web', image: 'bare', command: ['/bin/app'] })).status,
+    ).toBe(202);
     await makeCompute(api.context.db);
   });
 });

@@ -15,7 +15,7 @@ import { useDatabase } from './support/database.ts';
 const database = useDatabase();
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 
-describe('the schema\'s migrations', () => {
+describe("the schema's migrations", () => {
   it('run once when several processes start at the same moment', async () => {
     const { db, url } = database;
     await db.execute(sql`drop schema public cascade`);
@@ -23,7 +23,9 @@ describe('the schema\'s migrations', () => {
     await db.execute(sql`create schema public`);
     await Promise.all([migrate(url), migrate(url), migrate(url), migrate(url)]);
     const files = (await readdir(join(ROOT, 'db/migrations'))).filter((name) => name.endsWith('.sql'));
-    const [row] = await db.execute<{ count: number }>(sql`select count(*)::int as count from drizzle.__drizzle_migrations`);
+    const [row] = await db.execute<{ count: number }>(
+      sql`select count(*)::int as count from drizzle.__drizzle_migrations`,
+    );
     expect(row?.count).toBe(files.length);
     await migrate(url);
   });
@@ -33,8 +35,19 @@ describe('the schema\'s migrations', () => {
     const folder = await mkdtemp(join(tmpdir(), 'drayage-schema-'));
     const out = join(folder, 'migrations');
     await cp(join(ROOT, 'db/migrations'), out, { recursive: true });
-    const words = ['generate', '--dialect', 'postgresql', '--schema', 'db/schema/index.ts', '--out', relative(ROOT, out)];
-    const made = spawnSync(join(ROOT, 'node_modules/.bin/drizzle-kit'), words, { cwd: ROOT, encoding: 'utf8' });
+    const words = [
+      'generate',
+      '--dialect',
+      'postgresql',
+      '--schema',
+      'db/schema/index.ts',
+      '--out',
+      relative(ROOT, out),
+    ];
+    const made = spawnSync(join(ROOT, 'node_modules/.bin/drizzle-kit'), words, {
+      cwd: ROOT,
+      encoding: 'utf8',
+    });
     expect(made.status, made.stderr).toBe(0);
     expect(await readdir(out), made.stdout).toEqual(await readdir(join(ROOT, 'db/migrations')));
     await rm(folder, { recursive: true });

@@ -32,14 +32,14 @@ async function withLink(name?: string) {
   links.push(link);
   await heartbeat(db, device.id, makeInventory({ linkAddress: link.address }));
   const compute = await makeCompute(db, { name: 'web', deviceId: device.id });
-  const token = (await api.call('POST', '/tokens', { name: 'x' })).body.secret as string;
+  const token = (await api.call('POST', '/tokens', { name: 'x' })).body.secret;
   await api.app.listen({ host: '127.0.0.1', port: 0 });
   const { port } = api.app.server.address() as AddressInfo;
   return { compute, device, link, token, gone, base: `127.0.0.1:${String(port)}/api/v1` };
 }
 
 describe('logs', () => {
-  it('come from the device\'s link, asked as the control plane', async () => {
+  it("come from the device's link, asked as the control plane", async () => {
     const { compute, link } = await withLink();
     const answer = await api.call('GET', '/computes/web/logs?tail=5');
     expect(answer).toMatchObject({ status: 200, body: '{"stream":"stdout","data":"aGkK"}\n' });
@@ -49,9 +49,12 @@ describe('logs', () => {
   it('stream, and stop at the device when the reader goes away', async () => {
     const { base, token, gone } = await withLink();
     const abort = new AbortController();
-    const response = await fetch(`http://${base}/computes/web/logs?follow=1`, { headers: { authorization: `Bearer ${token}` }, signal: abort.signal });
+    const response = await fetch(`http://${base}/computes/web/logs?follow=1`, {
+      headers: { authorization: `Bearer ${token}` },
+      signal: abort.signal,
+    });
     const reader = response.body!.getReader();
-    expect(Buffer.from((await reader.read()).value!).toString()).toContain('aGkK');
+    expect(Buffer.from((await reader.read()).value).toString()).toContain('aGkK');
     abort.abort();
     await gone;
   });
@@ -64,30 +67,41 @@ describe('logs', () => {
 
   it('say when the device cannot be reached or says no', async () => {
     const { link } = await withLink();
-    expect(await api.call('GET', '/computes/web/logs?tail=404')).toMatchObject({ status: 502, body: { causes: [{ code: 'linkFailed' }] } });
+    expect(await api.call('GET', '/computes/web/logs?tail=404')).toMatchObject({
+      status: 502,
+      body: { causes: [{ code: 'linkFailed' }] },
+    });
     await link.close();
     links.splice(0);
-    expect(await api.call('GET', '/computes/web/logs')).toMatchObject({ status: 409, body: { causes: [{ code: 'deviceUnreachable' }] } });
+    expect(await api.call('GET', '/computes/web/logs')).toMatchObject({
+      status: 409,
+      body: { causes: [{ code: 'deviceUnreachable' }] },
+    });
     expect((await api.call('GET', '/computes/nosuch/logs')).status).toBe(404);
   });
 });
 
 describe('exec', () => {
   const open = (url: string, headers: Record<string, string>) =>
-    new Promise<{ socket: WebSocket } | { status: number; body: { causes: { code: string }[] } }>((resolve, reject) => {
-      const socket = new WebSocket(url, { headers });
-      socket.once('error', reject);
-      socket.once('open', () => {
-        resolve({ socket });
-      });
-      socket.once('unexpected-response', (_request, response) => {
-        let text = '';
-        response.on('data', (chunk: Buffer) => (text += chunk.toString()));
-        response.once('end', () => {
-          resolve({ status: response.statusCode ?? 0, body: JSON.parse(text) as { causes: { code: string }[] } });
+    new Promise<{ socket: WebSocket } | { status: number; body: { causes: { code: string }[] } }>(
+      (resolve, reject) => {
+        const socket = new WebSocket(url, { headers });
+        socket.once('error', reject);
+        socket.once('open', () => {
+          resolve({ socket });
         });
-      });
-    });
+        socket.once('unexpected-response', (_request, response) => {
+          let text = '';
+          response.on('data', (chunk: Buffer) => (text += chunk.toString()));
+          response.once('end', () => {
+            resolve({
+              status: response.statusCode ?? 0,
+              body: JSON.parse(text) as { causes: { code: string }[] },
+            });
+          });
+        });
+      },
+    );
 
   it('passes frames through in both directions, and the end', async () => {
     const { base, token, compute, link } = await withLink();
@@ -102,7 +116,8 @@ describe('exec', () => {
     });
     socket.send(JSON.stringify({ command: ['cat', '-n'], tty: false, stdin: true }));
     const large = Buffer.alloc(3 * 2 ** 20, 'x');
-    for (let at = 0; at < large.length; at += 65_536) socket.send(Buffer.concat([Buffer.from([0]), large.subarray(at, at + 65_536)]));
+    for (let at = 0; at < large.length; at += 65_536)
+      socket.send(Buffer.concat([Buffer.from([0]), large.subarray(at, at + 65_536)]));
     socket.send(JSON.stringify({ eof: true }));
     const closeCode = await new Promise((resolve) => socket.once('close', resolve));
     expect(closeCode).toBe(1000);
@@ -118,7 +133,10 @@ describe('exec', () => {
     expect(await open(`ws://${base}/computes/nosuch/exec`, headers)).toMatchObject({ status: 404 });
     expect(await open(`ws://${base}/computes/web/exec`, {})).toMatchObject({ status: 401 });
     await setComputeState(api.context.db, compute.id, 'stopped');
-    expect(await open(`ws://${base}/computes/web/exec`, headers)).toMatchObject({ status: 409, body: { causes: [{ code: 'notRunning' }] } });
+    expect(await open(`ws://${base}/computes/web/exec`, headers)).toMatchObject({
+      status: 409,
+      body: { causes: [{ code: 'notRunning' }] },
+    });
   });
 
   it('closes when the device does not answer', async () => {

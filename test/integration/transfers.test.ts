@@ -27,7 +27,11 @@ describe('opening a transfer', () => {
     const { opening, id } = await makeTransfer(db);
     await closeTransfer(db, id, 'thawed');
     const next = { ...opening, id: transferId() };
-    const opened = await Promise.all([openTransfer(db, next), openTransfer(db, next), openTransfer(db, next)]);
+    const opened = await Promise.all([
+      openTransfer(db, next),
+      openTransfer(db, next),
+      openTransfer(db, next),
+    ]);
     expect(opened.map((row) => row.id)).toEqual([next.id, next.id, next.id]);
     expect(await refusal(openTransfer(db, { ...next, epoch: 9 }))).toBe('transferOpen');
   });
@@ -48,9 +52,17 @@ describe('opening a transfer', () => {
     const { opening, id, target } = await makeTransfer(db);
     await reportTransfer(db, id, 'owner');
     expect(await refusal(openTransfer(db, { ...opening, id: transferId() }))).toBe('placementChanged');
-    const back = { ...opening, id: transferId(), source: target, target: opening.source, epoch: opening.epoch + 1 };
+    const back = {
+      ...opening,
+      id: transferId(),
+      source: target,
+      target: opening.source,
+      epoch: opening.epoch + 1,
+    };
     expect(await refusal(openTransfer(db, back))).toBe('accepted');
-    expect(await refusal(openTransfer(db, { ...back, id: transferId(), group: 'grp_000000000000' }))).not.toBe('accepted');
+    expect(
+      await refusal(openTransfer(db, { ...back, id: transferId(), group: 'grp_000000000000' })),
+    ).not.toBe('accepted');
   });
 });
 
@@ -75,40 +87,87 @@ const histories: {
   { steps: ['released'], verdict: 'go', closed: true, placement: 'target' },
   { steps: ['owner', 'released', 'owner'], verdict: 'go', closed: true, placement: 'target' },
   { steps: ['target:go', 'owner', 'source:abort'], verdict: 'go', closed: true, placement: 'target' },
-  { steps: ['owner', 'discarded', 'thawed'], verdict: 'go', closed: true, placement: 'target', refused: ['discarded', 'thawed'] },
+  {
+    steps: ['owner', 'discarded', 'thawed'],
+    verdict: 'go',
+    closed: true,
+    placement: 'target',
+    refused: ['discarded', 'thawed'],
+  },
   { steps: ['thawed'], verdict: 'abort', closed: true, placement: 'source' },
-  { steps: ['thawed', 'target:go', 'discarded', 'thawed'], verdict: 'abort', closed: true, placement: 'source' },
+  {
+    steps: ['thawed', 'target:go', 'discarded', 'thawed'],
+    verdict: 'abort',
+    closed: true,
+    placement: 'source',
+  },
   { steps: ['thawed', 'owner'], verdict: 'abort', closed: true, placement: 'source', refused: ['owner'] },
   { steps: ['source:abort', 'discarded', 'thawed'], verdict: 'abort', closed: true, placement: 'source' },
-  { steps: ['source:abort', 'owner', 'released'], verdict: 'abort', closed: true, placement: 'source', refused: ['owner', 'released'] },
+  {
+    steps: ['source:abort', 'owner', 'released'],
+    verdict: 'abort',
+    closed: true,
+    placement: 'source',
+    refused: ['owner', 'released'],
+  },
   { steps: ['discarded'], verdict: 'abort', closed: true, placement: 'sourceNextEpoch' },
-  { steps: ['discarded', 'source:abort', 'thawed', 'discarded'], verdict: 'abort', closed: true, placement: 'sourceNextEpoch' },
-  { steps: ['discarded', 'owner'], verdict: 'abort', closed: true, placement: 'sourceNextEpoch', refused: ['owner'] },
+  {
+    steps: ['discarded', 'source:abort', 'thawed', 'discarded'],
+    verdict: 'abort',
+    closed: true,
+    placement: 'sourceNextEpoch',
+  },
+  {
+    steps: ['discarded', 'owner'],
+    verdict: 'abort',
+    closed: true,
+    placement: 'sourceNextEpoch',
+    refused: ['owner'],
+  },
   { steps: ['target:go', 'discarded'], verdict: 'abort', closed: true, placement: 'sourceNextEpoch' },
-  { steps: ['target:go', 'discarded', 'source:verdict', 'thawed'], verdict: 'abort', closed: true, placement: 'sourceNextEpoch' },
-  { steps: ['target:go', 'thawed', 'discarded'], verdict: 'abort', closed: true, placement: 'sourceNextEpoch' },
-  { steps: ['target:go', 'discarded', 'owner'], verdict: 'abort', closed: true, placement: 'sourceNextEpoch', refused: ['owner'] },
+  {
+    steps: ['target:go', 'discarded', 'source:verdict', 'thawed'],
+    verdict: 'abort',
+    closed: true,
+    placement: 'sourceNextEpoch',
+  },
+  {
+    steps: ['target:go', 'thawed', 'discarded'],
+    verdict: 'abort',
+    closed: true,
+    placement: 'sourceNextEpoch',
+  },
+  {
+    steps: ['target:go', 'discarded', 'owner'],
+    verdict: 'abort',
+    closed: true,
+    placement: 'sourceNextEpoch',
+    refused: ['owner'],
+  },
 ];
 
 describe('a transfer', () => {
-  it.each(histories)('ends $verdict at the $placement after $steps', async ({ steps, verdict, closed, placement, refused = [] }) => {
-    const { db } = database;
-    const { id, group, source, target, epoch } = await makeTransfer(db);
-    for (const step of steps) {
-      const [role, wants] = step.split(':') as [TransferRole, VerdictWish | undefined];
-      if (wants === undefined) {
-        const result = await refusal(reportTransfer(db, id, step as TransferReport));
-        expect(result, step).toBe(refused.includes(step) ? 'transferContradiction' : 'accepted');
-      } else await askVerdict(db, id, role, wants);
-    }
-    expect(await askVerdict(db, id, 'source', 'verdict')).toMatchObject({ verdict, closed });
-    const expected = {
-      source: { deviceId: source, epoch: epoch - 1 },
-      sourceNextEpoch: { deviceId: source, epoch: epoch + 1 },
-      target: { deviceId: target, epoch },
-    }[placement];
-    expect(await getPlacement(db, group)).toMatchObject({ ...expected, transferId: closed ? null : id });
-  });
+  it.each(histories)(
+    'ends $verdict at the $placement after $steps',
+    async ({ steps, verdict, closed, placement, refused = [] }) => {
+      const { db } = database;
+      const { id, group, source, target, epoch } = await makeTransfer(db);
+      for (const step of steps) {
+        const [role, wants] = step.split(':') as [TransferRole, VerdictWish | undefined];
+        if (wants === undefined) {
+          const result = await refusal(reportTransfer(db, id, step as TransferReport));
+          expect(result, step).toBe(refused.includes(step) ? 'transferContradiction' : 'accepted');
+        } else await askVerdict(db, id, role, wants);
+      }
+      expect(await askVerdict(db, id, 'source', 'verdict')).toMatchObject({ verdict, closed });
+      const expected = {
+        source: { deviceId: source, epoch: epoch - 1 },
+        sourceNextEpoch: { deviceId: source, epoch: epoch + 1 },
+        target: { deviceId: target, epoch },
+      }[placement];
+      expect(await getPlacement(db, group)).toMatchObject({ ...expected, transferId: closed ? null : id });
+    },
+  );
 
   it('gives one verdict to source and target that ask at the same moment, and the same for ever', async () => {
     const { db } = database;

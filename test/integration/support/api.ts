@@ -13,6 +13,7 @@ import { type Authority, type Identity, openAuthority } from '../../../api/pki/a
 import type { Workflows } from '../../../api/workflows.ts';
 import { DrayageError } from '../../../core/cause.ts';
 import type { AbortAnswer, ComputeLifecycleInput, MigrateComputeInput } from '../../../workflows/contract.ts';
+import type { AnswerBody } from './answer.ts';
 import { useDatabase } from './database.ts';
 
 export const ADMIN = { email: 'admin@example.org', password: 'correct horse battery' };
@@ -26,8 +27,10 @@ export class FakeWorkflows implements Workflows {
   abortAnswer: AbortAnswer | null = { accepted: true, reason: 'It stops.' };
 
   #start(id: string): Promise<{ runId: string }> {
-    if (this.away) return Promise.reject(new DrayageError({ code: 'temporalAway', message: 'Away.', mend: 'Wait.' }));
-    if (this.running.has(id)) return Promise.reject(new DrayageError({ code: 'workflowRunning', message: 'Busy.', mend: 'Wait.' }));
+    if (this.away)
+      return Promise.reject(new DrayageError({ code: 'temporalAway', message: 'Away.', mend: 'Wait.' }));
+    if (this.running.has(id))
+      return Promise.reject(new DrayageError({ code: 'workflowRunning', message: 'Busy.', mend: 'Wait.' }));
     this.running.add(id);
     return Promise.resolve({ runId: `run-${id}` });
   }
@@ -64,14 +67,17 @@ export interface TestApi {
   readonly deviceApp: FastifyInstance;
   readonly dataDir: string;
   /** As the admin, with a token. */
-  call(method: InjectOptions['method'], path: string, body?: object, headers?: Record<string, string>): Promise<Answer>;
+  call(
+    method: InjectOptions['method'],
+    path: string,
+    body?: object,
+    headers?: Record<string, string>,
+  ): Promise<Answer>;
 }
 
 export interface Answer {
   status: number;
-  // Tests look at whatever the route answers.
-  // eslint-disable-next-line @typescript-eslint/no-explicit-any
-  body: any;
+  body: AnswerBody;
   headers: Record<string, unknown>;
 }
 
@@ -83,7 +89,12 @@ export function useApi(): TestApi {
   let pki = '';
   let dataDir = '';
   let token = '';
-  let current: { context: ApiContext; workflows: FakeWorkflows; app: FastifyInstance; deviceApp: FastifyInstance };
+  let current: {
+    context: ApiContext;
+    workflows: FakeWorkflows;
+    app: FastifyInstance;
+    deviceApp: FastifyInstance;
+  };
 
   beforeAll(async () => {
     pki = await mkdtemp(join(tmpdir(), 'drayage-pki-'));
@@ -107,8 +118,17 @@ export function useApi(): TestApi {
     const context: ApiContext = { config, db: database.db, authority, identity, workflows };
     await ensureAdmin(context.db, config);
     await prepareStore(dataDir);
-    current = { context, workflows, app: await createApp(context), deviceApp: await createDeviceApp(context) };
-    const signedIn = await current.app.inject({ method: 'POST', url: '/api/v1/auth/sign-in', payload: ADMIN });
+    current = {
+      context,
+      workflows,
+      app: await createApp(context),
+      deviceApp: await createDeviceApp(context),
+    };
+    const signedIn = await current.app.inject({
+      method: 'POST',
+      url: '/api/v1/auth/sign-in',
+      payload: ADMIN,
+    });
     token = signedIn.json<{ token: string }>().token;
   });
   afterEach(async () => {
@@ -140,8 +160,14 @@ export function useApi(): TestApi {
         headers: { authorization: `Bearer ${token}`, ...headers },
         ...(body === undefined ? {} : { payload: body }),
       });
-      const isJson = /\b(json|problem\+json)\b/.test(String(answer.headers['content-type'] ?? '').replace('x-ndjson', ''));
-      return { status: answer.statusCode, body: isJson ? answer.json() : answer.body, headers: answer.headers };
+      const isJson = /\b(json|problem\+json)\b/.test(
+        String(answer.headers['content-type'] ?? '').replace('x-ndjson', ''),
+      );
+      return {
+        status: answer.statusCode,
+        body: (isJson ? answer.json<unknown>() : answer.body) as AnswerBody,
+        headers: answer.headers,
+      };
     },
   };
 }

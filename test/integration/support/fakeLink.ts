@@ -15,18 +15,34 @@ export interface FakeLink {
 }
 
 /** A device's link with the control plane's part of it: logs and exec (an echo). */
-export async function startFakeLink(authority: Authority, name: string, logs: (request: IncomingMessage, response: ServerResponse) => void): Promise<FakeLink> {
+export async function startFakeLink(
+  authority: Authority,
+  name: string,
+  logs: (request: IncomingMessage, response: ServerResponse) => void,
+): Promise<FakeLink> {
   const { key, csr } = await makeRequest();
   const { certificate } = await authority.signRequest(csr, name);
   const asked: string[] = [];
   const note = (request: IncomingMessage) => {
     const socket = request.socket as TLSSocket;
-    asked.push(`${String(socket.getPeerCertificate().subject.CN)} ${String(socket.alpnProtocol)} ${request.url ?? ''}`);
+    asked.push(
+      `${String(socket.getPeerCertificate().subject.CN)} ${String(socket.alpnProtocol)} ${request.url ?? ''}`,
+    );
   };
-  const server = createServer({ key, cert: certificate, ca: authority.certificate, requestCert: true, minVersion: 'TLSv1.3', ALPNProtocols: ['h2', 'http/1.1'] }, (request, response) => {
-    note(request);
-    logs(request, response);
-  });
+  const server = createServer(
+    {
+      key,
+      cert: certificate,
+      ca: authority.certificate,
+      requestCert: true,
+      minVersion: 'TLSv1.3',
+      ALPNProtocols: ['h2', 'http/1.1'],
+    },
+    (request, response) => {
+      note(request);
+      logs(request, response);
+    },
+  );
   const sockets = new WebSocketServer({ server });
   sockets.on('connection', (socket, request) => {
     note(request);
@@ -37,7 +53,8 @@ export async function startFakeLink(authority: Authority, name: string, logs: (r
         return;
       }
       const message = JSON.parse(data.toString()) as { command?: string[]; eof?: boolean };
-      if (message.command) socket.send(Buffer.concat([Buffer.from([2]), Buffer.from(message.command.join(' '))]));
+      if (message.command)
+        socket.send(Buffer.concat([Buffer.from([2]), Buffer.from(message.command.join(' '))]));
       if (message.eof === true) {
         socket.send(JSON.stringify({ exit: 7 }));
         socket.close(1000);

@@ -42,7 +42,10 @@ export const transferId = () => randomBytes(16).toString('hex');
 let counter = 0;
 const unique = (prefix: string) => `${prefix}-${String(++counter)}`;
 
-export async function makeDevice(db: Database, over: { name?: string; inventory?: Partial<Inventory> } = {}): Promise<DeviceRow> {
+export async function makeDevice(
+  db: Database,
+  over: { name?: string; inventory?: Partial<Inventory> } = {},
+): Promise<DeviceRow> {
   const row = await createDevice(db, {
     id: id('device'),
     name: over.name ?? unique('edge'),

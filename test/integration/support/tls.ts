@@ -2,6 +2,7 @@ import 'reflect-metadata';
 import { webcrypto } from 'node:crypto';
 import { request } from 'node:https';
 import * as x509 from '@peculiar/x509';
+import type { AnswerBody } from './answer.ts';
 
 const ALGORITHM = { name: 'ECDSA', namedCurve: 'P-256', hash: 'SHA-256' } as const;
 
@@ -14,8 +15,15 @@ export interface KeyAndRequest {
 /** A key and a certificate request, as a device makes them. */
 export async function makeRequest(subject = 'CN=whatever'): Promise<KeyAndRequest> {
   const keys = await webcrypto.subtle.generateKey(ALGORITHM, true, ['sign', 'verify']);
-  const csr = await x509.Pkcs10CertificateRequestGenerator.create({ name: subject, keys, signingAlgorithm: ALGORITHM });
-  const key = x509.PemConverter.encode(await webcrypto.subtle.exportKey('pkcs8', keys.privateKey), 'PRIVATE KEY');
+  const csr = await x509.Pkcs10CertificateRequestGenerator.create({
+    name: subject,
+    keys,
+    signingAlgorithm: ALGORITHM,
+  });
+  const key = x509.PemConverter.encode(
+    await webcrypto.subtle.exportKey('pkcs8', keys.privateKey),
+    'PRIVATE KEY',
+  );
   return { key, csr: csr.toString('pem') };
 }
 
@@ -28,24 +36,40 @@ export interface TlsIdentity {
 export interface TlsAnswer {
   status: number;
   text: string;
-  // Tests look at whatever the route answers.
-  // eslint-disable-next-line @typescript-eslint/no-explicit-any
-  body: any;
+  /** Empty when the answer is not JSON. */
+  body: AnswerBody;
 }
 
 /** One HTTPS request with exactly these certificates, on a connection of its own. */
-export function ask(url: string, identity: TlsIdentity, method: string, path: string, body?: object): Promise<TlsAnswer> {
+export function ask(
+  url: string,
+  identity: TlsIdentity,
+  method: string,
+  path: string,
+  body?: object,
+): Promise<TlsAnswer> {
   return new Promise((resolve, reject) => {
     const payload = body === undefined ? undefined : JSON.stringify(body);
-    const headers = payload === undefined ? {} : { 'content-type': 'application/json', 'content-length': Buffer.byteLength(payload) };
-    const outgoing = request(new URL(path, url), { method, headers, agent: false, ...identity }, (response) => {
-      let text = '';
-      response.setEncoding('utf8').on('data', (chunk: string) => (text += chunk));
-      response.once('error', reject).once('end', () => {
-        const isJson = String(response.headers['content-type'] ?? '').includes('json');
-        resolve({ status: response.statusCode ?? 0, text, body: isJson ? JSON.parse(text) : null });
-      });
-    });
+    const headers =
+      payload === undefined
+        ? {}
+        : { 'content-type': 'application/json', 'content-length': Buffer.byteLength(payload) };
+    const outgoing = request(
+      new URL(path, url),
+      { method, headers, agent: false, ...identity },
+      (response) => {
+        let text = '';
+        response.setEncoding('utf8').on('data', (chunk: string) => (text += chunk));
+        response.once('error', reject).once('end', () => {
+          const isJson = String(response.headers['content-type'] ?? '').includes('json');
+          resolve({
+            status: response.statusCode ?? 0,
+            text,
+            body: (isJson ? JSON.parse(text) : {}) as AnswerBody,
+          });
+        });
+      },
+    );
     outgoing.once('error', reject);
     outgoing.end(payload);
   });
