@@ -95,12 +95,17 @@ export class ArmedDump {
     return new DrayageError(
       {
         code: 'dumpFailed',
-        message: `The compute could not be dumped: ${said || runc.trim() || (error as Error).message}.`,
+        message: `The compute could not be dumped: ${[said, lastLine(runc)].filter(Boolean).join('; ') || (error as Error).message}.`,
         mend: 'The cause above names what CRIU cannot dump; stop using it in the compute, or move the compute stopped.',
       },
       { cause: error },
     );
   }
+}
+
+/** runc says in its last line what went wrong. */
+function lastLine(text: string): string {
+  return text.trim().split('\n').at(-1) ?? '';
 }
 
 function checkpointArguments({ containerId, runcRoot, imagesDir, workDir }: DumpRequest): string[] {

@@ -7,6 +7,9 @@ import { HELPER_VARIABLE } from '../network/batchTool.ts';
 
 const run = promisify(execFile);
 
+/** CRIU calls it an error and goes on. */
+const HARMLESS = /RLIMIT_NOFILE/;
+
 /**
  * CRIU's log as a gate. The log file is a named pipe: CRIU, already started with its request parsed, waits in the pipe's
  * `open` until somebody reads. `go` makes a shell, started before too, become `cat` from the pipe into a plain file; CRIU goes
@@ -18,6 +21,7 @@ export class GatedLog {
   readonly file: string;
   readonly #pipe: string;
   readonly #shell: ChildProcess;
+  readonly #drained: Promise<void>;
   #watcher: FSWatcher | null = null;
   #reader: FileHandle | null = null;
   #text = '';
@@ -26,6 +30,10 @@ export class GatedLog {
     this.#pipe = pipe;
     this.file = file;
     this.#shell = shell;
+    this.#drained = new Promise((resolve) => {
+      shell.once('exit', () => resolve());
+      shell.once('error', () => resolve());
+    });
   }
 
   /** Makes the pipe and its waiting reader. `pipe` is the name CRIU opens. */
@@ -40,7 +48,6 @@ export class GatedLog {
       detached: true,
       env: { ...process.env, [HELPER_VARIABLE]: 'gate' },
     });
-    shell.on('error', () => undefined);
     shell.stdin?.on('error', () => undefined);
     return new GatedLog(pipe, file, shell);
   }
@@ -56,11 +63,14 @@ export class GatedLog {
     let settled = false;
     let wake = () => {};
     this.#watcher ??= watch(this.file, () => wake());
-    const end = ended.then(
-      () => (settled = true),
-      () => (settled = true),
-    );
-    void end.then(() => wake());
+    // What was written last is still on its way through the pipe when the writer has ended: the reader's end counts.
+    void ended
+      .catch(() => undefined)
+      .then(() => this.#drained)
+      .then(() => {
+        settled = true;
+        wake();
+      });
     for (;;) {
       const changed = new Promise<void>((resolve) => (wake = resolve));
       const over = settled;
@@ -74,7 +84,7 @@ export class GatedLog {
 
   /** CRIU's own words: the last lines that say Error, without their time stamps. */
   lastErrors(): string {
-    const lines = this.#text.split('\n').filter((line) => /Error|Warn.*fail/i.test(line));
+    const lines = this.#text.split('\n').filter((line) => /Error/.test(line) && !HARMLESS.test(line));
     return lines
       .slice(-3)
       .map((line) => line.replace(/^\(\d+\.\d+\)\s*/, '').trim())
@@ -93,9 +103,8 @@ export class GatedLog {
     await this.#reader?.close().catch(() => undefined);
     this.#reader = null;
     if (this.#shell.exitCode === null && this.#shell.signalCode === null) {
-      const closed = new Promise((resolve) => this.#shell.once('exit', resolve));
       this.#shell.kill('SIGKILL');
-      await closed;
+      await this.#drained;
     }
     await rm(this.#pipe, { force: true });
   }

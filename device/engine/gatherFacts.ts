@@ -76,7 +76,7 @@ export function stateOf(status: string): ContainerFacts['state'] {
 async function findLayer(
   inspected: ContainerInspectInfo,
 ): Promise<Pick<ContainerFacts, 'upperDir' | 'mergedDir'>> {
-  const data: Record<string, string> = (inspected.GraphDriver?.Data as Record<string, string> | null) ?? {};
+  const data: Record<string, string> = inspected.GraphDriver?.Data ?? {};
   const said = { upperDir: data['UpperDir'] ?? '', mergedDir: data['MergedDir'] ?? '' };
   if (inspected.State.Pid === 0) {
     if (said.upperDir) return said;

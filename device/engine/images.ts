@@ -10,7 +10,7 @@ export async function loadArchive(docker: Docker, archive: Readable): Promise<vo
   let broken: Error | null = null;
   archive.once('error', (error: Error) => (broken = error));
   try {
-    const progress = Readable.from(await docker.loadImage(archive as NodeJS.ReadableStream, { quiet: true }));
+    const progress = Readable.from(await docker.loadImage(archive, { quiet: true }));
     for await (const line of createInterface({ input: progress })) throwOnError(line);
     await finished(progress);
   } catch (error) {

@@ -2,7 +2,7 @@ import { createServer, get, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { text } from 'node:stream/consumers';
 import type { Readable } from 'node:stream';
-import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
+import { afterEach, beforeEach, describe, expect, test, vi, type Mock } from 'vitest';
 import { WebSocket } from 'ws';
 import { DrayageError } from '../../core/cause.ts';
 import { handleHttp, handleUpgrade } from './linkRoutes.ts';
@@ -11,21 +11,26 @@ import type { Engine, ExecSession, LogChunk } from './types.ts';
 const id = 'cmp_000000000001';
 let server: Server;
 let port: number;
-let engine: { [K in 'logs' | 'exec']: Engine[K] };
-let session: ExecSession & { emit: (chunk: LogChunk) => void; end: (code: number) => void };
+let engine: Pick<Engine, 'logs' | 'exec'>;
+let execCalls: Mock<Engine['exec']>;
+interface FakeSession extends ExecSession {
+  emit: (chunk: LogChunk) => void;
+  end: (code: number) => void;
+}
+type Calls = { [K in 'write' | 'closeStdin' | 'resize' | 'kill']: Mock<ExecSession[K]> };
 
-function makeSession(): typeof session {
+let session: FakeSession;
+let calls: Calls;
+
+function makeSession(): FakeSession {
   let emit: (chunk: LogChunk) => void = () => {};
   let end: (code: number) => void = () => {};
   const done = new Promise<number>((resolve) => (end = resolve));
   return {
-    write: vi.fn(),
-    closeStdin: vi.fn(),
+    ...calls,
     onOutput: (listener) => (emit = listener),
     pause: vi.fn(),
     resume: vi.fn(),
-    kill: vi.fn(() => Promise.resolve()),
-    resize: vi.fn(() => Promise.resolve()),
     done,
     emit: (chunk) => emit(chunk),
     end: (code) => end(code),
@@ -33,13 +38,20 @@ function makeSession(): typeof session {
 }
 
 beforeEach(async () => {
+  calls = {
+    write: vi.fn(),
+    closeStdin: vi.fn(),
+    resize: vi.fn(() => Promise.resolve()),
+    kill: vi.fn(() => Promise.resolve()),
+  };
   session = makeSession();
+  execCalls = vi.fn(() => Promise.resolve(session));
   engine = {
     logs: async function* () {
       yield { stream: 'stdout', data: Buffer.from('one') };
       yield { stream: 'stderr', data: Buffer.from('two') };
     },
-    exec: vi.fn(() => Promise.resolve(session)),
+    exec: execCalls,
   };
   server = createServer((req, res) => {
     void handleHttp(engine as Engine, req, res).then((served) => served || res.writeHead(418).end());
@@ -119,25 +131,25 @@ describe('exec', () => {
       client.send(JSON.stringify({ resize: { columns: 80, rows: 24 } }));
       client.send(JSON.stringify({ eof: true }));
     });
-    await vi.waitFor(() => expect(session.closeStdin).toHaveBeenCalled());
-    expect(engine.exec).toHaveBeenCalledWith(id, ['sh'], { tty: true, stdin: true });
-    expect(session.write).toHaveBeenCalledWith(Buffer.from('AB'));
-    expect(session.resize).toHaveBeenCalledWith(80, 24);
+    await vi.waitFor(() => expect(calls.closeStdin).toHaveBeenCalled());
+    expect(execCalls).toHaveBeenCalledWith(id, ['sh'], { tty: true, stdin: true });
+    expect(calls.write).toHaveBeenCalledWith(Buffer.from('AB'));
+    expect(calls.resize).toHaveBeenCalledWith(80, 24);
     session.emit({ stream: 'stderr', data: Buffer.from('E') });
     session.end(7);
     expect(await closed).toBe(1000);
     expect(messages).toEqual([[2, 69], '{"exit":7}']);
-    expect(session.kill).not.toHaveBeenCalled();
+    expect(calls.kill).not.toHaveBeenCalled();
   });
 
   test('a client that goes away ends the program', async () => {
     const { client, messages } = open();
     client.once('open', () => client.send(JSON.stringify({ command: ['sh'] })));
-    await vi.waitFor(() => expect(engine.exec).toHaveBeenCalled());
+    await vi.waitFor(() => expect(execCalls).toHaveBeenCalled());
     session.emit({ stream: 'stdout', data: Buffer.from('x') });
     await vi.waitFor(() => expect(messages).toHaveLength(1));
     client.terminate();
-    await vi.waitFor(() => expect(session.kill).toHaveBeenCalled());
+    await vi.waitFor(() => expect(calls.kill).toHaveBeenCalled());
   });
 
   test('a first message that says nothing is refused, a failure is told', async () => {

@@ -81,14 +81,12 @@ class DockerExec implements ExecSession {
 
   async kill(): Promise<void> {
     this.#stream.destroy();
-    const { Running, Pid } = await this.#exec.inspect();
-    if (!Running || Pid <= 0 || !(await this.#isOurs(Pid))) return;
-    try {
-      // The engine has no call for it. What the program started in its session ends by the hang-up.
-      process.kill(Pid, 'SIGHUP');
-      process.kill(Pid, 'SIGKILL');
-    } catch {
-      // It has ended.
+    // The engine answers before the program has been started; and it has no call to end one.
+    for (let poll = 0; poll < EXIT_POLLS; poll += 1) {
+      const { Running, Pid } = await this.#exec.inspect();
+      if (!Running && poll > 0) return;
+      if (Running && Pid > 0 && (await this.#isOurs(Pid))) return endSession(Pid);
+      await new Promise((resolve) => setTimeout(resolve, EXIT_POLL_MS));
     }
   }
 
@@ -105,5 +103,15 @@ class DockerExec implements ExecSession {
       await new Promise((resolve) => setTimeout(resolve, EXIT_POLL_MS));
     }
     throw new Error('the program goes on without its output');
+  }
+}
+
+/** What the program started in its session ends by the hang-up. */
+function endSession(pid: number): void {
+  try {
+    process.kill(pid, 'SIGHUP');
+    process.kill(pid, 'SIGKILL');
+  } catch {
+    // It has ended.
   }
 }

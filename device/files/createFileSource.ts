@@ -162,7 +162,8 @@ class TarFileSource implements FileSource {
     const failure = told
       .map((ended) => readingError(this.#directory, ended, mayChange))
       .find((error) => error);
-    if (failure ?? sent) throw failure ?? sent;
+    const error = failure ?? sent;
+    if (error) throw error;
     out.end();
   }
 

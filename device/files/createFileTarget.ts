@@ -61,8 +61,9 @@ class TarFileTarget implements FileTarget {
       for (const one of processes) one.kill();
       return error as Error;
     });
-    const [broken, outcome] = await Promise.all([fed, applied.catch((error: unknown) => error as Error)]);
-    if (broken ?? outcome) throw broken ?? outcome;
+    const [broken, failed] = await Promise.all([fed, applied.catch((error: unknown) => error as Error)]);
+    const error = broken ?? failed;
+    if (error) throw error;
     await this.#flush(this.#track(startProcess('sync', ['--file-system', this.#directory])));
     return { bytes: sink.bytes };
   }
