@@ -67,7 +67,7 @@ need_node_modules() {
   node_modules_ready && return 0
   # Someone may have run npm by hand: what counts is that what the lock names is installed.
   if ! node "$root/scripts/installed.mjs" "$root"; then
-    (cd "$root" && timed 'installing npm packages' 'first time ~40 s' npm ci --no-audit --no-fund) ||
+    (cd "$root" && timed 'installing npm packages' 'first time ~40 s' env npm_config_loglevel=notice npm ci --no-audit --no-fund) ||
       fail 'npm ci failed.' 'Its last lines are above; check that the npm registry can be reached.'
   fi
   lock_hash > "$root/node_modules/.drayage-lock"
