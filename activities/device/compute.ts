@@ -18,7 +18,7 @@ export interface ComputeDeps {
   engine: Engine;
   network: LifecycleNetwork;
   /** The image's archive (`docker save` form) from the control plane. */
-  fetchImage(imageId: string): Promise<Readable>;
+  fetchImage: (imageId: string) => Promise<Readable>;
 }
 
 /** Between signs of life of an activity that waits, milliseconds. */

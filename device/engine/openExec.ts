@@ -99,7 +99,7 @@ class DockerExec implements ExecSession {
   async #exitCode(): Promise<number> {
     for (let poll = 0; poll < EXIT_POLLS; poll += 1) {
       const { Running, ExitCode } = await this.#exec.inspect();
-      if (!Running) return ExitCode ?? 0;
+      if (!Running && ExitCode !== null) return ExitCode;
       await new Promise((resolve) => setTimeout(resolve, EXIT_POLL_MS));
     }
     throw new Error('the program goes on without its output');
