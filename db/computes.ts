@@ -101,11 +101,6 @@ export async function getCompute(db: Database, idOrName: string): Promise<Comput
   return row;
 }
 
-/** Also a deleted one; for records that refer to it. By id. */
-export async function getComputeEvenDeleted(db: Database, id: string): Promise<ComputeRecord> {
-  return record(only(await records(db).where(eq(compute.id, id))));
-}
-
 export async function listComputes(db: Database, page: PageRequest): Promise<Page<ComputeRecord>> {
   const after = cursorSequence(page.cursor);
   const rows = await records(db)
@@ -265,19 +260,4 @@ export async function removeCompute(db: Database, id: string): Promise<void> {
     if (others.length === 0) await tx.delete(placement).where(eq(placement.groupId, row.groupId));
     await addEvent(tx, { type: 'compute.deleted', subject: id, message: `${row.name} was deleted.` });
   });
-}
-
-/** Sum of the memory limits of the computes on each of these devices, bytes. */
-export async function promisedMemory(db: Database, deviceIds: string[]): Promise<Map<string, number>> {
-  if (deviceIds.length === 0) return new Map();
-  const rows = await db
-    .select({
-      deviceId: placement.deviceId,
-      bytes: sql<string>`coalesce(sum((${compute.spec}->>'memoryBytes')::bigint), 0)`,
-    })
-    .from(compute)
-    .innerJoin(placement, eq(placement.groupId, compute.groupId))
-    .where(and(isNull(compute.deletedAt), inArray(placement.deviceId, deviceIds)))
-    .groupBy(placement.deviceId);
-  return new Map(rows.map(({ deviceId, bytes }) => [deviceId, Number(bytes)]));
 }

@@ -175,7 +175,7 @@ export async function finishMigration(db: Database, id: string, end: MigrationEn
 }
 
 /** Records figures of a move that has not ended; what is undefined stays as it is. */
-export async function setMigrationFigures(
+async function setMigrationFigures(
   db: Database,
   id: string,
   figures: {

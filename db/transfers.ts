@@ -215,8 +215,3 @@ export async function reportTransfer(db: Database, id: string, report: TransferR
 export async function closeTransfer(db: Database, id: string, outcome: TransferOutcome): Promise<void> {
   await reportTransfer(db, id, outcome);
 }
-
-/** Transfers of which a device is the source and still owes its release, or which are open with it at either end. */
-export async function transfersOfMigration(db: Database, migrationId: string): Promise<TransferRow[]> {
-  return db.select().from(transfer).where(eq(transfer.migrationId, migrationId));
-}

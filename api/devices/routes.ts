@@ -44,6 +44,8 @@ export const deviceApiRoutes: FastifyPluginAsyncZod<{ context: ApiContext }> = a
   });
 
   app.post('/heartbeat', {
+    // Every two seconds from every device: only failures are worth a line.
+    logLevel: 'warn',
     bodyLimit: BODY_LIMIT,
     schema: { body: heartbeatRequestSchema, response: { 200: emptyResponseSchema } },
     handler: async (request) => {
