@@ -3,7 +3,7 @@ import { type Cause, DrayageError } from '../core/cause.ts';
 import type { ComputeSpec, ComputeState } from '../core/compute.ts';
 import { type AddressRange, ipToNumber } from '../core/ipv4.ts';
 import { keepAddress, nextAddress, releaseAddress } from './addresses.ts';
-import { type Database, isViolation, only, unknown } from './database.ts';
+import { type Database, isViolation, unknown } from './database.ts';
 import { addEvent } from './events.ts';
 import { cursorSequence, type Page, type PageRequest, toPage } from './pages.ts';
 import { compute, computeGroup, device, image, placement } from './schema/index.ts';
