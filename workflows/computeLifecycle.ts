@@ -6,7 +6,7 @@ import {
   type ActivityInterfaceFor,
   type ActivityOptions,
 } from '@temporalio/workflow';
-import { causeOf } from '../activities/causeOf.ts';
+import { causeOf } from './causeOf.ts';
 import type { ComputeActivities } from '../activities/device/compute.ts';
 import { deviceTaskQueue } from '../core/device.ts';
 import { controlActivities } from './activityProxies.ts';

@@ -9,7 +9,7 @@ import {
   uuid4,
 } from '@temporalio/workflow';
 import { defineSearchAttributeKey } from '@temporalio/common';
-import { causeOf } from '../activities/causeOf.ts';
+import { causeOf } from './causeOf.ts';
 import type { PrepareInput, TransferInput } from '../activities/device/migration.ts';
 import type { Cause } from '../core/cause.ts';
 import { checkCompatibility } from '../core/checkCompatibility.ts';

@@ -1,0 +1,189 @@
+import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { ApplicationFailure } from '@temporalio/common';
+import type { WorkflowHandleWithFirstExecutionRunId } from '@temporalio/client';
+import type { TestWorkflowEnvironment } from '@temporalio/testing';
+import { Worker, type WorkflowBundleWithSourceMap } from '@temporalio/worker';
+import { temporal } from '@temporalio/proto';
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { CONTROL_TASK_QUEUE } from '../../core/device.ts';
+import { ABORT_UPDATE, type AbortAnswer } from '../../workflows/contract.ts';
+import type { migrateCompute } from '../../workflows/migrateCompute.ts';
+import { bundleWorkflows, fakes, input, untilCancelled, withWorkers, type Fakes } from './support/fakeMove.ts';
+import { startTemporal } from './support/temporalServer.ts';
+
+const { History } = temporal.api.history.v1;
+const HISTORIES = join(import.meta.dirname, '../histories');
+/** The histories are protobuf, as the server gives them. Set it to write the histories anew, after a change that is meant to break workflows that run. */
+const RECORD = process.env['DRAYAGE_RECORD_HISTORIES'] === '1';
+
+let environment: TestWorkflowEnvironment;
+let bundle: WorkflowBundleWithSourceMap;
+let said: string[];
+let fake: Fakes;
+let runs = 0;
+
+beforeAll(async () => {
+  [environment, bundle] = await Promise.all([startTemporal(), bundleWorkflows()]);
+});
+afterAll(() => environment.teardown());
+beforeEach(() => {
+  said = [];
+  fake = fakes(said);
+});
+
+type Handle = WorkflowHandleWithFirstExecutionRunId<typeof migrateCompute>;
+
+/** Runs a move with the fakes as they are; `meanwhile` may talk to it. */
+async function move(name: string, meanwhile: (handle: Handle) => Promise<void> = async () => undefined) {
+  return withWorkers(environment, bundle, fake, async () => {
+    const handle = await environment.client.workflow.start<typeof migrateCompute>('migrateCompute', {
+      taskQueue: CONTROL_TASK_QUEUE,
+      workflowId: `cmp_${String((runs += 1)).padStart(12, '0')}`,
+      args: [input],
+    });
+    await meanwhile(handle);
+    const end = await handle.result();
+    if (RECORD) await record(name, handle);
+    return end;
+  });
+}
+
+async function record(name: string, handle: Handle): Promise<void> {
+  await mkdir(HISTORIES, { recursive: true });
+  const history = await handle.fetchHistory();
+  forgetPaths(history);
+  await writeFile(join(HISTORIES, `${name}.bin`), History.encode(history).finish());
+}
+
+/** Stack traces hold the paths of the machine that recorded them; a replay does not look at them. */
+function forgetPaths(value: unknown): void {
+  if (typeof value !== 'object' || value === null) return;
+  for (const [key, inner] of Object.entries(value)) {
+    if (key === 'stackTrace') (value as Record<string, unknown>)[key] = '';
+    else forgetPaths(inner);
+  }
+}
+
+const failure = (code: string) => ApplicationFailure.create({ type: code, message: `${code} happened`, details: [{ code, message: `${code} happened`, mend: 'm' }], nonRetryable: true });
+
+test('a move goes through its states in order and releases the source at its end', async () => {
+  const end = await move('moved');
+  expect(end).toMatchObject({ state: 'succeeded', frozenMs: 80, wireBytes: 100 });
+  expect(said.filter((word) => word.startsWith('state'))).toEqual(['state preflight', 'state preparing', 'state switching', 'state releasing']);
+  const order = ['prepare', 'sync', 'open transfer for epoch 2', 'arm', 'switch', 'close transfer owner', 'release source'];
+  expect(said.filter((word) => order.includes(word))).toEqual(order);
+  expect(said).not.toContain('discard target');
+  expect(said.slice(-2)).toEqual(['compute running', 'finish succeeded']);
+});
+
+test('what cannot run on the target is refused before anything is prepared', async () => {
+  const blocker = { code: 'ioUring', message: 'It uses io_uring.', mend: 'm' };
+  fake.source.inspectSource = async () => ({ usage: [{ name: 'app', running: true, memoryBytes: 1, diskBytes: 1, blockers: [blocker] }], descriptors: {} });
+  const end = await move('refused');
+  expect(end).toMatchObject({ state: 'refused', reason: 'It uses io_uring.', causes: [blocker] });
+  expect(said).not.toContain('prepare');
+  expect(said.slice(-2)).toEqual(['compute running', 'finish refused']);
+});
+
+test('a target that fails to prepare is cleared, and the move ends as failed', async () => {
+  fake.target.prepareTarget = async () => Promise.reject(failure('noSpace'));
+  const end = await move('prepare-failed');
+  expect(end).toMatchObject({ state: 'failed', causes: [{ code: 'noSpace' }] });
+  expect(said).toEqual(expect.arrayContaining(['discard target', 'forget source files']));
+  expect(said).not.toContain('open transfer for epoch 2');
+});
+
+test('a target that fails to arm closes the transfer before it is cleared', async () => {
+  fake.target.armTarget = async () => Promise.reject(failure('restoreFailed'));
+  const end = await move('arm-failed');
+  expect(end.state).toBe('failed');
+  const undone = said.slice(said.indexOf('open transfer for epoch 2') + 1).filter((word) => !word.startsWith('compute'));
+  expect(undone).toEqual(['close transfer thawed', 'forget source files', 'discard target', 'finish failed']);
+});
+
+test('a source that thawed ends as rolled back, with its causes and phases', async () => {
+  const cause = { code: 'linkLost', message: 'The link was lost.', mend: 'm' };
+  fake.source.switchSource = async () => ({ state: 'thawed', reason: 'discarded', causes: [cause], phases: [], frozenMs: null, wireBytes: 5, roundTrips: 1 });
+  fake.target.awaitTarget = async () => ({ state: 'discarded', reason: 'r', causes: [], phases: [] });
+  const end = await move('rolled-back');
+  expect(end).toMatchObject({ state: 'rolledBack', causes: [cause] });
+  expect(said).toEqual(expect.arrayContaining(['close transfer thawed', 'discard target', 'finish rolledBack']));
+  expect(said).not.toContain('release source');
+});
+
+test('a target that owns ends the move though the source never answers; the release is owed', async () => {
+  fake.source.switchSource = untilCancelled;
+  const end = await move('source-away');
+  expect(end).toMatchObject({ state: 'succeeded', reason: expect.stringContaining('clears its copy when it is back') as string });
+  expect(said).toContain('close transfer owner');
+  expect(said).not.toContain('release source');
+}, 60_000);
+
+test('a target that lost its copy does not end the move: the source is waited for', async () => {
+  let thaw = () => {};
+  const thawed = new Promise<void>((resolve) => (thaw = resolve));
+  fake.target.awaitTarget = async () => {
+    setTimeout(thaw, 500);
+    return { state: 'discarded', reason: 'r', causes: [], phases: [] };
+  };
+  fake.source.switchSource = async () => {
+    await thawed;
+    return { state: 'thawed', reason: 'discarded', causes: [], phases: [], frozenMs: null, wireBytes: 0, roundTrips: 2 };
+  };
+  expect((await move('target-discarded')).state).toBe('rolledBack');
+});
+
+test('an abort while files are copied stops the move and clears the target', async () => {
+  let begun = () => {};
+  const copying = new Promise<void>((resolve) => (begun = resolve));
+  fake.source.syncFiles = () => {
+    begun();
+    return untilCancelled();
+  };
+  let answer: AbortAnswer | undefined;
+  const end = await move('aborted', async (handle) => {
+    await copying;
+    answer = await handle.executeUpdate<AbortAnswer, []>(ABORT_UPDATE);
+  });
+  expect(answer).toMatchObject({ accepted: true });
+  expect(end.state).toBe('aborted');
+  expect(said).toEqual(expect.arrayContaining(['discard target', 'finish aborted']));
+  expect(said).not.toContain('arm');
+});
+
+test('an abort in the switch comes too late, and says so', async () => {
+  let begun = () => {};
+  let go = () => {};
+  const switching = new Promise<void>((resolve) => (begun = resolve));
+  const released = new Promise<void>((resolve) => (go = resolve));
+  const done = fake.source.switchSource;
+  fake.source.switchSource = async (transfer) => {
+    begun();
+    await released;
+    return done(transfer);
+  };
+  fake.target.awaitTarget = async () => {
+    await released;
+    return { state: 'owner', reason: 'r', causes: [], phases: [] };
+  };
+  let answer: AbortAnswer | undefined;
+  const end = await move('abort-too-late', async (handle) => {
+    await switching;
+    answer = await handle.executeUpdate<AbortAnswer, []>(ABORT_UPDATE);
+    go();
+  });
+  expect(answer).toMatchObject({ accepted: false });
+  expect(end.state).toBe('succeeded');
+});
+
+describe('recorded histories', () => {
+  test('every one of them replays with the workflows as they are now', async () => {
+    const files = (await readdir(HISTORIES)).filter((name) => name.endsWith('.bin'));
+    expect(files.length).toBeGreaterThanOrEqual(9);
+    for (const file of files) {
+      const history = History.decode(await readFile(join(HISTORIES, file)));
+      await expect(Worker.runReplayHistory({ workflowBundle: bundle }, history), file).resolves.toBeUndefined();
+    }
+  });
+});

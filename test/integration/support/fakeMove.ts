@@ -1,0 +1,117 @@
+import { setTimeout as pause } from 'node:timers/promises';
+import { CancelledFailure } from '@temporalio/common';
+import { Context } from '@temporalio/activity';
+import type { TestWorkflowEnvironment } from '@temporalio/testing';
+import { bundleWorkflowCode, DefaultLogger, Worker, type WorkflowBundleWithSourceMap } from '@temporalio/worker';
+import type { ControlActivities } from '../../../activities/controlInterface.ts';
+import type { MigrationActivities } from '../../../activities/device/migration.ts';
+import { computeSpecSchema } from '../../../core/compute.ts';
+import { CONTROL_TASK_QUEUE, deviceTaskQueue, type Inventory } from '../../../core/device.ts';
+import type { MigrateComputeInput } from '../../../workflows/contract.ts';
+
+export const SOURCE = 'dev_000000000001';
+export const TARGET = 'dev_000000000002';
+
+export const spec = computeSpecSchema.parse({
+  id: 'cmp_000000000001',
+  group: 'grp_000000000001',
+  name: 'app',
+  image: { id: 'img_000000000001', digest: `sha256:${'0'.repeat(64)}` },
+  address: { ip: '10.77.1.1', prefix: 16, mac: '02:42:0a:4d:01:01' },
+});
+
+export const input: MigrateComputeInput = {
+  migrationId: 'mig_000000000001',
+  group: spec.group,
+  computes: [spec],
+  source: SOURCE,
+  target: TARGET,
+  epoch: 1,
+};
+
+const inventory: Inventory = {
+  hostname: 'd',
+  architecture: 'x64',
+  kernel: '6.18',
+  engine: '28.5.2',
+  criu: '4.2.1',
+  runc: '1.3.6',
+  cgroupVersion: '1',
+  cgroupDriver: 'cgroupfs',
+  cpuFeatures: [],
+  cpus: 2,
+  memoryBytes: 2 ** 33,
+  memoryAvailableBytes: 2 ** 33,
+  diskBytes: 2 ** 36,
+  diskAvailableBytes: 2 ** 36,
+  linkAddress: '10.0.0.1:7444',
+  version: '0.1.0',
+};
+
+/** Does nothing until the server cancels it. */
+export async function untilCancelled(): Promise<never> {
+  const { cancellationSignal, heartbeat } = Context.current();
+  while (!cancellationSignal.aborted) {
+    heartbeat();
+    await pause(100);
+  }
+  throw new CancelledFailure('cancelled');
+}
+
+/** Devices and control plane that do as they are told, and note in `said` what they were asked. */
+export function fakes(said: string[]) {
+  const control: ControlActivities = {
+    setMigrationState: async (_id, state) => void said.push(`state ${state}`),
+    recordPhases: async (_id, phases) => void said.push(`phases ${phases.map(({ name }) => name).join(' ')}`),
+    recordRounds: async () => undefined,
+    finishMigration: async ({ state }) => void said.push(`finish ${state}`),
+    inventories: async () => ({ source: inventory, target: inventory }),
+    openTransfer: async ({ epoch }) => void said.push(`open transfer for epoch ${epoch}`),
+    closeTransfer: async (_id, outcome) => void said.push(`close transfer ${outcome}`),
+    setComputeState: async (_id, state) => void said.push(`compute ${state}`),
+    removeComputeRecord: async () => undefined,
+  };
+  const phase = (name: 'freeze' | 'restore') => ({ name, startedAt: '2026-01-01T00:00:00.000Z', ms: 1 });
+  const source: Pick<MigrationActivities, 'inspectSource' | 'syncFiles' | 'switchSource' | 'releaseSource' | 'forgetFiles'> = {
+    inspectSource: async () => ({ usage: [{ name: 'app', running: true, memoryBytes: 1, diskBytes: 1, blockers: [] }], descriptors: {} }),
+    syncFiles: async () => (said.push('sync'), { bytes: 10 }),
+    switchSource: async () => {
+      said.push('switch');
+      return { state: 'released', reason: 'live', causes: [], phases: [phase('freeze')], frozenMs: 80, wireBytes: 90, roundTrips: 2 };
+    },
+    releaseSource: async () => void said.push('release source'),
+    forgetFiles: async () => void said.push('forget source files'),
+  };
+  const target: Pick<MigrationActivities, 'prepareTarget' | 'armTarget' | 'awaitTarget' | 'discardTarget' | 'forgetFiles'> = {
+    prepareTarget: async () => void said.push('prepare'),
+    armTarget: async () => void said.push('arm'),
+    awaitTarget: async () => ({ state: 'owner', reason: 'handed', causes: [], phases: [phase('restore')] }),
+    discardTarget: async () => (said.push('discard target'), { state: 'discarded' as const }),
+    forgetFiles: async () => void said.push('forget target files'),
+  };
+  return { control, source, target };
+}
+export type Fakes = ReturnType<typeof fakes>;
+
+export function bundleWorkflows(): Promise<WorkflowBundleWithSourceMap> {
+  const workflowsPath = new URL('../../../workflows/index.ts', import.meta.url).pathname;
+  return bundleWorkflowCode({ workflowsPath, logger: new DefaultLogger('ERROR') });
+}
+
+/** Runs `work` while a control worker and both devices' workers poll. */
+export async function withWorkers<T>(
+  { nativeConnection: connection }: TestWorkflowEnvironment,
+  workflowBundle: WorkflowBundleWithSourceMap,
+  { control, source, target }: Fakes,
+  work: () => Promise<T>,
+): Promise<T> {
+  const device = (taskQueue: string, activities: object) =>
+    Worker.create({ connection, taskQueue, activities, maxHeartbeatThrottleInterval: 100, defaultHeartbeatThrottleInterval: 100 });
+  const workers = await Promise.all([
+    Worker.create({ connection, taskQueue: CONTROL_TASK_QUEUE, workflowBundle, activities: control }),
+    device(deviceTaskQueue(SOURCE), source),
+    device(deviceTaskQueue(TARGET), target),
+  ]);
+  const [first, ...others] = workers;
+  return first!.runUntil(() => others.reduce<() => Promise<T>>((inner, worker) => () => worker.runUntil(inner), work)());
+}
