@@ -24,7 +24,14 @@ export interface ControlActivities {
   /** The inventories of both devices, as of their last heartbeats. */
   inventories(source: string, target: string): Promise<{ source: Inventory; target: Inventory }>;
   /** Opens the transfer with the given random id; the group's placement must still be (source, epoch - 1). */
-  openTransfer(input: { id: string; migrationId: string; group: string; source: string; target: string; epoch: number }): Promise<void>;
+  openTransfer(input: {
+    id: string;
+    migrationId: string;
+    group: string;
+    source: string;
+    target: string;
+    epoch: number;
+  }): Promise<void>;
   closeTransfer(transferId: string, outcome: TransferOutcome): Promise<void>;
   setComputeState(computeId: string, state: ComputeState, reason?: string): Promise<void>;
   /** Nothing of the compute is left on any device: its record and its address go. */

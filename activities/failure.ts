@@ -17,7 +17,9 @@ export function toFailure(error: unknown): Error {
 }
 
 /** Wraps activities so that they throw typed failures only. */
-export function withFailures<T extends Record<string, (...args: never[]) => Promise<unknown>>>(activities: T): T {
+export function withFailures<T extends Record<string, (...args: never[]) => Promise<unknown>>>(
+  activities: T,
+): T {
   const wrapped = Object.entries(activities).map(([name, activity]) => [
     name,
     async (...args: never[]) => {

@@ -36,7 +36,12 @@ test.each<[string, Partial<Inventory>, Partial<ComputeUsage>, string[]]>([
   ['a runc that restores once only does not', { runc: '1.2.6' }, {}, ['runcTooOld']],
   ['too little memory does not', { memoryAvailableBytes: 80 * MIB }, {}, ['memoryLacking']],
   ['too little disk does not', { diskAvailableBytes: 100 * MIB }, {}, ['diskLacking']],
-  ['every reason is told', { architecture: 'arm64', diskAvailableBytes: 0 }, {}, ['architectureDiffers', 'diskLacking']],
+  [
+    'every reason is told',
+    { architecture: 'arm64', diskAvailableBytes: 0 },
+    {},
+    ['architectureDiffers', 'diskLacking'],
+  ],
   ['a stopped compute cannot', {}, { running: false }, ['computeNotRunning']],
   ['what CRIU cannot dump cannot', {}, { blockers: [blocker] }, ['ioUring']],
 ])('%s', (_name, target, compute, codes) => {
@@ -46,7 +51,10 @@ test.each<[string, Partial<Inventory>, Partial<ComputeUsage>, string[]]>([
 });
 
 test('a group needs room for all of its computes', () => {
-  const { causes } = checkCompatibility(device, device, [{ ...usage, memoryBytes: 150 * MIB }, { ...usage, memoryBytes: 150 * MIB }]);
+  const { causes } = checkCompatibility(device, device, [
+    { ...usage, memoryBytes: 150 * MIB },
+    { ...usage, memoryBytes: 150 * MIB },
+  ]);
   expect(causes.map(({ code }) => code)).toEqual(['memoryLacking']);
 });
 

@@ -25,8 +25,16 @@ const MEMORY_SPARE = 64 * 1024 * 1024;
 const DISK_SPARE = 128 * 1024 * 1024;
 
 /** Whether these computes can move from one device to another now, with every reason against it. */
-export function checkCompatibility(source: Inventory, target: Inventory, computes: ComputeUsage[]): Compatibility {
-  const causes = [...deviceCauses(source, target), ...roomCauses(target, computes), ...computes.flatMap(computeCauses)];
+export function checkCompatibility(
+  source: Inventory,
+  target: Inventory,
+  computes: ComputeUsage[],
+): Compatibility {
+  const causes = [
+    ...deviceCauses(source, target),
+    ...roomCauses(target, computes),
+    ...computes.flatMap(computeCauses),
+  ];
   if (causes.length === 0) return { action: 'proceed', reason: 'the target can take all of it', causes };
   return { action: 'refuse', reason: causes[0]?.message ?? '', causes };
 }

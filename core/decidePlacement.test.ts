@@ -1,7 +1,14 @@
 import { expect, test } from 'vitest';
 import { decidePlacement, type PlacementView } from './decidePlacement.ts';
 
-const view: PlacementView = { placed: true, desired: 'running', transferOpen: false, restart: 'always', busy: false, container: 'stopped' };
+const view: PlacementView = {
+  placed: true,
+  desired: 'running',
+  transferOpen: false,
+  restart: 'always',
+  busy: false,
+  container: 'stopped',
+};
 
 test.each<[string, Partial<PlacementView>, string]>([
   ['starts what should run after a reboot', {}, 'start'],
@@ -11,7 +18,11 @@ test.each<[string, Partial<PlacementView>, string]>([
   ['leaves what was not made yet', { container: 'none' }, 'leave'],
   ['removes what runs but is placed elsewhere', { placed: false, container: 'running' }, 'remove'],
   ['removes what stopped and is placed elsewhere', { placed: false }, 'remove'],
-  ['leaves what a machine has in hand, though it is placed elsewhere', { placed: false, busy: true, container: 'running' }, 'leave'],
+  [
+    'leaves what a machine has in hand, though it is placed elsewhere',
+    { placed: false, busy: true, container: 'running' },
+    'leave',
+  ],
   ['leaves what an open transfer decides about', { transferOpen: true }, 'leave'],
   ['has nothing to do with what is not here', { placed: false, container: 'none' }, 'leave'],
 ])('%s', (_name, change, action) => {

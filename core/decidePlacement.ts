@@ -27,7 +27,12 @@ export function decidePlacement(view: PlacementView): PlacementDecision {
       : { action: 'remove', reason: 'it is placed on another device, or gone' };
   }
   if (view.container === 'running') return { action: 'leave', reason: 'it runs' };
-  if (view.desired === 'stopped' || view.container === 'none') return { action: 'leave', reason: 'it is not meant to run, or not made yet' };
-  if (view.restart === 'no') return { action: 'tellStopped', reason: 'it ended while no worker watched, and its policy is not to restart' };
+  if (view.desired === 'stopped' || view.container === 'none')
+    return { action: 'leave', reason: 'it is not meant to run, or not made yet' };
+  if (view.restart === 'no')
+    return {
+      action: 'tellStopped',
+      reason: 'it ended while no worker watched, and its policy is not to restart',
+    };
   return { action: 'start', reason: 'it is meant to run, and the device was restarted' };
 }

@@ -56,7 +56,10 @@ export type Neighbour = z.infer<typeof neighbourSchema>;
 
 export const fromSourceSchema = z.discriminatedUnion('type', [
   /** The computes are frozen: their addresses are the target's now. Neighbours by compute id. */
-  z.object({ type: z.literal('announce'), neighbours: z.record(z.string(), z.array(neighbourSchema).max(4096)) }),
+  z.object({
+    type: z.literal('announce'),
+    neighbours: z.record(z.string(), z.array(neighbourSchema).max(4096)),
+  }),
   z.object({ type: z.literal('manifest'), manifest: manifestSchema }),
   z.object({ type: z.literal('state'), state: sourceStateSchema }),
 ]);
@@ -71,7 +74,17 @@ export type FromTarget = z.infer<typeof fromTargetSchema>;
 
 /** Either party tells its state of a transfer and hears the other's; it may be repeated without end. */
 export const exchangeSchema = z.discriminatedUnion('role', [
-  z.object({ role: z.literal('source'), group: z.string(), epoch: z.number().int(), state: sourceStateSchema }),
-  z.object({ role: z.literal('target'), group: z.string(), epoch: z.number().int(), status: targetStatusSchema }),
+  z.object({
+    role: z.literal('source'),
+    group: z.string(),
+    epoch: z.number().int(),
+    state: sourceStateSchema,
+  }),
+  z.object({
+    role: z.literal('target'),
+    group: z.string(),
+    epoch: z.number().int(),
+    status: targetStatusSchema,
+  }),
 ]);
 export type Exchange = z.infer<typeof exchangeSchema>;

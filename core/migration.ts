@@ -17,7 +17,13 @@ export const MigrationState = {
 export type MigrationState = (typeof MigrationState)[keyof typeof MigrationState];
 
 /** States in which a migration stays. */
-export const FINAL_MIGRATION_STATES: readonly MigrationState[] = ['succeeded', 'aborted', 'rolledBack', 'failed', 'refused'];
+export const FINAL_MIGRATION_STATES: readonly MigrationState[] = [
+  'succeeded',
+  'aborted',
+  'rolledBack',
+  'failed',
+  'refused',
+];
 
 /** Names of phases. Those from `plug` to `unplug` are the hot window. */
 export const PhaseName = {

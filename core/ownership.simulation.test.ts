@@ -8,15 +8,29 @@ import { decideReport, decideVerdict, verdictAnswer, type TransferFacts } from '
  * order, each party crashing or rebooting between any two steps. As docs/model/own.pml, for the code instead of a model.
  */
 class World {
-  source = { state: 'frozen' as SourceState, copy: 'frozen' as 'frozen' | 'open' | 'gone', dumped: false, trouble: null as string | null };
+  source = {
+    state: 'frozen' as SourceState,
+    copy: 'frozen' as 'frozen' | 'open' | 'gone',
+    dumped: false,
+    trouble: null as string | null,
+  };
   target = { state: 'none' as TargetState, copy: 'none' as 'none' | 'restoring' | 'ready' | 'open' | 'lost' };
   control: TransferFacts = { verdict: 'none', outcome: null, closed: false };
   offered = false;
   everOpenOnTarget = false;
   rebooted = false;
   /** What each has heard; only ever replaced by what was said at some time. */
-  heard = { source: { target: null as { state: TargetState; ready: boolean; live: boolean } | null, verdict: 'none' as TransferFacts['verdict'] }, target: { source: null as SourceState | null, verdict: 'none' as TransferFacts['verdict'] } };
-  said: { source: SourceState[]; target: { state: TargetState; ready: boolean; live: boolean }[] } = { source: [], target: [] };
+  heard = {
+    source: {
+      target: null as { state: TargetState; ready: boolean; live: boolean } | null,
+      verdict: 'none' as TransferFacts['verdict'],
+    },
+    target: { source: null as SourceState | null, verdict: 'none' as TransferFacts['verdict'] },
+  };
+  said: { source: SourceState[]; target: { state: TargetState; ready: boolean; live: boolean }[] } = {
+    source: [],
+    target: [],
+  };
 
   openCopies(): number {
     return Number(this.source.copy === 'open') + Number(this.target.copy === 'open');
@@ -24,7 +38,11 @@ class World {
 
   stepSource(): void {
     const { source, heard } = this;
-    const { action } = decideSource({ ...source, target: heard.source.target, verdict: heard.source.verdict });
+    const { action } = decideSource({
+      ...source,
+      target: heard.source.target,
+      verdict: heard.source.verdict,
+    });
     if (action === 'offer') [source.state, this.offered] = ['offered', true];
     else if (action === 'abort') source.state = 'aborting';
     else if (action === 'handOver') source.state = 'handed';
@@ -39,16 +57,28 @@ class World {
 
   stepTarget(): void {
     const { target, heard } = this;
-    if (target.state === 'none' && target.copy === 'none' && this.offered) [target.state, target.copy] = ['held', 'restoring'];
+    if (target.state === 'none' && target.copy === 'none' && this.offered)
+      [target.state, target.copy] = ['held', 'restoring'];
     const { action } = decideTarget({ ...target, ...heard.target });
     if (action === 'own') target.state = 'owner';
     else if (action === 'open') [target.copy, this.everOpenOnTarget] = ['open', true];
     else if (action === 'discard') [target.state, target.copy] = ['discarded', 'lost'];
-    this.said.target.push({ state: target.state, ready: target.state === 'held' && target.copy === 'ready', live: target.state === 'owner' && target.copy === 'open' });
+    this.said.target.push({
+      state: target.state,
+      ready: target.state === 'held' && target.copy === 'ready',
+      live: target.state === 'owner' && target.copy === 'open',
+    });
   }
 
   ask(role: 'source' | 'target'): void {
-    const wants = role === 'source' ? (this.source.state === 'aborting' ? 'abort' : 'verdict') : this.target.state === 'held' && this.target.copy === 'ready' ? 'go' : 'verdict';
+    const wants =
+      role === 'source'
+        ? this.source.state === 'aborting'
+          ? 'abort'
+          : 'verdict'
+        : this.target.state === 'held' && this.target.copy === 'ready'
+          ? 'go'
+          : 'verdict';
     const { action } = decideVerdict(this.control, role, wants);
     if (action === 'giveGo') this.control = { ...this.control, verdict: 'go' };
     if (action === 'giveAbort') this.control = { ...this.control, verdict: 'abort', closed: true };
@@ -56,14 +86,36 @@ class World {
   }
 
   report(): void {
-    const final = this.target.state === 'owner' && this.target.copy === 'open' ? 'owner' : this.target.state === 'discarded' ? 'discarded' : null;
+    const final =
+      this.target.state === 'owner' && this.target.copy === 'open'
+        ? 'owner'
+        : this.target.state === 'discarded'
+          ? 'discarded'
+          : null;
     if (final === null) return;
     const decision = decideReport(this.control, final);
-    if (decision.action === 'close') this.control = { verdict: decision.verdict, outcome: decision.outcome, closed: true };
+    if (decision.action === 'close')
+      this.control = { verdict: decision.verdict, outcome: decision.outcome, closed: true };
   }
 }
 
-type Step = { kind: 'source' | 'target' | 'restored' | 'dumped' | 'trouble' | 'askSource' | 'askTarget' | 'report' | 'crashSource' | 'crashTarget' | 'rebootTarget' | 'toSource' | 'toTarget'; pick: number };
+type Step = {
+  kind:
+    | 'source'
+    | 'target'
+    | 'restored'
+    | 'dumped'
+    | 'trouble'
+    | 'askSource'
+    | 'askTarget'
+    | 'report'
+    | 'crashSource'
+    | 'crashTarget'
+    | 'rebootTarget'
+    | 'toSource'
+    | 'toTarget';
+  pick: number;
+};
 /** How often each is drawn: progress more often than trouble, else no schedule would come far. */
 const WEIGHTS: Record<Step['kind'], number> = {
   source: 8,
@@ -104,7 +156,8 @@ function perform(world: World, { kind, pick }: Step): void {
       return world.report();
     case 'crashSource':
       // A new worker: the journal and the frozen copy stay, what was heard is forgotten.
-      if (world.source.state === 'frozen' || world.source.state === 'offered') world.source.trouble = 'restarted';
+      if (world.source.state === 'frozen' || world.source.state === 'offered')
+        world.source.trouble = 'restarted';
       world.heard.source = { target: null, verdict: 'none' };
       return;
     case 'crashTarget':
@@ -130,7 +183,12 @@ function perform(world: World, { kind, pick }: Step): void {
 
 const RUNS = 10_000;
 
-const kinds = fc.oneof(...Object.entries(WEIGHTS).map(([kind, weight]) => ({ weight, arbitrary: fc.constant(kind as Step['kind']) })));
+const kinds = fc.oneof(
+  ...Object.entries(WEIGHTS).map(([kind, weight]) => ({
+    weight,
+    arbitrary: fc.constant(kind as Step['kind']),
+  })),
+);
 const schedules = fc.array(fc.record({ kind: kinds, pick: fc.nat(1000) }), { maxLength: 120, size: 'max' });
 
 test('never two copies are open, whatever is lost, late, doubled, cut or killed', () => {
@@ -153,7 +211,8 @@ test('the schedules reach every end', () => {
     for (const step of steps) perform(world, step);
     ends.add(`${world.source.state}/${world.target.state}`);
   }
-  for (const end of ['released/owner', 'thawed/discarded', 'handed/held', 'aborting/held', 'aborting/owner']) expect(ends).toContain(end);
+  for (const end of ['released/owner', 'thawed/discarded', 'handed/held', 'aborting/held', 'aborting/owner'])
+    expect(ends).toContain(end);
 });
 
 test('once messages get through again, exactly one copy is open and none is held', () => {
@@ -163,7 +222,8 @@ test('once messages get through again, exactly one copy is open and none is held
       for (const step of steps) perform(world, step);
       world.source.dumped = true;
       for (let round = 0; round < 12; round += 1) {
-        for (const kind of ['source', 'target', 'restored', 'askSource', 'askTarget', 'report'] as const) perform(world, { kind, pick: 1 });
+        for (const kind of ['source', 'target', 'restored', 'askSource', 'askTarget', 'report'] as const)
+          perform(world, { kind, pick: 1 });
         world.heard.source.target = world.said.target.at(-1) ?? null;
         world.heard.target.source = world.said.source.at(-1) ?? null;
       }
@@ -180,7 +240,8 @@ test('the simulation notices a broken rule: a source that thaws by itself after 
       fc.property(schedules, (steps) => {
         const world = new World();
         for (const step of steps) {
-          if (step.kind === 'source' && world.source.state === 'aborting') [world.source.state, world.source.copy] = ['thawed', 'open'];
+          if (step.kind === 'source' && world.source.state === 'aborting')
+            [world.source.state, world.source.copy] = ['thawed', 'open'];
           perform(world, step);
           expect(world.openCopies()).toBeLessThanOrEqual(1);
         }

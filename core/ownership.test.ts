@@ -1,9 +1,33 @@
 import { describe, expect, test } from 'vitest';
-import { decideSource, decideTarget, type SourceView, type TargetStatus, type TargetView } from './ownership.ts';
+import {
+  decideSource,
+  decideTarget,
+  type SourceView,
+  type TargetStatus,
+  type TargetView,
+} from './ownership.ts';
 
-const source = (view: Partial<SourceView>): SourceView => ({ state: 'frozen', target: null, verdict: 'none', trouble: null, dumped: false, ...view });
-const target = (view: Partial<TargetView>): TargetView => ({ state: 'none', copy: 'none', source: null, verdict: 'none', ...view });
-const status = (state: TargetStatus['state'], more: Partial<TargetStatus> = {}): TargetStatus => ({ state, ready: false, live: false, ...more });
+const source = (view: Partial<SourceView>): SourceView => ({
+  state: 'frozen',
+  target: null,
+  verdict: 'none',
+  trouble: null,
+  dumped: false,
+  ...view,
+});
+const target = (view: Partial<TargetView>): TargetView => ({
+  state: 'none',
+  copy: 'none',
+  source: null,
+  verdict: 'none',
+  ...view,
+});
+const status = (state: TargetStatus['state'], more: Partial<TargetStatus> = {}): TargetStatus => ({
+  state,
+  ready: false,
+  live: false,
+  ...more,
+});
 
 describe('the source', () => {
   test.each<[string, Partial<SourceView>, string]>([
@@ -12,22 +36,50 @@ describe('the source', () => {
     ['frozen in trouble thaws alone: nobody can restore yet', { trouble: 'link lost' }, 'thaw'],
     ['frozen in trouble thaws even when all is dumped', { trouble: 'link lost', dumped: true }, 'thaw'],
     ['offered waits for the target', { state: 'offered' }, 'wait'],
-    ['offered waits while the target holds but is not ready', { state: 'offered', target: status('held') }, 'wait'],
-    ['offered hands over to a ready target', { state: 'offered', target: status('held', { ready: true }) }, 'handOver'],
+    [
+      'offered waits while the target holds but is not ready',
+      { state: 'offered', target: status('held') },
+      'wait',
+    ],
+    [
+      'offered hands over to a ready target',
+      { state: 'offered', target: status('held', { ready: true }) },
+      'handOver',
+    ],
     ['offered in trouble does not thaw, it aborts', { state: 'offered', trouble: 'link lost' }, 'abort'],
-    ['offered in trouble aborts though the target is ready', { state: 'offered', trouble: 'asked', target: status('held', { ready: true }) }, 'abort'],
+    [
+      'offered in trouble aborts though the target is ready',
+      { state: 'offered', trouble: 'asked', target: status('held', { ready: true }) },
+      'abort',
+    ],
     ['offered thaws on discarded', { state: 'offered', target: status('discarded') }, 'thaw'],
     ['offered thaws on the verdict abort', { state: 'offered', verdict: 'abort' }, 'thaw'],
     ['offered hands over on the verdict go', { state: 'offered', verdict: 'go' }, 'handOver'],
-    ['offered hands over to an owner, whatever the trouble', { state: 'offered', trouble: 'link lost', target: status('owner', { live: true }) }, 'handOver'],
-    ['aborting never hands over to a target that is only ready', { state: 'aborting', target: status('held', { ready: true }) }, 'wait'],
+    [
+      'offered hands over to an owner, whatever the trouble',
+      { state: 'offered', trouble: 'link lost', target: status('owner', { live: true }) },
+      'handOver',
+    ],
+    [
+      'aborting never hands over to a target that is only ready',
+      { state: 'aborting', target: status('held', { ready: true }) },
+      'wait',
+    ],
     ['aborting without an answer stays frozen', { state: 'aborting', trouble: 'link lost' }, 'wait'],
     ['aborting thaws on discarded', { state: 'aborting', target: status('discarded') }, 'thaw'],
     ['aborting thaws on the verdict abort', { state: 'aborting', verdict: 'abort' }, 'thaw'],
     ['aborting hands over when the verdict was go', { state: 'aborting', verdict: 'go' }, 'handOver'],
-    ['aborting hands over when the target is live', { state: 'aborting', target: status('owner', { live: true }) }, 'handOver'],
+    [
+      'aborting hands over when the target is live',
+      { state: 'aborting', target: status('owner', { live: true }) },
+      'handOver',
+    ],
     ['handed keeps its copy until the target is live', { state: 'handed', target: status('owner') }, 'wait'],
-    ['handed releases when the target is live', { state: 'handed', target: status('owner', { live: true }) }, 'release'],
+    [
+      'handed releases when the target is live',
+      { state: 'handed', target: status('owner', { live: true }) },
+      'release',
+    ],
     ['handed thaws when the target discarded', { state: 'handed', target: status('discarded') }, 'thaw'],
     ['handed does not thaw in trouble', { state: 'handed', trouble: 'link lost' }, 'wait'],
     ['handed does not thaw on an abort that is not a witness', { state: 'handed', verdict: 'abort' }, 'wait'],
@@ -48,16 +100,36 @@ describe('the target', () => {
     ['ready waits for go', { state: 'held', copy: 'ready', source: 'offered' }, 'wait'],
     ['ready owns when the source handed over', { state: 'held', copy: 'ready', source: 'handed' }, 'own'],
     ['ready owns on the verdict go', { state: 'held', copy: 'ready', verdict: 'go' }, 'own'],
-    ['ready discards when the source aborts', { state: 'held', copy: 'ready', source: 'aborting' }, 'discard'],
-    ['ready discards on the verdict abort, whatever else it heard', { state: 'held', copy: 'ready', source: 'handed', verdict: 'abort' }, 'discard'],
+    [
+      'ready discards when the source aborts',
+      { state: 'held', copy: 'ready', source: 'aborting' },
+      'discard',
+    ],
+    [
+      'ready discards on the verdict abort, whatever else it heard',
+      { state: 'held', copy: 'ready', source: 'handed', verdict: 'abort' },
+      'discard',
+    ],
     ['held with a lost copy discards', { state: 'held', copy: 'lost' }, 'discard'],
-    ['held with a lost copy discards even after go', { state: 'held', copy: 'lost', source: 'handed', verdict: 'go' }, 'discard'],
+    [
+      'held with a lost copy discards even after go',
+      { state: 'held', copy: 'lost', source: 'handed', verdict: 'go' },
+      'discard',
+    ],
     ['discards what was never held when the source thawed', { source: 'thawed' }, 'discard'],
     ['an owner opens', { state: 'owner', copy: 'ready' }, 'open'],
     ['an owner whose copy is lost opens afresh', { state: 'owner', copy: 'lost' }, 'open'],
-    ['an owner never discards', { state: 'owner', copy: 'open', source: 'aborting', verdict: 'abort' }, 'finished'],
+    [
+      'an owner never discards',
+      { state: 'owner', copy: 'open', source: 'aborting', verdict: 'abort' },
+      'finished',
+    ],
     ['discarded is the end, go or not', { state: 'discarded', source: 'handed', verdict: 'go' }, 'finished'],
-    ['a source that knows nothing of it changes nothing', { state: 'held', copy: 'ready', source: 'unknown' }, 'wait'],
+    [
+      'a source that knows nothing of it changes nothing',
+      { state: 'held', copy: 'ready', source: 'unknown' },
+      'wait',
+    ],
   ])('%s', (_name, view, action) => {
     expect(decideTarget(target(view)).action).toBe(action);
   });

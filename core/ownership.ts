@@ -77,11 +77,13 @@ export function decideSource(view: SourceView): Decision<SourceAction> {
       return { action: 'wait', reason: 'dumping' };
     case 'offered':
       if (discarded) return { action: 'thaw', reason: 'the target discarded its copy' };
-      if (live || target?.state === 'owner') return { action: 'handOver', reason: 'the target owns the compute' };
+      if (live || target?.state === 'owner')
+        return { action: 'handOver', reason: 'the target owns the compute' };
       if (verdict === 'abort') return { action: 'thaw', reason: 'the control plane decided abort' };
       if (verdict === 'go') return { action: 'handOver', reason: 'the control plane decided go' };
       if (trouble !== null) return { action: 'abort', reason: trouble };
-      if (target?.state === 'held' && target.ready) return { action: 'handOver', reason: 'the target is ready' };
+      if (target?.state === 'held' && target.ready)
+        return { action: 'handOver', reason: 'the target is ready' };
       return { action: 'wait', reason: 'the target is restoring' };
     case 'aborting':
       if (discarded) return { action: 'thaw', reason: 'the target discarded its copy' };

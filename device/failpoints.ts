@@ -45,7 +45,8 @@ export class Failpoints {
     const directory = join(runDir, 'failpoints');
     const armed = new Map<string, string>();
     for (const name of await readdir(directory).catch(() => [])) {
-      if ((FAILPOINTS as readonly string[]).includes(name)) armed.set(name, (await readFile(join(directory, name), 'utf8')).trim());
+      if ((FAILPOINTS as readonly string[]).includes(name))
+        armed.set(name, (await readFile(join(directory, name), 'utf8')).trim());
     }
     return new Failpoints(directory, armed);
   }

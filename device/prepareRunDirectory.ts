@@ -2,7 +2,12 @@ import { execFile } from 'node:child_process';
 import { access, chmod, mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import { criuAtGate, endProcesses, findByEnvironment, type HelperProcess } from './checkpoint/helperProcesses.ts';
+import {
+  criuAtGate,
+  endProcesses,
+  findByEnvironment,
+  type HelperProcess,
+} from './checkpoint/helperProcesses.ts';
 import { ARRIVING_VARIABLE, deleteRuncState } from './checkpoint/armedRestore.ts';
 import { HELPER_VARIABLE } from './network/batchTool.ts';
 
@@ -20,7 +25,8 @@ export async function prepareRunDirectory(runDir: string): Promise<void> {
   await writeFile(join(runDir, 'criu.conf'), CRIU_CONF, { mode: 0o644 });
   const images = join(runDir, 'images');
   await mkdir(images, { recursive: true, mode: 0o700 });
-  if (!(await isMounted(images))) await run('mount', ['-t', 'tmpfs', '-o', 'size=90%,mode=0700', 'drayage-images', images]);
+  if (!(await isMounted(images)))
+    await run('mount', ['-t', 'tmpfs', '-o', 'size=90%,mode=0700', 'drayage-images', images]);
   await chmod(images, 0o700);
 }
 
@@ -35,11 +41,16 @@ export async function endEarlierHelpers(runDir: string): Promise<void> {
   const helpers = await findByEnvironment(HELPER_VARIABLE);
   const dumps = helpers.filter(({ value }) => value.startsWith('dump-'));
   const waiting = await Promise.all(
-    [...new Set(dumps.map(({ value }) => value))].map(async (value) => ({ value, waits: await waitsAtGate(value) })),
+    [...new Set(dumps.map(({ value }) => value))].map(async (value) => ({
+      value,
+      waits: await waitsAtGate(value),
+    })),
   );
   const begun = new Set(waiting.filter(({ waits }) => !waits).map(({ value }) => value));
   // The readers of a begun dump's log must outlive it.
-  await Promise.all(dumps.filter(({ value }) => begun.has(value)).map((dump) => ended(dump, DUMP_DEADLINE_MS)));
+  await Promise.all(
+    dumps.filter(({ value }) => begun.has(value)).map((dump) => ended(dump, DUMP_DEADLINE_MS)),
+  );
   await endProcesses(helpers.filter(({ value }) => !begun.has(value)));
   await endProcesses(await findByEnvironment(ARRIVING_VARIABLE));
   await forgetArrivals(runDir);

@@ -35,6 +35,8 @@ async function residentBytes(pid: number): Promise<number> {
 
 async function diskUse(directories: string[]): Promise<number> {
   // A file that vanishes meanwhile makes du complain, not the sum wrong.
-  const { stdout } = await run('du', ['-scB1', '--one-file-system', ...directories]).catch((error: { stdout?: string }) => ({ stdout: error.stdout ?? '' }));
+  const { stdout } = await run('du', ['-scB1', '--one-file-system', ...directories]).catch(
+    (error: { stdout?: string }) => ({ stdout: error.stdout ?? '' }),
+  );
   return Number(/^(\d+)\ttotal$/m.exec(stdout)?.[1] ?? 0);
 }

@@ -1,6 +1,13 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
-import { bundleWorkflowCode, DefaultLogger, NativeConnection, Runtime, Worker, type WorkflowBundleWithSourceMap } from '@temporalio/worker';
+import {
+  bundleWorkflowCode,
+  DefaultLogger,
+  NativeConnection,
+  Runtime,
+  Worker,
+  type WorkflowBundleWithSourceMap,
+} from '@temporalio/worker';
 import { z } from 'zod';
 import { createControlActivities } from '../activities/control.ts';
 import { createLogger } from '../api/logger.ts';
@@ -9,7 +16,12 @@ import { openDatabase } from '../db/database.ts';
 
 /** The control worker: all workflows, and the activities that touch the database. Ends on SIGINT and SIGTERM. */
 const environment = z
-  .object({ DATABASE_URL: z.string().min(1), TEMPORAL_ADDRESS: z.string().min(1), TEMPORAL_NAMESPACE: z.string().default('default'), DRAYAGE_LOG_LEVEL: z.string().default('info') })
+  .object({
+    DATABASE_URL: z.string().min(1),
+    TEMPORAL_ADDRESS: z.string().min(1),
+    TEMPORAL_NAMESPACE: z.string().default('default'),
+    DRAYAGE_LOG_LEVEL: z.string().default('info'),
+  })
   .parse(process.env);
 const log = createLogger(environment.DRAYAGE_LOG_LEVEL);
 const stop = new AbortController();
@@ -18,7 +30,11 @@ for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => 
 /** How long a Temporal server that is away is waited for before it is tried again, milliseconds. */
 const AGAIN_MS = 1000;
 
-Runtime.install({ logger: new DefaultLogger('WARN', ({ level, message, meta }) => log[level === 'ERROR' ? 'error' : 'warn']({ ...meta }, message)) });
+Runtime.install({
+  logger: new DefaultLogger('WARN', ({ level, message, meta }) =>
+    log[level === 'ERROR' ? 'error' : 'warn']({ ...meta }, message),
+  ),
+});
 const database = openDatabase(environment.DATABASE_URL, { connections: 8 });
 const workflowBundle = await bundleWorkflowCode({
   workflowsPath: fileURLToPath(new URL('../workflows/index.ts', import.meta.url)),

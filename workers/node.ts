@@ -12,7 +12,12 @@ for (const signal of ['SIGINT', 'SIGTERM'] as const) {
     void worker.stop();
   });
 }
-process.on('unhandledRejection', (reason) => log.error({ error: String(reason), stack: reason instanceof Error ? reason.stack : undefined }, 'unhandled'));
+process.on('unhandledRejection', (reason) =>
+  log.error(
+    { error: String(reason), stack: reason instanceof Error ? reason.stack : undefined },
+    'unhandled',
+  ),
+);
 
 try {
   await worker.run();

@@ -44,10 +44,16 @@ const OPTIONS: Record<keyof MigrationActivities, ActivityOptions> = {
 };
 
 /** A device's activities, on its own task queue; `summary` is what Temporal's UI shows beside the activity's name. */
-export function deviceActivities(deviceId: string): (summary: string) => ActivityInterfaceFor<MigrationActivities> {
+export function deviceActivities(
+  deviceId: string,
+): (summary: string) => ActivityInterfaceFor<MigrationActivities> {
   return (summary) => {
     const proxies = Object.entries(OPTIONS).map(([name, options]) => {
-      const proxy = proxyActivities<MigrationActivities>({ ...options, taskQueue: deviceTaskQueue(deviceId), summary });
+      const proxy = proxyActivities<MigrationActivities>({
+        ...options,
+        taskQueue: deviceTaskQueue(deviceId),
+        summary,
+      });
       return [name, proxy[name as keyof MigrationActivities]];
     });
     return Object.fromEntries(proxies) as ActivityInterfaceFor<MigrationActivities>;

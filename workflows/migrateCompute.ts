@@ -52,8 +52,14 @@ export async function migrateCompute(input: MigrateComputeInput): Promise<End> {
   }
   await CancellationScope.nonCancellable(async () => {
     await setComputes(input, 'running', end.state === 'succeeded' ? '' : undefined);
-    await control.finishMigration({ migrationId: input.migrationId, ...end, totalMs: Date.now() - startedAt });
-    upsertSearchAttributes([{ key: defineSearchAttributeKey(SearchAttribute.outcome, 'KEYWORD'), value: end.state }]);
+    await control.finishMigration({
+      migrationId: input.migrationId,
+      ...end,
+      totalMs: Date.now() - startedAt,
+    });
+    upsertSearchAttributes([
+      { key: defineSearchAttributeKey(SearchAttribute.outcome, 'KEYWORD'), value: end.state },
+    ]);
   });
   return end;
 }
@@ -70,11 +76,14 @@ async function move(input: MigrateComputeInput, undo: Undo, abort: Abortable): P
   const inventories = await control.inventories(source, target);
   const { usage, descriptors } = await onSource('inspect the computes').inspectSource(computes);
   const fit = checkCompatibility(inventories.source, inventories.target, usage);
-  if (fit.action === 'refuse') return { state: 'refused', reason: fit.reason, causes: fit.causes, frozenMs: null, wireBytes: 0 };
+  if (fit.action === 'refuse')
+    return { state: 'refused', reason: fit.reason, causes: fit.causes, frozenMs: null, wireBytes: 0 };
 
   await state(input, 'preparing', 'Preparing the target and copying files while the compute runs.');
   let transfer: TransferInput | null = null;
-  undo.register('clear the target', () => onTarget('clear the target').discardTarget(toSource, transfer && { ...transfer, peer: source }));
+  undo.register('clear the target', () =>
+    onTarget('clear the target').discardTarget(toSource, transfer && { ...transfer, peer: source }),
+  );
   undo.register('clear the source', () => onSource('forget the copied files').forgetFiles(migrationId));
   await onTarget('image, network, container').prepareTarget(toSource);
   const synced = await onSource('copy files and log').syncFiles(toTarget);
@@ -83,7 +92,14 @@ async function move(input: MigrateComputeInput, undo: Undo, abort: Abortable): P
 
   await state(input, 'switching', 'Switching over.');
   const id = uuid4().replaceAll('-', '');
-  const opened: TransferInput = { transfer: id, migration: migrationId, group: input.group, epoch: input.epoch + 1, computes, peer: target };
+  const opened: TransferInput = {
+    transfer: id,
+    migration: migrationId,
+    group: input.group,
+    epoch: input.epoch + 1,
+    computes,
+    peer: target,
+  };
   transfer = opened;
   await control.openTransfer({ id, migrationId, group: input.group, source, target, epoch: opened.epoch });
   undo.register('close the transfer', () => control.closeTransfer(id, 'thawed'));
@@ -95,7 +111,12 @@ async function move(input: MigrateComputeInput, undo: Undo, abort: Abortable): P
   const figures = { frozenMs: switched.frozenMs, wireBytes: switched.wireBytes + synced.bytes };
   if (switched.owner === 'source') {
     await undo.run();
-    return { state: switched.frozen ? 'rolledBack' : 'failed', reason: switched.reason, causes: switched.causes, ...figures };
+    return {
+      state: switched.frozen ? 'rolledBack' : 'failed',
+      reason: switched.reason,
+      causes: switched.causes,
+      ...figures,
+    };
   }
 
   undo.forget();
@@ -106,7 +127,11 @@ async function move(input: MigrateComputeInput, undo: Undo, abort: Abortable): P
 }
 
 /** Clears both devices of what the move needed. A source that is away does not keep the migration from its end. */
-async function release(input: MigrateComputeInput, toTarget: PrepareInput, switched: Switched): Promise<string> {
+async function release(
+  input: MigrateComputeInput,
+  toTarget: PrepareInput,
+  switched: Switched,
+): Promise<string> {
   const away = 'Moved. The source was not reached; it clears its copy when it is back.';
   if (!switched.sourceKnows) return away;
   const released = CancellationScope.cancellable(async () => {
@@ -132,7 +157,11 @@ function abortable(): Abortable {
   let requested = false;
   let open = true;
   setHandler(abortUpdate, async () => {
-    if (!open) return { accepted: false, reason: 'The switch is under way; it ends within moments, on one side or the other.' };
+    if (!open)
+      return {
+        accepted: false,
+        reason: 'The switch is under way; it ends within moments, on one side or the other.',
+      };
     requested = true;
     scope.cancel();
     await condition(() => true);
@@ -149,15 +178,24 @@ function abortable(): Abortable {
 
 function failedBefore(error: unknown, aborted: boolean): End {
   const none = { frozenMs: null, wireBytes: 0 };
-  if (aborted || isCancellation(error)) return { state: 'aborted', reason: 'Stopped on request before the switch.', causes: [], ...none };
+  if (aborted || isCancellation(error))
+    return { state: 'aborted', reason: 'Stopped on request before the switch.', causes: [], ...none };
   const cause = causeOf(error);
   return { state: 'failed', reason: cause.message, causes: [cause], ...none };
 }
 
-async function state({ migrationId }: MigrateComputeInput, name: MigrationState, reason: string): Promise<void> {
+async function state(
+  { migrationId }: MigrateComputeInput,
+  name: MigrationState,
+  reason: string,
+): Promise<void> {
   await controlActivities().setMigrationState(migrationId, name, reason);
 }
 
-async function setComputes({ computes }: MigrateComputeInput, name: 'migrating' | 'running', reason?: string): Promise<void> {
+async function setComputes(
+  { computes }: MigrateComputeInput,
+  name: 'migrating' | 'running',
+  reason?: string,
+): Promise<void> {
   for (const { id } of computes) await controlActivities().setComputeState(id, name, reason);
 }

@@ -31,7 +31,9 @@ export async function switchOver(transfer: TransferInput, source: string, target
     const onSource = deviceActivities(source)('freeze, dump, hand over').switchSource(transfer);
     const onTarget = deviceActivities(target)('restore, open').awaitTarget({ ...transfer, peer: source });
     onTarget.catch(() => undefined);
-    const owned = onTarget.then((outcome) => (outcome.state === 'owner' ? outcome : new Promise<never>(() => undefined)));
+    const owned = onTarget.then((outcome) =>
+      outcome.state === 'owner' ? outcome : new Promise<never>(() => undefined),
+    );
     const first = await Promise.race([onSource, owned.then(() => null)]);
     const atSource = first ?? (await Promise.race([onSource, sleep(SOURCE_GRACE).then(() => null)]));
     if (atSource && atSource.state !== 'released') {
@@ -44,7 +46,9 @@ export async function switchOver(transfer: TransferInput, source: string, target
       };
     }
     const atTarget = await owned;
-    const phases = [...(atSource?.phases ?? []), ...atTarget.phases].sort((a, b) => a.startedAt.localeCompare(b.startedAt));
+    const phases = [...(atSource?.phases ?? []), ...atTarget.phases].sort((a, b) =>
+      a.startedAt.localeCompare(b.startedAt),
+    );
     if (!atSource) scope.cancel();
     return {
       owner: 'target',

@@ -51,12 +51,15 @@ export function createMigrationActivities(deps: MigrationDeps) {
 
   return withFailures({
     /** Source: what the computes hold, what stands against the move, and what a restore must know before the dump. */
-    async inspectSource(computes: ComputeSpec[]): Promise<{ usage: ComputeUsage[]; descriptors: Record<string, string[]> }> {
+    async inspectSource(
+      computes: ComputeSpec[],
+    ): Promise<{ usage: ComputeUsage[]; descriptors: Record<string, string[]> }> {
       const usage = await Promise.all(computes.map((spec) => measureUsage(engine, spec)));
       const descriptors: Record<string, string[]> = {};
       for (const { id } of computes) {
         const facts = await engine.facts(id);
-        if (facts && facts.pid > 0) descriptors[id] = await externalDescriptors(facts.runcRoot, facts.containerId);
+        if (facts && facts.pid > 0)
+          descriptors[id] = await externalDescriptors(facts.runcRoot, facts.containerId);
       }
       return { usage, descriptors };
     },
@@ -80,7 +83,11 @@ export function createMigrationActivities(deps: MigrationDeps) {
       return beating(async () => {
         let bytes = 0;
         for (const { id } of computes)
-          bytes += await files.send({ migration, computeId: id, target }, (sent) => heartbeat({ fileBytes: bytes + sent }), cancellationSignal());
+          bytes += await files.send(
+            { migration, computeId: id, target },
+            (sent) => heartbeat({ fileBytes: bytes + sent }),
+            cancellationSignal(),
+          );
         return { bytes };
       });
     },
@@ -104,7 +111,8 @@ export function createMigrationActivities(deps: MigrationDeps) {
     async awaitTarget(input: TransferInput): Promise<TargetOutcome | { state: 'none' }> {
       const machine = await table.attachTarget(await request(input));
       if (machine === 'none') return { state: 'none' };
-      if (typeof machine === 'string') return { state: machine, reason: 'found in the journal', causes: [], phases: [] };
+      if (typeof machine === 'string')
+        return { state: machine, reason: 'found in the journal', causes: [], phases: [] };
       return beating(
         () => machine.done,
         () => ({ state: machine.state, phases: machine.clock.list() }),
@@ -112,7 +120,10 @@ export function createMigrationActivities(deps: MigrationDeps) {
     },
 
     /** Target: the source has the computes; nothing of the attempt stays here. */
-    async discardTarget({ migration, computes }: PrepareInput, transfer: TransferInput | null): Promise<{ state: 'owner' | 'discarded' }> {
+    async discardTarget(
+      { migration, computes }: PrepareInput,
+      transfer: TransferInput | null,
+    ): Promise<{ state: 'owner' | 'discarded' }> {
       const state = transfer ? await table.discardTarget(await request(transfer)) : 'discarded';
       if (state === 'owner') return { state };
       await files.forget(migration);
@@ -144,7 +155,10 @@ export function createMigrationActivities(deps: MigrationDeps) {
 export type MigrationActivities = ReturnType<typeof createMigrationActivities>;
 
 /** Does `work`, telling the server every second that the worker lives, with `details`; ends early when cancelled. */
-async function beating<T>(work: () => Promise<T>, details: () => unknown = () => ({ attempt: activityInfo().attempt })): Promise<T> {
+async function beating<T>(
+  work: () => Promise<T>,
+  details: () => unknown = () => ({ attempt: activityInfo().attempt }),
+): Promise<T> {
   const stop = new AbortController();
   const signal = cancellationSignal();
   const beat = (async () => {

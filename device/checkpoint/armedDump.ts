@@ -84,7 +84,8 @@ export class ArmedDump {
    * compute's processes): it is waited for.
    */
   async cancel(): Promise<void> {
-    if (!this.#gone) await endProcesses(await findByEnvironment(HELPER_VARIABLE, `dump-${this.request.containerId}`));
+    if (!this.#gone)
+      await endProcesses(await findByEnvironment(HELPER_VARIABLE, `dump-${this.request.containerId}`));
     if (!this.#gone) this.#runc.kill('SIGKILL');
     await this.settled();
   }

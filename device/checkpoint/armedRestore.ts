@@ -57,7 +57,9 @@ export class ArmedRestore {
     await mkdir(join(directory, 'work'), { recursive: true, mode: 0o700 });
     await mkdir(request.imagesDir, { recursive: true, mode: 0o700 });
     await symlink(request.imagesDir, join(directory, 'images'));
-    await writeFile(join(request.imagesDir, 'descriptors.json'), JSON.stringify(request.descriptors), { mode: 0o600 });
+    await writeFile(join(request.imagesDir, 'descriptors.json'), JSON.stringify(request.descriptors), {
+      mode: 0o600,
+    });
     const log = await GatedLog.create(join(directory, 'work', 'restore.log'));
     const armed = new ArmedRestore(request, log, request.start());
     try {
@@ -99,11 +101,11 @@ export class ArmedRestore {
   /** The wrapper leaves a mark beside its images when runc has ended well. */
   async #restored(): Promise<void> {
     const mark = join(this.#directory, 'restored');
-    const failed = { error: null as unknown };
+    const failed: { error: Error | null } = { error: null };
     let wake = () => {};
     const watcher = watch(this.#directory, () => wake());
-    this.#started.catch((error: unknown) => {
-      failed.error = error ?? new Error('the container did not start');
+    this.#started.catch((error: Error) => {
+      failed.error = error;
       wake();
     });
     try {
@@ -125,7 +127,13 @@ export class ArmedRestore {
   async #failure(error: unknown): Promise<DrayageError> {
     const said = await this.#log.errors();
     // The engine's own words hold runc's; it may not have come to an end yet.
-    const engine = await Promise.race([this.#started.then(() => '', (reason: Error) => reason.message), pause(ENGINE_WORDS_MS, '')]);
+    const engine = await Promise.race([
+      this.#started.then(
+        () => '',
+        (reason: Error) => reason.message,
+      ),
+      pause(ENGINE_WORDS_MS, ''),
+    ]);
     return new DrayageError(
       {
         code: 'restoreFailed',

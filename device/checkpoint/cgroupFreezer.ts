@@ -57,7 +57,12 @@ export function locateFreezer(memberships: string, mountinfo: string): Freezer |
     if (found) return { version: 1, directory: found };
   }
   const v2 = paths.find(({ controllers }) => controllers[0] === '');
-  const found = v2 && directory(mounts.find((mount) => mount.type === 'cgroup2'), v2.path);
+  const found =
+    v2 &&
+    directory(
+      mounts.find((mount) => mount.type === 'cgroup2'),
+      v2.path,
+    );
   return found ? { version: 2, directory: found } : null;
 }
 
@@ -73,7 +78,8 @@ export async function freeze(freezer: Freezer): Promise<void> {
       await thaw(freezer);
       throw new DrayageError({
         code: 'freezeTimedOut',
-        message: 'The compute could not be frozen within 2 s: one of its processes is in an uninterruptible call.',
+        message:
+          'The compute could not be frozen within 2 s: one of its processes is in an uninterruptible call.',
         mend: 'Look for a stuck disk or network file system inside the compute and try again.',
       });
     }

@@ -18,7 +18,11 @@ export async function findBlockers(name: string, pid: number): Promise<Cause[]> 
       mend: 'Go programs: start it with GODEBUG=multipathtcp=0.',
     });
   if (await hasSockets(pid, '-S'))
-    causes.push({ code: 'sctp', message: `Compute ${name} has SCTP sockets, which CRIU cannot dump.`, mend: 'Move it stopped, or use TCP.' });
+    causes.push({
+      code: 'sctp',
+      message: `Compute ${name} has SCTP sockets, which CRIU cannot dump.`,
+      mend: 'Move it stopped, or use TCP.',
+    });
   return causes.filter((cause, index) => causes.findIndex(({ code }) => code === cause.code) === index);
 }
 
@@ -33,7 +37,11 @@ async function ofProcess(name: string, pid: number, init: number, all: number[])
       mend: 'End that command and try again.',
     });
   if (Number(/^TracerPid:\t(\d+)/m.exec(status)?.[1] ?? 0) > 0)
-    causes.push({ code: 'traced', message: `A process of compute ${name} is being traced.`, mend: 'Detach the debugger and try again.' });
+    causes.push({
+      code: 'traced',
+      message: `A process of compute ${name} is being traced.`,
+      mend: 'Detach the debugger and try again.',
+    });
   if (await hasIoUring(pid))
     causes.push({
       code: 'ioUring',
@@ -53,6 +61,8 @@ async function hasIoUring(pid: number): Promise<boolean> {
 }
 
 async function hasSockets(pid: number, family: '-M' | '-S'): Promise<boolean> {
-  const { stdout } = await run('nsenter', [`--net=/proc/${pid}/ns/net`, 'ss', '-Hna', family]).catch(() => ({ stdout: '' }));
+  const { stdout } = await run('nsenter', [`--net=/proc/${pid}/ns/net`, 'ss', '-Hna', family]).catch(() => ({
+    stdout: '',
+  }));
   return stdout.trim() !== '';
 }

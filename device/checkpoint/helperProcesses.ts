@@ -31,7 +31,12 @@ const POLL_MS = 5;
  * Waits until CRIU, started with `variable=value` in its environment, waits at its gate: blocked in opening the pipe.
  * @throws when `failed` settles first, or after `deadlineMs`
  */
-export async function criuAtGate(variable: string, value: string, failed: Promise<unknown>, deadlineMs: number): Promise<void> {
+export async function criuAtGate(
+  variable: string,
+  value: string,
+  failed: Promise<unknown>,
+  deadlineMs: number,
+): Promise<void> {
   const watched = { over: false };
   void failed.then(
     () => (watched.over = true),
@@ -46,7 +51,9 @@ export async function criuAtGate(variable: string, value: string, failed: Promis
     }
     await pause(POLL_MS);
   }
-  throw new Error(watched.over ? 'it ended before it reached its gate' : `it did not reach its gate in ${deadlineMs} ms`);
+  throw new Error(
+    watched.over ? 'it ended before it reached its gate' : `it did not reach its gate in ${deadlineMs} ms`,
+  );
 }
 
 /** Kills the processes and waits until they are gone. */

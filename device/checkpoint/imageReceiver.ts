@@ -37,7 +37,9 @@ export class ImageReceiver {
       this.#files.set(name, file);
     }
     for (const waiting of this.#arrived.filter((item) => item.name === name)) waiting.wake();
-    return (name === 'packed' ? this.#packed : this.#files.get(name))?.then(() => undefined) ?? Promise.resolve();
+    return (
+      (name === 'packed' ? this.#packed : this.#files.get(name))?.then(() => undefined) ?? Promise.resolve()
+    );
   }
 
   /** Completes the directory from the manifest. @throws DrayageError when anything is missing, short or damaged */

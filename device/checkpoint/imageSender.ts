@@ -61,7 +61,12 @@ export class ImageSender {
     for (const name of names) {
       let file = this.#growing.get(name);
       if (!file) {
-        file = { handle: await open(join(this.#directory, name), 'r'), stream: this.#open(name), offset: 0, crc: 0 };
+        file = {
+          handle: await open(join(this.#directory, name), 'r'),
+          stream: this.#open(name),
+          offset: 0,
+          crc: 0,
+        };
         this.#growing.set(name, file);
       }
       await this.#sendNew(file);
@@ -87,7 +92,9 @@ export class ImageSender {
       entries.push({ name, bytes: offset, crc, packed: false });
     }
     const packed: Buffer[] = [];
-    const names = (await readdir(this.#directory)).filter((name) => !GROWING.test(name) && !KEPT.test(name)).sort();
+    const names = (await readdir(this.#directory))
+      .filter((name) => !GROWING.test(name) && !KEPT.test(name))
+      .sort();
     for (const name of names) {
       const path = join(this.#directory, name);
       const small = (await stat(path)).size <= PACKED_MAX;

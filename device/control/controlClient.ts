@@ -19,10 +19,17 @@ export class ControlClient {
   readonly #peers = new Map<string, Peer>();
 
   constructor(controlUrl: string, identity: StoredIdentity) {
-    this.#https = new HttpsJson(controlUrl, { ca: identity.ca, key: identity.key, certificate: identity.certificate });
+    this.#https = new HttpsJson(controlUrl, {
+      ca: identity.ca,
+      key: identity.key,
+      certificate: identity.certificate,
+    });
   }
 
-  async heartbeat(inventory: Inventory, computes: { id: string; epoch: number; running: boolean }[]): Promise<void> {
+  async heartbeat(
+    inventory: Inventory,
+    computes: { id: string; epoch: number; running: boolean }[],
+  ): Promise<void> {
     await this.#https.call('POST', '/device/v1/heartbeat', emptyResponseSchema, { inventory, computes });
   }
 
@@ -49,11 +56,16 @@ export class ControlClient {
   }
 
   ask(transfer: string, role: 'source' | 'target', wants: VerdictWish): Promise<VerdictAnswer> {
-    return this.#https.call('POST', `/device/v1/transfers/${transfer}/ask`, askResponseSchema, { role, wants });
+    return this.#https.call('POST', `/device/v1/transfers/${transfer}/ask`, askResponseSchema, {
+      role,
+      wants,
+    });
   }
 
   async report(transfer: string, outcome: TransferReport): Promise<void> {
-    await this.#https.call('POST', `/device/v1/transfers/${transfer}/report`, emptyResponseSchema, { outcome });
+    await this.#https.call('POST', `/device/v1/transfers/${transfer}/report`, emptyResponseSchema, {
+      outcome,
+    });
   }
 
   async exited(exit: ExitRequest): Promise<void> {

@@ -12,7 +12,11 @@ export interface Credentials {
 
 const TIMEOUT_MS = 5000;
 
-const problemSchema = z.object({ detail: z.string().optional(), title: z.string().optional(), causes: z.array(causeSchema).default([]) });
+const problemSchema = z.object({
+  detail: z.string().optional(),
+  title: z.string().optional(),
+  causes: z.array(causeSchema).default([]),
+});
 
 /** HTTPS to the control plane with this device's certificate; connections are kept. */
 export class HttpsJson {
@@ -21,7 +25,14 @@ export class HttpsJson {
 
   constructor(base: string, { ca, key, certificate }: Credentials) {
     this.#base = base.replace(/\/$/, '');
-    this.#agent = new https.Agent({ keepAlive: true, maxSockets: 8, ca, key, cert: certificate, minVersion: 'TLSv1.3' });
+    this.#agent = new https.Agent({
+      keepAlive: true,
+      maxSockets: 8,
+      ca,
+      key,
+      cert: certificate,
+      minVersion: 'TLSv1.3',
+    });
   }
 
   /** @throws DrayageError with the control plane's own cause, or `controlPlaneUnreachable` (retryable) */
@@ -39,7 +50,11 @@ export class HttpsJson {
     const [cause] = said.success ? said.data.causes : [];
     const detail = said.success ? (said.data.detail ?? said.data.title) : undefined;
     throw new DrayageError(
-      cause ?? { code: 'controlPlaneRefused', message: `The control plane answered ${status}: ${detail ?? 'no reason'}.`, mend: 'See its log.' },
+      cause ?? {
+        code: 'controlPlaneRefused',
+        message: `The control plane answered ${status}: ${detail ?? 'no reason'}.`,
+        mend: 'See its log.',
+      },
       { retryable: status >= 500 },
     );
   }
@@ -50,9 +65,16 @@ export class HttpsJson {
 
   #request(method: string, path: string, body: unknown): Promise<IncomingMessage> {
     const payload = body === undefined ? undefined : JSON.stringify(body);
-    const headers = payload === undefined ? {} : { 'content-type': 'application/json', 'content-length': Buffer.byteLength(payload) };
+    const headers =
+      payload === undefined
+        ? {}
+        : { 'content-type': 'application/json', 'content-length': Buffer.byteLength(payload) };
     return new Promise((resolve, reject) => {
-      const request = https.request(`${this.#base}${path}`, { method, agent: this.#agent, headers, timeout: TIMEOUT_MS }, resolve);
+      const request = https.request(
+        `${this.#base}${path}`,
+        { method, agent: this.#agent, headers, timeout: TIMEOUT_MS },
+        resolve,
+      );
       request.once('timeout', () => request.destroy(new Error('no answer')));
       request.once('error', (error) =>
         reject(

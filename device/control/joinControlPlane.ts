@@ -1,4 +1,4 @@
-import { createHash, X509Certificate } from 'node:crypto';
+import { createHash, type X509Certificate } from 'node:crypto';
 import tls from 'node:tls';
 import { DrayageError } from '../../core/cause.ts';
 import type { Inventory } from '../../core/device.ts';
@@ -18,7 +18,12 @@ export interface JoinInput {
  * Joins the device: trusts the control plane by the authority's fingerprint in the token, has its key certified.
  * @throws DrayageError when the token is malformed, used or expired, or the server's authority is another one
  */
-export async function joinControlPlane({ controlUrl, token, name, inventory }: JoinInput): Promise<StoredIdentity> {
+export async function joinControlPlane({
+  controlUrl,
+  token,
+  name,
+  inventory,
+}: JoinInput): Promise<StoredIdentity> {
   const fingerprint = /^drj_[^_]+_[^_]+_([A-Za-z0-9_-]{43})$/.exec(token)?.[1];
   if (fingerprint === undefined) {
     throw new DrayageError({
@@ -31,8 +36,19 @@ export async function joinControlPlane({ controlUrl, token, name, inventory }: J
   const { key, csr } = await newCertificateRequest(name);
   const https = new HttpsJson(controlUrl, { ca });
   try {
-    const joined = await https.call('POST', '/device/v1/join', joinResponseSchema, { token, csr, name, inventory });
-    return { deviceId: joined.deviceId, key, certificate: joined.certificate, ca: joined.ca, temporal: joined.temporal };
+    const joined = await https.call('POST', '/device/v1/join', joinResponseSchema, {
+      token,
+      csr,
+      name,
+      inventory,
+    });
+    return {
+      deviceId: joined.deviceId,
+      key,
+      certificate: joined.certificate,
+      ca: joined.ca,
+      temporal: joined.temporal,
+    };
   } finally {
     https.close();
   }
@@ -54,18 +70,28 @@ async function authority(url: URL, fingerprint: string): Promise<string> {
 function rootOf(url: URL): Promise<X509Certificate | null> {
   return new Promise((resolve, reject) => {
     const port = Number(url.port || 443);
-    const socket = tls.connect({ host: url.hostname, port, rejectUnauthorized: false, minVersion: 'TLSv1.3', timeout: 5000 }, () => {
-      let certificate = socket.getPeerX509Certificate();
-      while (certificate?.issuerCertificate && certificate.issuerCertificate.fingerprint256 !== certificate.fingerprint256)
-        certificate = certificate.issuerCertificate;
-      socket.destroy();
-      resolve(certificate ?? null);
-    });
+    const socket = tls.connect(
+      { host: url.hostname, port, rejectUnauthorized: false, minVersion: 'TLSv1.3', timeout: 5000 },
+      () => {
+        let certificate = socket.getPeerX509Certificate();
+        while (
+          certificate?.issuerCertificate &&
+          certificate.issuerCertificate.fingerprint256 !== certificate.fingerprint256
+        )
+          certificate = certificate.issuerCertificate;
+        socket.destroy();
+        resolve(certificate ?? null);
+      },
+    );
     socket.once('timeout', () => socket.destroy(new Error('no answer')));
-    socket.once('error', (error) =>
+    socket.once('error', (error: Error) =>
       reject(
         new DrayageError(
-          { code: 'controlPlaneUnreachable', message: `The control plane does not answer at ${url.host}: ${error.message}.`, mend: 'Check the network and DRAYAGE_CONTROL_URL.' },
+          {
+            code: 'controlPlaneUnreachable',
+            message: `The control plane does not answer at ${url.host}: ${error.message}.`,
+            mend: 'Check the network and DRAYAGE_CONTROL_URL.',
+          },
           { cause: error, retryable: true },
         ),
       ),

@@ -105,11 +105,13 @@ function connectTls(identity: Identity, peer: Peer): Promise<tls.TLSSocket> {
       port: Number(peer.linkAddress.slice(separator + 1)),
       ALPNProtocols: ['h2'],
       checkServerIdentity: (_host, certificate) =>
-        certificate.subject.CN === peer.id ? undefined : new Error(`the peer is ${String(certificate.subject.CN)}, not ${peer.id}`),
+        certificate.subject.CN === peer.id
+          ? undefined
+          : new Error(`the peer is ${String(certificate.subject.CN)}, not ${peer.id}`),
     });
     const timer = setTimeout(() => socket.destroy(new Error('no answer')), CONNECT_MS);
     socket.setNoDelay(true);
-    socket.once('error', (error) => {
+    socket.once('error', (error: Error) => {
       clearTimeout(timer);
       reject(unreachable(peer, error.message, error));
     });

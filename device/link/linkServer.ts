@@ -46,8 +46,9 @@ export class LinkServer {
       });
     });
     this.#http1.on('upgrade', (request, socket, head) => handlers.controlUpgrade(request, socket, head));
-    this.#server = tls.createServer({ ...tlsOptions(identity), ALPNProtocols: ['h2', 'http/1.1'] }, (socket) =>
-      this.#accept(socket),
+    this.#server = tls.createServer(
+      { ...tlsOptions(identity), ALPNProtocols: ['h2', 'http/1.1'] },
+      (socket) => this.#accept(socket),
     );
     this.#server.on('tlsClientError', (error, socket) =>
       handlers.log('a peer was refused', { address: socket.remoteAddress, error: error.message }),
@@ -86,7 +87,11 @@ export class LinkServer {
     this.#sockets.add(socket);
     socket.once('close', () => this.#sockets.delete(socket));
     socket.setNoDelay(true);
-    if (socket.alpnProtocol === 'h2') this.#serve(http2.performServerHandshake(socket, { settings: { initialWindowSize: WINDOW.stream } }), peer);
+    if (socket.alpnProtocol === 'h2')
+      this.#serve(
+        http2.performServerHandshake(socket, { settings: { initialWindowSize: WINDOW.stream } }),
+        peer,
+      );
     else if (peer === CONTROL_PEER) this.#http1.emit('connection', socket);
     else {
       this.#handlers.log('a device asked for what only the control plane may', { peer });

@@ -29,7 +29,8 @@ export class ComputeNetwork {
   async prepare(spec: Pick<ComputeSpec, 'id' | 'address'>, sandboxPid: number): Promise<void> {
     const veth = vethName(spec.id);
     if (await this.#belongsToAnother(veth, sandboxPid)) await ip(['link', 'del', veth]);
-    if (!(await exists(veth))) await ip(['link', 'add', veth, 'type', 'veth', 'peer', 'name', 'eth0', 'netns', String(sandboxPid)]);
+    if (!(await exists(veth)))
+      await ip(['link', 'add', veth, 'type', 'veth', 'peer', 'name', 'eth0', 'netns', String(sandboxPid)]);
     await inSandbox(sandboxPid, sandboxScript(spec.address));
     // Without IPv6 the interface says nothing by itself, so that no frame spends the one token of a shut queue.
     await run('sysctl', ['-qw', `net.ipv6.conf.${veth}.disable_ipv6=1`]);

@@ -3,7 +3,12 @@ import { vethName } from './computeNetwork.ts';
 import { parseNeighbours } from './hotNetwork.ts';
 
 test('neighbours without an address are left out', () => {
-  const lines = ['10.77.0.254 lladdr 02:42:0a:4d:00:fe REACHABLE ', '10.77.0.9 INCOMPLETE ', '10.77.0.7 FAILED', 'fe80::1 lladdr 02:42:0a:4d:00:01 STALE'];
+  const lines = [
+    '10.77.0.254 lladdr 02:42:0a:4d:00:fe REACHABLE ',
+    '10.77.0.9 INCOMPLETE ',
+    '10.77.0.7 FAILED',
+    'fe80::1 lladdr 02:42:0a:4d:00:01 STALE',
+  ];
   expect(parseNeighbours(lines)).toEqual([{ ip: '10.77.0.254', mac: '02:42:0a:4d:00:fe' }]);
 });
 

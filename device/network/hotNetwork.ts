@@ -57,7 +57,9 @@ abstract class HotNetwork {
   }
 
   async close(): Promise<void> {
-    await Promise.all([this.outside.ip, this.outside.tc, this.inside.ip, this.inside.tc].map((tool) => tool.close()));
+    await Promise.all(
+      [this.outside.ip, this.outside.tc, this.inside.ip, this.inside.tc].map((tool) => tool.close()),
+    );
   }
 }
 

@@ -57,7 +57,8 @@ test('an append changes neither the size nor what is behind it', async () => {
 
 test('a full journal is rewritten and keeps the newest state of each transfer', async () => {
   const journal = await Journal.open(directory, 'g');
-  for (let count = 0; count < 1500; count += 1) await journal.append(record('c', count % 2 === 0 ? 'frozen' : 'offered'));
+  for (let count = 0; count < 1500; count += 1)
+    await journal.append(record('c', count % 2 === 0 ? 'frozen' : 'offered'));
   await journal.append(record('d', 'thawed'));
   await journal.close();
   const again = await Journal.open(directory, 'g');
@@ -77,7 +78,11 @@ test('after a failed write it takes nothing more', async () => {
 
 test('appends that are not awaited stay in order', async () => {
   const journal = await Journal.open(directory, 'g');
-  await Promise.all([journal.append(record('a', 'frozen')), journal.append(record('a', 'offered')), journal.append(record('a', 'thawed'))]);
+  await Promise.all([
+    journal.append(record('a', 'frozen')),
+    journal.append(record('a', 'offered')),
+    journal.append(record('a', 'thawed')),
+  ]);
   expect(journal.find('a'.repeat(32))?.state).toBe('thawed');
   await journal.close();
 });

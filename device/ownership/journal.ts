@@ -9,7 +9,13 @@ import { SourceState, TargetState } from '../../core/ownership.ts';
 /** The other device, with the address it had: recovery may have to reach it while the control plane is away. */
 const peerSchema = z.object({ id: z.string(), linkAddress: z.string() });
 
-const common = { transfer: transferIdSchema, group: z.string(), epoch: z.number().int(), peer: peerSchema, at: z.number() };
+const common = {
+  transfer: transferIdSchema,
+  group: z.string(),
+  epoch: z.number().int(),
+  peer: peerSchema,
+  at: z.number(),
+};
 
 /** One journal record: the state a party entered, with all that recovery needs. */
 export const recordSchema = z.discriminatedUnion('role', [

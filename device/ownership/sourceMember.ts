@@ -6,7 +6,14 @@ import { DrayageError } from '../../core/cause.ts';
 import type { ComputeSpec } from '../../core/compute.ts';
 import type { Manifest, Neighbour } from '../../core/linkMessages.ts';
 import { ArmedDump } from '../checkpoint/armedDump.ts';
-import { findFreezer, freeze, isFrozen, killFrozen, thaw, type Freezer } from '../checkpoint/cgroupFreezer.ts';
+import {
+  findFreezer,
+  freeze,
+  isFrozen,
+  killFrozen,
+  thaw,
+  type Freezer,
+} from '../checkpoint/cgroupFreezer.ts';
 import { ImageSender } from '../checkpoint/imageSender.ts';
 import type { ContainerFacts } from '../engine/types.ts';
 import { HotSource } from '../network/hotNetwork.ts';
@@ -99,7 +106,11 @@ export class SourceMember {
     this.#images = new ImageSender(dump.request.imagesDir, (name) => open(`images/${id}/${name}`));
     const [images, roots] = await Promise.all([
       this.#images.run(dumped),
-      Promise.all(this.#files.map((file) => this.#sendFiles(file, open(`files/${id}/${encodeURIComponent(file.root)}`)))),
+      Promise.all(
+        this.#files.map((file) =>
+          this.#sendFiles(file, open(`files/${id}/${encodeURIComponent(file.root)}`)),
+        ),
+      ),
     ]);
     // The engine has long read what the processes wrote before they froze: the dump took many times a pipe's delay.
     const logBytes = await this.#sendLog(facts, open(`log/${id}`));

@@ -1,5 +1,11 @@
 import { DrayageError, type Cause } from '../../core/cause.ts';
-import { fromTargetSchema, targetStatusSchema, type FromSource, type FromTarget, type TargetStatusMessage } from '../../core/linkMessages.ts';
+import {
+  fromTargetSchema,
+  targetStatusSchema,
+  type FromSource,
+  type FromTarget,
+  type TargetStatusMessage,
+} from '../../core/linkMessages.ts';
 import type { Phase } from '../../core/migration.ts';
 import { decideSource, type SourceState, type SourceView } from '../../core/ownership.ts';
 import { toCause } from '../../core/toCause.ts';
@@ -59,7 +65,12 @@ export class SourceTransfer {
   #reason = '';
   #finished = false;
 
-  private constructor(deps: TransferDeps, request: TransferRequest, journal: Journal, run: (self: SourceTransfer) => Promise<SourceOutcome>) {
+  private constructor(
+    deps: TransferDeps,
+    request: TransferRequest,
+    journal: Journal,
+    run: (self: SourceTransfer) => Promise<SourceOutcome>,
+  ) {
     this.#deps = deps;
     this.request = request;
     this.#journal = journal;
@@ -75,7 +86,12 @@ export class SourceTransfer {
   }
 
   /** Takes up a transfer that an earlier worker left in the journal. */
-  static recover(deps: TransferDeps, request: TransferRequest, journal: Journal, record: JournalRecord & { role: 'source' }): SourceTransfer {
+  static recover(
+    deps: TransferDeps,
+    request: TransferRequest,
+    journal: Journal,
+    record: JournalRecord & { role: 'source' },
+  ): SourceTransfer {
     return new SourceTransfer(deps, request, journal, (self) => self.#recover(record));
   }
 
@@ -91,7 +107,8 @@ export class SourceTransfer {
       this.#heldMs = status.heldMs;
     }
     this.#view.target = status;
-    if (status.trouble && !this.#causes.some(({ message }) => message === status.trouble?.message)) this.#causes.push(status.trouble);
+    if (status.trouble && !this.#causes.some(({ message }) => message === status.trouble?.message))
+      this.#causes.push(status.trouble);
     this.#wake.wake();
   }
 
@@ -158,7 +175,9 @@ export class SourceTransfer {
   /** The hot window up to the offer. Every process in it was started before it; nothing in it asks the engine. */
   async #window(): Promise<void> {
     const members = this.#members;
-    const neighbours = Object.fromEntries(await Promise.all(members.map(async (member) => [member.spec.id, await member.neighbours()] as const)));
+    const neighbours = Object.fromEntries(
+      await Promise.all(members.map(async (member) => [member.spec.id, await member.neighbours()] as const)),
+    );
     this.#frozenAt = this.clock.now();
     await this.clock.time('freeze', () => each(members, (member) => member.freeze()));
     await this.clock.time('plug', async () => {
@@ -173,7 +192,9 @@ export class SourceTransfer {
     let dumpTo = dumpFrom;
     const open = (path: string) => this.#needLink().open(this.#path(path));
     this.#manifest = {
-      computes: await Promise.all(members.map((member) => member.send(open, () => (dumpTo = this.clock.now())))),
+      computes: await Promise.all(
+        members.map((member) => member.send(open, () => (dumpTo = this.clock.now()))),
+      ),
     };
     this.clock.add('dump', dumpFrom, dumpTo);
     this.clock.add('transfer', dumpFrom, this.clock.now());
@@ -309,7 +330,10 @@ export class SourceTransfer {
       this.#view.verdict = verdict;
       this.#wake.wake();
     } catch (error) {
-      this.#deps.log('the control plane does not answer', { transfer: this.request.transfer, error: String(error) });
+      this.#deps.log('the control plane does not answer', {
+        transfer: this.request.transfer,
+        error: String(error),
+      });
     }
   }
 

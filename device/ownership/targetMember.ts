@@ -159,7 +159,10 @@ export class TargetMember {
     if (!sandbox) throw notPrepared(this.spec.name);
     const localMac = (await readFile(`/sys/class/net/${vethName(this.spec.id)}/address`, 'utf8')).trim();
     const { address, id } = this.spec;
-    return HotTarget.start({ computeId: id, mac: address.mac, bridge: this.#deps.network.bridge, sandboxPid: sandbox.pid }, localMac);
+    return HotTarget.start(
+      { computeId: id, mac: address.mac, bridge: this.#deps.network.bridge, sandboxPid: sandbox.pid },
+      localMac,
+    );
   }
 
   get #directory(): string {

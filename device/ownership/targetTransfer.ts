@@ -1,7 +1,14 @@
 import type { Duplex, Readable } from 'node:stream';
 import { setTimeout as pause } from 'node:timers/promises';
 import { DrayageError, type Cause } from '../../core/cause.ts';
-import { fromSourceSchema, exchangeSchema, type FromSource, type FromTarget, type Manifest, type TargetStatusMessage } from '../../core/linkMessages.ts';
+import {
+  fromSourceSchema,
+  exchangeSchema,
+  type FromSource,
+  type FromTarget,
+  type Manifest,
+  type TargetStatusMessage,
+} from '../../core/linkMessages.ts';
 import type { Phase } from '../../core/migration.ts';
 import { decideTarget, type SourceState, type TargetState, type TargetView } from '../../core/ownership.ts';
 import { toCause } from '../../core/toCause.ts';
@@ -49,7 +56,12 @@ export class TargetTransfer {
   #withdrawn = false;
   #failpoints: Failpoints | null = null;
 
-  private constructor(deps: TransferDeps, request: TransferRequest, journal: Journal, arm: (self: TargetTransfer) => Promise<void>) {
+  private constructor(
+    deps: TransferDeps,
+    request: TransferRequest,
+    journal: Journal,
+    arm: (self: TargetTransfer) => Promise<void>,
+  ) {
     this.#deps = deps;
     this.request = request;
     this.#journal = journal;
@@ -64,7 +76,12 @@ export class TargetTransfer {
   }
 
   /** Begins: everything is started and waits. `descriptors` by compute id. */
-  static begin(deps: TransferDeps, request: TransferRequest, journal: Journal, descriptors: Record<string, string[]>): TargetTransfer {
+  static begin(
+    deps: TransferDeps,
+    request: TransferRequest,
+    journal: Journal,
+    descriptors: Record<string, string[]>,
+  ): TargetTransfer {
     return new TargetTransfer(deps, request, journal, async (self) => {
       self.#failpoints = await Failpoints.load(deps.runDir);
       await Promise.all(self.#members.map((member) => member.arm(descriptors[member.spec.id] ?? [])));
@@ -72,7 +89,12 @@ export class TargetTransfer {
   }
 
   /** Takes up a transfer that an earlier worker left in the journal. */
-  static recover(deps: TransferDeps, request: TransferRequest, journal: Journal, record: JournalRecord & { role: 'target' }): TargetTransfer {
+  static recover(
+    deps: TransferDeps,
+    request: TransferRequest,
+    journal: Journal,
+    record: JournalRecord & { role: 'target' },
+  ): TargetTransfer {
     return new TargetTransfer(deps, request, journal, (self) => self.#recover(record.state));
   }
 
@@ -129,7 +151,9 @@ export class TargetTransfer {
   async #receive(message: FromSource): Promise<void> {
     switch (message.type) {
       case 'announce':
-        await Promise.all(this.#members.map((member) => member.announce(message.neighbours[member.spec.id] ?? [])));
+        await Promise.all(
+          this.#members.map((member) => member.announce(message.neighbours[member.spec.id] ?? [])),
+        );
         this.#session?.send({ type: 'announced' });
         return;
       case 'manifest':
@@ -154,7 +178,10 @@ export class TargetTransfer {
         }),
       ),
     );
-    await Promise.all([restored.then(() => (this.#heldFrom = this.clock.now())), this.#enter('held', 'the manifest is complete')]);
+    await Promise.all([
+      restored.then(() => (this.#heldFrom = this.clock.now())),
+      this.#enter('held', 'the manifest is complete'),
+    ]);
     await Promise.all(this.#members.map((member) => member.markReady()));
     await this.#failpoints?.hit('target.ready');
     if (this.#view.copy === 'restoring') this.#view.copy = 'ready';
@@ -195,7 +222,12 @@ export class TargetTransfer {
     const state = this.#view.state === 'owner' ? 'owner' : 'discarded';
     if (state === 'owner') await this.#settle();
     void this.#report(state);
-    return { state, reason: this.#reason, causes: this.#cause ? [this.#cause] : [], phases: this.clock.list() };
+    return {
+      state,
+      reason: this.#reason,
+      causes: this.#cause ? [this.#cause] : [],
+      phases: this.clock.list(),
+    };
   }
 
   /** The compute serves already: a failure here is for the log, not for the transfer. */
@@ -203,7 +235,10 @@ export class TargetTransfer {
     try {
       await Promise.all(this.#members.map((member) => member.settle()));
     } catch (error) {
-      this.#deps.log('the arrival could not be cleaned up', { transfer: this.request.transfer, error: String(error) });
+      this.#deps.log('the arrival could not be cleaned up', {
+        transfer: this.request.transfer,
+        error: String(error),
+      });
     }
   }
 
@@ -280,11 +315,18 @@ export class TargetTransfer {
   async #askControl(): Promise<void> {
     try {
       const ready = this.#view.state === 'held' && this.#view.copy === 'ready';
-      const { verdict } = await this.#deps.control.ask(this.request.transfer, 'target', ready ? 'go' : 'verdict');
+      const { verdict } = await this.#deps.control.ask(
+        this.request.transfer,
+        'target',
+        ready ? 'go' : 'verdict',
+      );
       this.#view.verdict = verdict;
       this.#wake.wake();
     } catch (error) {
-      this.#deps.log('the control plane does not answer', { transfer: this.request.transfer, error: String(error) });
+      this.#deps.log('the control plane does not answer', {
+        transfer: this.request.transfer,
+        error: String(error),
+      });
     }
   }
 

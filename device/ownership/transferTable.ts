@@ -35,7 +35,8 @@ export class TransferTable {
     const record = journal.find(request.transfer);
     const again = this.#sources.get(request.transfer);
     if (again) return again;
-    if (record?.role === 'source') return finalOutcome(record) ?? this.#add(SourceTransfer.recover(this.#deps, request, journal, record));
+    if (record?.role === 'source')
+      return finalOutcome(record) ?? this.#add(SourceTransfer.recover(this.#deps, request, journal, record));
     return this.#add(SourceTransfer.begin(this.#deps, request, journal));
   }
 
@@ -68,7 +69,8 @@ export class TransferTable {
     }
     const journal = await this.#journal(request.group);
     const record = journal.find(request.transfer);
-    if (record?.role === 'target' && record.state !== 'none') return record.state === 'owner' ? 'owner' : 'discarded';
+    if (record?.role === 'target' && record.state !== 'none')
+      return record.state === 'owner' ? 'owner' : 'discarded';
     await this.#neverHold(journal, request);
     return 'discarded';
   }
@@ -90,7 +92,11 @@ export class TransferTable {
       const record = journal.latest().at(-1);
       if (!record) continue;
       const request = await this.#requestOf(record);
-      this.#deps.log('found in the journal', { transfer: record.transfer, role: record.role, state: record.state });
+      this.#deps.log('found in the journal', {
+        transfer: record.transfer,
+        role: record.role,
+        state: record.state,
+      });
       if (record.role === 'source') await this.#recoverSource(record, request, journal);
       else await this.#recoverTarget(record, request, journal);
     }
@@ -98,7 +104,10 @@ export class TransferTable {
 
   /** Serves a peer's request about transfers. Returns false when the path is none of these. */
   async serve({ stream, path, peer }: LinkRequest): Promise<boolean> {
-    const match = /^\/v1\/transfers\/([0-9a-f]{32})\/(session|images|files|log|exchange)(?:\/([^/]+))?(?:\/([^/]+))?$/.exec(path);
+    const match =
+      /^\/v1\/transfers\/([0-9a-f]{32})\/(session|images|files|log|exchange)(?:\/([^/]+))?(?:\/([^/]+))?$/.exec(
+        path,
+      );
     if (!match) return false;
     const [, transfer = '', kind = '', computeId = '', name = ''] = match;
     if (kind === 'exchange') {
@@ -129,17 +138,27 @@ export class TransferTable {
       const source = this.#sources.get(transfer);
       if (source && source.request.peer.id === peer) source.hear(body.status);
       const record = (await this.#journal(body.group)).find(transfer);
-      const state = source?.request.peer.id === peer ? source.state : record?.role === 'source' ? record.state : 'unknown';
+      const state =
+        source?.request.peer.id === peer
+          ? source.state
+          : record?.role === 'source'
+            ? record.state
+            : 'unknown';
       return { role: 'source', group: body.group, epoch: body.epoch, state };
     }
     return this.#tellTarget(transfer, peer, body);
   }
 
-  async #tellTarget(transfer: string, peer: string, body: Exchange & { role: 'source' }): Promise<TargetStatusMessage> {
+  async #tellTarget(
+    transfer: string,
+    peer: string,
+    body: Exchange & { role: 'source' },
+  ): Promise<TargetStatusMessage> {
     const target = this.#targets.get(transfer);
     if (target && target.request.peer.id === peer) {
       const before = target.state;
-      if (before === 'owner' || before === 'discarded') this.#deps.log('a late message changes nothing', { transfer, said: body.state });
+      if (before === 'owner' || before === 'discarded')
+        this.#deps.log('a late message changes nothing', { transfer, said: body.state });
       target.hear(body.state);
       return target.status();
     }
@@ -149,15 +168,36 @@ export class TransferTable {
       this.#deps.log('a late message changes nothing', { transfer, said: body.state });
       return silentStatus(record.state, record.state === 'discarded' ? record.reason : null);
     }
-    if (body.state !== 'aborting' && body.state !== 'thawing' && body.state !== 'thawed') return silentStatus('none', null);
-    await this.#neverHold(journal, { transfer, group: body.group, epoch: body.epoch, peer: { id: peer, linkAddress: '' }, computes: [], migration: '' });
+    if (body.state !== 'aborting' && body.state !== 'thawing' && body.state !== 'thawed')
+      return silentStatus('none', null);
+    await this.#neverHold(journal, {
+      transfer,
+      group: body.group,
+      epoch: body.epoch,
+      peer: { id: peer, linkAddress: '' },
+      computes: [],
+      migration: '',
+    });
     return silentStatus('discarded', 'it never had all of the compute');
   }
 
   /** Writes `discarded` for a transfer that was never held, so that it never will be. */
-  async #neverHold(journal: Journal, { transfer, group, epoch, peer, computes }: TransferRequest): Promise<void> {
+  async #neverHold(
+    journal: Journal,
+    { transfer, group, epoch, peer, computes }: TransferRequest,
+  ): Promise<void> {
     const reason = 'never held';
-    await journal.append({ role: 'target', state: 'discarded', transfer, group, epoch, peer, computes, reason, at: Date.now() });
+    await journal.append({
+      role: 'target',
+      state: 'discarded',
+      transfer,
+      group,
+      epoch,
+      peer,
+      computes,
+      reason,
+      at: Date.now(),
+    });
   }
 
   async #recoverSource(record: SourceRecord, request: TransferRequest, journal: Journal): Promise<void> {
@@ -177,7 +217,11 @@ export class TransferTable {
   async #recoverTarget(record: TargetRecord, request: TransferRequest, journal: Journal): Promise<void> {
     if (record.state === 'held') this.#add(TargetTransfer.recover(this.#deps, request, journal, record));
     if (record.state !== 'owner') return;
-    const unsettled = await Promise.all(record.computes.map(({ id }) => exists(join(imagesDirectory(this.#deps.runDir, record.transfer, id), 'ready'))));
+    const unsettled = await Promise.all(
+      record.computes.map(({ id }) =>
+        exists(join(imagesDirectory(this.#deps.runDir, record.transfer, id), 'ready')),
+      ),
+    );
     if (unsettled.some(Boolean)) this.#add(TargetTransfer.recover(this.#deps, request, journal, record));
     else void this.#deps.control.report(record.transfer, 'owner').catch(() => undefined);
   }
@@ -196,7 +240,12 @@ export class TransferTable {
     for (const id of ids) this.#busy.set(id, (this.#busy.get(id) ?? 0) + 1);
     const done: Promise<unknown> = machine.done;
     void done
-      .catch((error: unknown) => this.#deps.log('a transfer cannot go on', { transfer: machine.request.transfer, error: String(error) }))
+      .catch((error: unknown) =>
+        this.#deps.log('a transfer cannot go on', {
+          transfer: machine.request.transfer,
+          error: String(error),
+        }),
+      )
       .finally(() => {
         for (const id of ids) this.#busy.set(id, (this.#busy.get(id) ?? 1) - 1);
         const [oldest] = map.keys();
@@ -218,7 +267,15 @@ export class TransferTable {
 
 function finalOutcome(record: SourceRecord): SourceOutcome | null {
   if (record.state !== 'thawed' && record.state !== 'released') return null;
-  return { state: record.state, reason: record.reason, causes: [], phases: [], frozenMs: null, wireBytes: 0, roundTrips: 0 };
+  return {
+    state: record.state,
+    reason: record.reason,
+    causes: [],
+    phases: [],
+    frozenMs: null,
+    wireBytes: 0,
+    roundTrips: 0,
+  };
 }
 
 async function exists(path: string): Promise<boolean> {

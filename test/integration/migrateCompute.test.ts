@@ -9,7 +9,14 @@ import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { CONTROL_TASK_QUEUE } from '../../core/device.ts';
 import { ABORT_UPDATE, type AbortAnswer } from '../../workflows/contract.ts';
 import type { migrateCompute } from '../../workflows/migrateCompute.ts';
-import { bundleWorkflows, fakes, input, untilCancelled, withWorkers, type Fakes } from './support/fakeMove.ts';
+import {
+  bundleWorkflows,
+  fakes,
+  input,
+  untilCancelled,
+  withWorkers,
+  type Fakes,
+} from './support/fakeMove.ts';
 import { startTemporal } from './support/temporalServer.ts';
 
 const { History } = temporal.api.history.v1;
@@ -65,13 +72,32 @@ function forgetPaths(value: unknown): void {
   }
 }
 
-const failure = (code: string) => ApplicationFailure.create({ type: code, message: `${code} happened`, details: [{ code, message: `${code} happened`, mend: 'm' }], nonRetryable: true });
+const failure = (code: string) =>
+  ApplicationFailure.create({
+    type: code,
+    message: `${code} happened`,
+    details: [{ code, message: `${code} happened`, mend: 'm' }],
+    nonRetryable: true,
+  });
 
 test('a move goes through its states in order and releases the source at its end', async () => {
   const end = await move('moved');
   expect(end).toMatchObject({ state: 'succeeded', frozenMs: 80, wireBytes: 100 });
-  expect(said.filter((word) => word.startsWith('state'))).toEqual(['state preflight', 'state preparing', 'state switching', 'state releasing']);
-  const order = ['prepare', 'sync', 'open transfer for epoch 2', 'arm', 'switch', 'close transfer owner', 'release source'];
+  expect(said.filter((word) => word.startsWith('state'))).toEqual([
+    'state preflight',
+    'state preparing',
+    'state switching',
+    'state releasing',
+  ]);
+  const order = [
+    'prepare',
+    'sync',
+    'open transfer for epoch 2',
+    'arm',
+    'switch',
+    'close transfer owner',
+    'release source',
+  ];
   expect(said.filter((word) => order.includes(word))).toEqual(order);
   expect(said).not.toContain('discard target');
   expect(said.slice(-2)).toEqual(['compute running', 'finish succeeded']);
@@ -79,7 +105,10 @@ test('a move goes through its states in order and releases the source at its end
 
 test('what cannot run on the target is refused before anything is prepared', async () => {
   const blocker = { code: 'ioUring', message: 'It uses io_uring.', mend: 'm' };
-  fake.source.inspectSource = async () => ({ usage: [{ name: 'app', running: true, memoryBytes: 1, diskBytes: 1, blockers: [blocker] }], descriptors: {} });
+  fake.source.inspectSource = async () => ({
+    usage: [{ name: 'app', running: true, memoryBytes: 1, diskBytes: 1, blockers: [blocker] }],
+    descriptors: {},
+  });
   const end = await move('refused');
   expect(end).toMatchObject({ state: 'refused', reason: 'It uses io_uring.', causes: [blocker] });
   expect(said).not.toContain('prepare');
@@ -98,24 +127,39 @@ test('a target that fails to arm closes the transfer before it is cleared', asyn
   fake.target.armTarget = async () => Promise.reject(failure('restoreFailed'));
   const end = await move('arm-failed');
   expect(end.state).toBe('failed');
-  const undone = said.slice(said.indexOf('open transfer for epoch 2') + 1).filter((word) => !word.startsWith('compute'));
+  const undone = said
+    .slice(said.indexOf('open transfer for epoch 2') + 1)
+    .filter((word) => !word.startsWith('compute'));
   expect(undone).toEqual(['close transfer thawed', 'forget source files', 'discard target', 'finish failed']);
 });
 
 test('a source that thawed ends as rolled back, with its causes and phases', async () => {
   const cause = { code: 'linkLost', message: 'The link was lost.', mend: 'm' };
-  fake.source.switchSource = async () => ({ state: 'thawed', reason: 'discarded', causes: [cause], phases: [], frozenMs: null, wireBytes: 5, roundTrips: 1 });
+  fake.source.switchSource = async () => ({
+    state: 'thawed',
+    reason: 'discarded',
+    causes: [cause],
+    phases: [],
+    frozenMs: null,
+    wireBytes: 5,
+    roundTrips: 1,
+  });
   fake.target.awaitTarget = async () => ({ state: 'discarded', reason: 'r', causes: [], phases: [] });
   const end = await move('rolled-back');
   expect(end).toMatchObject({ state: 'rolledBack', causes: [cause] });
-  expect(said).toEqual(expect.arrayContaining(['close transfer thawed', 'discard target', 'finish rolledBack']));
+  expect(said).toEqual(
+    expect.arrayContaining(['close transfer thawed', 'discard target', 'finish rolledBack']),
+  );
   expect(said).not.toContain('release source');
 });
 
 test('a target that owns ends the move though the source never answers; the release is owed', async () => {
   fake.source.switchSource = untilCancelled;
   const end = await move('source-away');
-  expect(end).toMatchObject({ state: 'succeeded', reason: expect.stringContaining('clears its copy when it is back') as string });
+  expect(end).toMatchObject({
+    state: 'succeeded',
+    reason: expect.stringContaining('clears its copy when it is back') as string,
+  });
   expect(said).toContain('close transfer owner');
   expect(said).not.toContain('release source');
 }, 60_000);
@@ -129,7 +173,15 @@ test('a target that lost its copy does not end the move: the source is waited fo
   };
   fake.source.switchSource = async () => {
     await thawed;
-    return { state: 'thawed', reason: 'discarded', causes: [], phases: [], frozenMs: null, wireBytes: 0, roundTrips: 2 };
+    return {
+      state: 'thawed',
+      reason: 'discarded',
+      causes: [],
+      phases: [],
+      frozenMs: null,
+      wireBytes: 0,
+      roundTrips: 2,
+    };
   };
   expect((await move('target-discarded')).state).toBe('rolledBack');
 });
@@ -183,7 +235,10 @@ describe('recorded histories', () => {
     expect(files.length).toBeGreaterThanOrEqual(9);
     for (const file of files) {
       const history = History.decode(await readFile(join(HISTORIES, file)));
-      await expect(Worker.runReplayHistory({ workflowBundle: bundle }, history), file).resolves.toBeUndefined();
+      await expect(
+        Worker.runReplayHistory({ workflowBundle: bundle }, history),
+        file,
+      ).resolves.toBeUndefined();
     }
   });
 });

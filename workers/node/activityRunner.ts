@@ -31,7 +31,11 @@ export class ActivityRunner {
 
   constructor(deps: Deps) {
     this.#deps = deps;
-    Runtime.install({ logger: new DefaultLogger('WARN', ({ level, message, meta }) => deps.log[level === 'ERROR' ? 'error' : 'warn']({ ...meta }, message)) });
+    Runtime.install({
+      logger: new DefaultLogger('WARN', ({ level, message, meta }) =>
+        deps.log[level === 'ERROR' ? 'error' : 'warn']({ ...meta }, message),
+      ),
+    });
   }
 
   /** Runs until `signal` is aborted and what was under way has ended or been told so. */
@@ -47,7 +51,9 @@ export class ActivityRunner {
   }
 
   async close(): Promise<void> {
-    await Runtime.instance().shutdown().catch(() => undefined);
+    await Runtime.instance()
+      .shutdown()
+      .catch(() => undefined);
   }
 
   async #once(signal: AbortSignal): Promise<void> {
@@ -82,7 +88,14 @@ export class ActivityRunner {
     const compute = createComputeActivities({ engine, network, fetchImage });
     return {
       ...compute,
-      ...createMigrationActivities({ engine, network, files, table, control, ensureImage: (spec) => compute.ensureImage(spec) }),
+      ...createMigrationActivities({
+        engine,
+        network,
+        files,
+        table,
+        control,
+        ensureImage: (spec) => compute.ensureImage(spec),
+      }),
     };
   }
 }

@@ -48,7 +48,11 @@ export class Heartbeats {
     try {
       const here = await engine.listComputes();
       await placements.notice(here.map(({ computeId }) => computeId));
-      const computes = here.map(({ computeId, running }) => ({ id: computeId, epoch: placements.epoch(computeId), running }));
+      const computes = here.map(({ computeId, running }) => ({
+        id: computeId,
+        epoch: placements.epoch(computeId),
+        running,
+      }));
       await control.heartbeat(await inventory.read(), computes);
       if (this.#away) log.info('the control plane answers again');
       this.#away = false;

@@ -2,7 +2,12 @@ import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import type { Logger } from 'pino';
 import { ControlClient } from '../../device/control/controlClient.ts';
-import { readIdentity, writeIdentity, linkIdentity, type StoredIdentity } from '../../device/control/identityStore.ts';
+import {
+  readIdentity,
+  writeIdentity,
+  linkIdentity,
+  type StoredIdentity,
+} from '../../device/control/identityStore.ts';
 import { joinControlPlane } from '../../device/control/joinControlPlane.ts';
 import { createEngine } from '../../device/engine/createEngine.ts';
 import { handleHttp, handleUpgrade } from '../../device/engine/linkRoutes.ts';
@@ -39,7 +44,9 @@ export class NodeWorker {
   /** Runs until `stop`. @throws when it cannot begin (engine missing, port taken, token refused) */
   async run(): Promise<void> {
     const { stateDir, runDir } = this.#config;
-    const lock: ProcessLock = await waitForLock('worker', ({ pid }) => this.#log.warn({ pid }, 'another worker runs on this device; waiting for its end'));
+    const lock: ProcessLock = await waitForLock('worker', ({ pid }) =>
+      this.#log.warn({ pid }, 'another worker runs on this device; waiting for its end'),
+    );
     try {
       await prepareRunDirectory(runDir);
       await endEarlierHelpers(runDir);
@@ -51,17 +58,39 @@ export class NodeWorker {
       });
       const identity = await this.#identity(inventory);
       const control = new ControlClient(this.#config.controlUrl, identity);
-      const files = new FileSync({ engine, workRoot: join(stateDir, 'sync'), identity: () => linkIdentity(identity) });
+      const files = new FileSync({
+        engine,
+        workRoot: join(stateDir, 'sync'),
+        identity: () => linkIdentity(identity),
+      });
       await files.clear();
       const network = new ComputeNetwork(this.#config.bridge);
-      const deps = { deviceId: identity.deviceId, runDir, stateDir, engine, network, files, control, identity: () => linkIdentity(identity) };
+      const deps = {
+        deviceId: identity.deviceId,
+        runDir,
+        stateDir,
+        engine,
+        network,
+        files,
+        control,
+        identity: () => linkIdentity(identity),
+      };
       const table = new TransferTable({ ...deps, log: (message, detail) => this.#log.info(detail, message) });
       const link = this.#link(identity, engine, table, files);
       await link.listen(this.#config.link.host, this.#config.link.port);
       await table.recover();
       const placements = new Placements({ engine, network, table, files, control, log: this.#log });
       const heartbeats = new Heartbeats({ control, inventory, engine, placements, log: this.#log });
-      const activities = new ActivityRunner({ identity, engine, network, files, table, control, placements, log: this.#log });
+      const activities = new ActivityRunner({
+        identity,
+        engine,
+        network,
+        files,
+        table,
+        control,
+        placements,
+        log: this.#log,
+      });
       this.#parts = [activities, heartbeats, placements, link, control];
       heartbeats.start();
       await placements.start(this.#stop.signal);
@@ -89,7 +118,9 @@ export class NodeWorker {
         this.#log.info({ computeId, exitCode, restarting, restarts, reason }, 'a compute ended');
         control
           .exited({ computeId, exitCode, restarting, restarts })
-          .catch((error: unknown) => this.#log.warn({ computeId, error: String(error) }, 'an exit was not reported'));
+          .catch((error: unknown) =>
+            this.#log.warn({ computeId, error: String(error) }, 'an exit was not reported'),
+          );
       },
     };
     runRestarter(deps, this.#stop.signal);
@@ -119,7 +150,12 @@ export class NodeWorker {
     if (known) return known;
     for (;;) {
       try {
-        const identity = await joinControlPlane({ controlUrl, token: joinToken ?? '', name, inventory: await inventory.read() });
+        const identity = await joinControlPlane({
+          controlUrl,
+          token: joinToken ?? '',
+          name,
+          inventory: await inventory.read(),
+        });
         await writeIdentity(stateDir, identity);
         this.#log.info({ device: identity.deviceId }, 'joined');
         return identity;

@@ -47,7 +47,9 @@ export class Placements {
   async mayStart(computeId: string): Promise<boolean> {
     await this.refresh().catch(() => undefined);
     const placement = this.#known.get(computeId);
-    return placement?.desired === 'running' && placement.transfer === null && !this.#deps.table.busy(computeId);
+    return (
+      placement?.desired === 'running' && placement.transfer === null && !this.#deps.table.busy(computeId)
+    );
   }
 
   /** Told with every heartbeat what is here: asks when something is new, forgets what has gone. */
@@ -90,7 +92,10 @@ export class Placements {
       try {
         await this.#bringInLine(computeId, here.get(computeId)?.running ?? null);
       } catch (error) {
-        log.error({ computeId, error: String(error) }, 'a compute could not be brought in line with its placement');
+        log.error(
+          { computeId, error: String(error) },
+          'a compute could not be brought in line with its placement',
+        );
       }
     }
     return true;

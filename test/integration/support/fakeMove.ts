@@ -2,7 +2,12 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { CancelledFailure } from '@temporalio/common';
 import { Context } from '@temporalio/activity';
 import type { TestWorkflowEnvironment } from '@temporalio/testing';
-import { bundleWorkflowCode, DefaultLogger, Worker, type WorkflowBundleWithSourceMap } from '@temporalio/worker';
+import {
+  bundleWorkflowCode,
+  DefaultLogger,
+  Worker,
+  type WorkflowBundleWithSourceMap,
+} from '@temporalio/worker';
 import type { ControlActivities } from '../../../activities/controlInterface.ts';
 import type { MigrationActivities } from '../../../activities/device/migration.ts';
 import { computeSpecSchema } from '../../../core/compute.ts';
@@ -72,17 +77,34 @@ export function fakes(said: string[]) {
     removeComputeRecord: async () => undefined,
   };
   const phase = (name: 'freeze' | 'restore') => ({ name, startedAt: '2026-01-01T00:00:00.000Z', ms: 1 });
-  const source: Pick<MigrationActivities, 'inspectSource' | 'syncFiles' | 'switchSource' | 'releaseSource' | 'forgetFiles'> = {
-    inspectSource: async () => ({ usage: [{ name: 'app', running: true, memoryBytes: 1, diskBytes: 1, blockers: [] }], descriptors: {} }),
+  const source: Pick<
+    MigrationActivities,
+    'inspectSource' | 'syncFiles' | 'switchSource' | 'releaseSource' | 'forgetFiles'
+  > = {
+    inspectSource: async () => ({
+      usage: [{ name: 'app', running: true, memoryBytes: 1, diskBytes: 1, blockers: [] }],
+      descriptors: {},
+    }),
     syncFiles: async () => (said.push('sync'), { bytes: 10 }),
     switchSource: async () => {
       said.push('switch');
-      return { state: 'released', reason: 'live', causes: [], phases: [phase('freeze')], frozenMs: 80, wireBytes: 90, roundTrips: 2 };
+      return {
+        state: 'released',
+        reason: 'live',
+        causes: [],
+        phases: [phase('freeze')],
+        frozenMs: 80,
+        wireBytes: 90,
+        roundTrips: 2,
+      };
     },
     releaseSource: async () => void said.push('release source'),
     forgetFiles: async () => void said.push('forget source files'),
   };
-  const target: Pick<MigrationActivities, 'prepareTarget' | 'armTarget' | 'awaitTarget' | 'discardTarget' | 'forgetFiles'> = {
+  const target: Pick<
+    MigrationActivities,
+    'prepareTarget' | 'armTarget' | 'awaitTarget' | 'discardTarget' | 'forgetFiles'
+  > = {
     prepareTarget: async () => void said.push('prepare'),
     armTarget: async () => void said.push('arm'),
     awaitTarget: async () => ({ state: 'owner', reason: 'handed', causes: [], phases: [phase('restore')] }),
@@ -106,12 +128,20 @@ export async function withWorkers<T>(
   work: () => Promise<T>,
 ): Promise<T> {
   const device = (taskQueue: string, activities: object) =>
-    Worker.create({ connection, taskQueue, activities, maxHeartbeatThrottleInterval: 100, defaultHeartbeatThrottleInterval: 100 });
+    Worker.create({
+      connection,
+      taskQueue,
+      activities,
+      maxHeartbeatThrottleInterval: 100,
+      defaultHeartbeatThrottleInterval: 100,
+    });
   const workers = await Promise.all([
     Worker.create({ connection, taskQueue: CONTROL_TASK_QUEUE, workflowBundle, activities: control }),
     device(deviceTaskQueue(SOURCE), source),
     device(deviceTaskQueue(TARGET), target),
   ]);
   const [first, ...others] = workers;
-  return first!.runUntil(() => others.reduce<() => Promise<T>>((inner, worker) => () => worker.runUntil(inner), work)());
+  return first!.runUntil(() =>
+    others.reduce<() => Promise<T>>((inner, worker) => () => worker.runUntil(inner), work)(),
+  );
 }

@@ -10,14 +10,20 @@ import { SearchAttribute } from '../../../workflows/contract.ts';
 export async function startTemporal(): Promise<TestWorkflowEnvironment> {
   // Workflows that fail are the subject of these tests.
   Runtime.install({ logger: new DefaultLogger('ERROR') });
-  const searchAttributes = Object.values(SearchAttribute).map((name) => defineSearchAttributeKey(name, 'KEYWORD'));
-  return TestWorkflowEnvironment.createLocal({ server: { executable: { type: 'existing-path', path: serverProgram() }, searchAttributes } });
+  const searchAttributes = Object.values(SearchAttribute).map((name) =>
+    defineSearchAttributeKey(name, 'KEYWORD'),
+  );
+  return TestWorkflowEnvironment.createLocal({
+    server: { executable: { type: 'existing-path', path: serverProgram() }, searchAttributes },
+  });
 }
 
 /** The server that `npm run` has put into the cache, or the one the environment names. */
 function serverProgram(): string {
   const cache = join(process.env['XDG_CACHE_HOME'] ?? join(homedir(), '.cache'), 'drayage');
-  const found = [process.env['DRAYAGE_TEMPORAL'] ?? '', ...globSync(join(cache, 'temporal-*/temporal'))].find(existsSync);
+  const found = [process.env['DRAYAGE_TEMPORAL'] ?? '', ...globSync(join(cache, 'temporal-*/temporal'))].find(
+    existsSync,
+  );
   if (!found) throw new Error(`no Temporal server in ${cache}: run npm test, which fetches it`);
   return found;
 }
