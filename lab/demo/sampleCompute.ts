@@ -1,0 +1,75 @@
+import { openAsBlob } from 'node:fs';
+import { acceptedSchema, problemSchema } from '../../core/api/common.ts';
+import { computeSchema, type ComputeView } from '../../core/api/computes.ts';
+import { imageSchema, type ImageView } from '../../core/api/images.ts';
+import { migrationAcceptedSchema } from '../../core/api/migrations.ts';
+import { DrayageError } from '../../core/cause.ts';
+import { FINAL_MIGRATION_STATES, migrationSchema, type Migration } from '../../core/migration.ts';
+import { until } from '../../core/until.ts';
+import { apiUrl } from '../control.ts';
+import type { ControlApi } from '../controlApi.ts';
+import { buildSampleImage } from '../sample/buildSampleImage.ts';
+import { SAMPLE_COMMAND } from '../sample/sampleProtocol.ts';
+import type { Lab } from '../state.ts';
+
+/** The API has no events yet. Often enough to follow a move, seldom enough not to weigh on it. Milliseconds. */
+const LOOK_MS = 200;
+const START_TIMEOUT_MS = 120_000;
+const MOVE_TIMEOUT_MS = 300_000;
+
+/** Builds the sample's image and gives it to the control plane. */
+export async function importSampleImage(lab: Lab, api: ControlApi, name: string): Promise<ImageView> {
+  const query = new URLSearchParams({ name });
+  for (const word of SAMPLE_COMMAND) query.append('cmd', word);
+  const answer = await fetch(`${apiUrl(lab)}/api/v1/images?${query.toString()}`, {
+    method: 'POST',
+    headers: { authorization: `Bearer ${api.token}`, 'content-type': 'application/x-tar' },
+    body: await openAsBlob(await buildSampleImage(), { type: 'application/x-tar' }),
+  });
+  const body: unknown = await answer.json();
+  if (answer.ok) return imageSchema.parse(body);
+  const { detail, causes } = problemSchema.parse(body);
+  throw new DrayageError(causes[0] ?? { code: 'imageRefused', message: detail, mend: '' });
+}
+
+/** Resolves once the compute runs. @throws DrayageError when it does not come to run */
+export async function createSampleCompute(
+  api: ControlApi,
+  request: { name: string; image: string; device: string; command?: string[] },
+): Promise<ComputeView> {
+  const { id } = acceptedSchema.parse(await api.request('POST', '/computes', request));
+  return until(
+    `compute ${request.name} to run`,
+    START_TIMEOUT_MS,
+    async () => {
+      const compute = computeSchema.parse(await api.request('GET', `/computes/${id}`));
+      if (compute.state === 'running') return compute;
+      if (compute.state !== 'failed' && compute.state !== 'lost') return false;
+      const [cause] = compute.causes;
+      throw new DrayageError(cause ?? { code: 'computeFailed', message: compute.reason, mend: '' });
+    },
+    LOOK_MS,
+  );
+}
+
+/** Moves a compute and resolves with the record of the move, however it ended. @throws DrayageError when it is refused */
+export async function moveCompute(
+  api: ControlApi,
+  compute: string,
+  target: string,
+  look: (migration: Migration) => void = () => {},
+): Promise<Migration> {
+  const accepted = migrationAcceptedSchema.parse(
+    await api.request('POST', `/computes/${compute}/migrations`, { target }),
+  );
+  return until(
+    'the move to end',
+    MOVE_TIMEOUT_MS,
+    async () => {
+      const migration = migrationSchema.parse(await api.request('GET', `/migrations/${accepted.id}`));
+      look(migration);
+      return FINAL_MIGRATION_STATES.includes(migration.state) ? migration : false;
+    },
+    LOOK_MS,
+  );
+}
