@@ -17,7 +17,7 @@ const STOP_TIMEOUT_MS = 15_000;
 const PROGRAM = 'workers/control-plane.ts';
 
 /** What the control plane writes of itself to DRAYAGE_DATA_DIR/control-plane.json. */
-export const controlPlaneFileSchema = z.object({
+const controlPlaneFileSchema = z.object({
   pid: z.number(),
   /** All parts have been ready since the start. */
   ready: z.boolean(),
@@ -71,7 +71,7 @@ export async function readAdmin(lab: Lab): Promise<{ email: string; password: st
 }
 
 /** Process id of the lab's control plane (its supervisor); null when it does not run. */
-export async function controlPlaneProcess(name: string): Promise<number | null> {
+async function controlPlaneProcess(name: string): Promise<number | null> {
   for (const pid of await processesIn(`${cgroupOf(name)}/control`)) {
     if ((await commandLine(pid))[1]?.endsWith(PROGRAM) === true) return pid;
   }

@@ -33,9 +33,9 @@ export const PARTS = ['dockerd', 'worker'] as const;
 export type Part = (typeof PARTS)[number];
 
 /** Logs of the parts, on the device's disk. */
-export const DOCKERD_LOG = '/var/log/dockerd.log';
+const DOCKERD_LOG = '/var/log/dockerd.log';
 export const WORKER_LOG = '/var/log/drayage-worker.log';
-export const WORKER_PROGRAM = `${CHECKOUT_ON_DEVICE}/workers/node.ts`;
+const WORKER_PROGRAM = `${CHECKOUT_ON_DEVICE}/workers/node.ts`;
 const NODE_ON_DEVICE = `${CHECKOUT_ON_DEVICE}/node_modules/node/bin/node`;
 
 /** Brings a device up from whatever state it is in: network, init, dockerd. What is up already stays as it is. */

@@ -16,7 +16,7 @@ const DEVICE_ENVIRONMENT = {
 };
 
 /** A device's boots are counted; `pid` is its init as this machine knows it. */
-export const bootSchema = z.object({ boot: z.number().int(), pid: z.number().int(), startTicks: z.number() });
+const bootSchema = z.object({ boot: z.number().int(), pid: z.number().int(), startTicks: z.number() });
 export type Boot = z.infer<typeof bootSchema>;
 
 /** The last boot of a device, alive or not; null when it never had one. */

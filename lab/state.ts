@@ -5,7 +5,7 @@ import { DrayageError } from '../core/cause.ts';
 import { faultsSchema } from './faults.ts';
 import { addresses, labNameSchema, names } from './topology.ts';
 
-export const labSettingsSchema = z.object({
+const labSettingsSchema = z.object({
   /** Each device's link, megabits per second in each direction; null is unshaped. */
   linkMbit: z.number().positive().nullable(),
   /** Round-trip time between any two hosts, milliseconds; null is none added. */

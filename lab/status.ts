@@ -5,7 +5,7 @@ import { deviceInit } from './deviceProcess.ts';
 import { listDevices, type JoinedDevice } from './join.ts';
 import type { Lab } from './state.ts';
 
-export interface DeviceStatus {
+interface DeviceStatus {
   /** The control plane's id; null when the device has not joined, or the API does not answer. */
   id: string | null;
   name: string;

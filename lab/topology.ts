@@ -3,7 +3,7 @@ import { z } from 'zod';
 /** Most devices of one lab; their addresses are 10.x.0.1 to 10.x.0.250. */
 export const MAX_DEVICES = 250;
 /** Second byte of the first lab's subnet; the k-th lab beside it has 77 + k. */
-export const FIRST_SUBNET = 77;
+const FIRST_SUBNET = 77;
 const LAST_SUBNET = 176;
 
 export const labNameSchema = z
@@ -20,7 +20,7 @@ export const CONTROL_PORT = 'control';
 export const CLIENT_PORT = 'client';
 
 /** Number of a device: 1 for d1. */
-export function deviceIndex(device: string): number {
+function deviceIndex(device: string): number {
   return Number(deviceNameSchema.parse(device).slice(1));
 }
 

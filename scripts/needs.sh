@@ -34,7 +34,7 @@ missing_packages() {
 everything_ready() {
   node_modules_ready || return 1
   [ -z "$want_temporal" ] || temporal_ready || return 1
-  [ -z "$want_lab" ] || { require_root; rootfs_ready && command -v dpkg-query > /dev/null && [ -z "$(missing_packages)" ]; } || return 1
+  [ -z "$want_lab" ] || { rootfs_ready && command -v dpkg-query > /dev/null && [ -z "$(missing_packages)" ]; } || return 1
 }
 
 # ---- get it

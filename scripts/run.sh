@@ -22,6 +22,7 @@ done
 
 . "$root/scripts/needs.sh"
 
+[ -z "$want_lab" ] || require_root
 if ! everything_ready; then
   mkdir -p "$cache" || fail "The cache folder $cache cannot be made." 'Set XDG_CACHE_HOME to a folder that you may write to.'
   # One bootstrap at a time: a second one waits here and then finds all done.

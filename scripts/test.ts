@@ -22,6 +22,10 @@ const STAGES: { name: string; run: () => Promise<Count> }[] = [
   { name: 'lint', run: () => check('eslint', ['.']) },
   { name: 'format', run: () => check('prettier', ['--check', '--log-level', 'warn', '.']) },
   { name: 'types', run: () => check('tsc', ['--noEmit']) },
+  {
+    name: 'unused',
+    run: () => check('knip', ['--no-progress', '--include', 'files,dependencies,unlisted,unresolved']),
+  },
   { name: 'unit', run: () => vitest('unit') },
   { name: 'integration', run: () => vitest('integration') },
   { name: 'lab', run: () => vitest('lab') },

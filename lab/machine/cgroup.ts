@@ -76,7 +76,7 @@ export async function killCgroup(path: string, timeoutMs = 20_000): Promise<void
 }
 
 /** Thaws a cgroup and everything below it. */
-export async function thawBelow(path: string): Promise<void> {
+async function thawBelow(path: string): Promise<void> {
   const { tracking } = await findHierarchies();
   for (const directory of await directoriesBelow(join(tracking, path))) {
     await writeFile(join(directory, 'freezer.state'), 'THAWED', { flag: 'r+' }).catch(() => {});

@@ -37,7 +37,7 @@ export async function temporalPart(settings: Settings): Promise<Part> {
 }
 
 /** Whether a Temporal server at that address has the namespace. */
-export async function answers(address: string, namespace: string): Promise<boolean> {
+async function answers(address: string, namespace: string): Promise<boolean> {
   return ask(address, async ({ workflowService }) => {
     await workflowService.describeNamespace({ namespace });
     return true;
