@@ -1,3 +1,4 @@
+import { setTimeout as pause } from 'node:timers/promises';
 import {
   Client,
   Connection,
@@ -22,6 +23,9 @@ import {
 
 /** Longest wait for Temporal before a request is answered with 503. */
 const TEMPORAL_DEADLINE_MS = 8_000;
+
+/** How long a workflow that has recorded its end may take to end. */
+const SETTLE_MS = 2_000;
 
 /** What the API asks of Temporal. */
 export interface Workflows {
@@ -62,6 +66,19 @@ export function connectWorkflows(temporal: { address: string; namespace: string 
       throw translate(error);
     });
   const start = async (type: string, computeId: string, details: StartDetails) => {
+    // A workflow says that it has ended a moment before it has: whoever heard it must not be refused for that.
+    const deadline = performance.now() + SETTLE_MS;
+    for (;;) {
+      try {
+        return await startOnce(type, computeId, details);
+      } catch (error) {
+        const running = error instanceof DrayageError && error.cause_.code === 'workflowRunning';
+        if (!running || performance.now() > deadline) throw error;
+        await pause(SETTLE_MS / 20);
+      }
+    }
+  };
+  const startOnce = async (type: string, computeId: string, details: StartDetails) => {
     const workflowId = computeWorkflowId(computeId);
     const { input, operation, attributes, note } = details;
     try {

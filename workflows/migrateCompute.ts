@@ -52,14 +52,14 @@ export async function migrateCompute(input: MigrateComputeInput): Promise<End> {
   }
   await CancellationScope.nonCancellable(async () => {
     await setComputes(input, 'running', end.state === 'succeeded' ? '' : undefined);
+    upsertSearchAttributes([
+      { key: defineSearchAttributeKey(SearchAttribute.outcome, 'KEYWORD'), value: end.state },
+    ]);
     await control.finishMigration({
       migrationId: input.migrationId,
       ...end,
       totalMs: Date.now() - startedAt,
     });
-    upsertSearchAttributes([
-      { key: defineSearchAttributeKey(SearchAttribute.outcome, 'KEYWORD'), value: end.state },
-    ]);
   });
   return end;
 }

@@ -41,6 +41,7 @@ export class ArmedRestore {
   readonly #directory: string;
   readonly #log: GatedLog;
   readonly #started: Promise<void>;
+  #criu = 0;
 
   private constructor(request: RestoreRequest, log: GatedLog, started: Promise<void>) {
     this.request = request;
@@ -63,13 +64,18 @@ export class ArmedRestore {
     const log = await GatedLog.create(join(directory, 'work', 'restore.log'));
     const armed = new ArmedRestore(request, log, request.start());
     try {
-      await criuAtGate(ARRIVING_VARIABLE, request.containerId, armed.#started, ARM_DEADLINE_MS);
+      armed.#criu = await criuAtGate(ARRIVING_VARIABLE, request.containerId, armed.#started, ARM_DEADLINE_MS);
     } catch (error) {
       const failure = await armed.#failure(error);
       await armed.cancel();
       throw failure;
     }
     return armed;
+  }
+
+  /** The pipes that the engine reads the container's output from, as the waiting runc has them. */
+  get output(): { stdout: string; stderr: string } {
+    return { stdout: `/proc/${this.#criu}/fd/1`, stderr: `/proc/${this.#criu}/fd/2` };
   }
 
   /** Resolves when the processes are restored and runc has told the engine's shim their pid. @throws DrayageError */

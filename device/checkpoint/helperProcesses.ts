@@ -29,6 +29,7 @@ const POLL_MS = 5;
 
 /**
  * Waits until CRIU, started with `variable=value` in its environment, waits at its gate: blocked in opening the pipe.
+ * Resolves with its pid.
  * @throws when `failed` settles first, or after `deadlineMs`
  */
 export async function criuAtGate(
@@ -36,7 +37,7 @@ export async function criuAtGate(
   value: string,
   failed: Promise<unknown>,
   deadlineMs: number,
-): Promise<void> {
+): Promise<number> {
   const watched = { over: false };
   void failed.then(
     () => (watched.over = true),
@@ -47,7 +48,7 @@ export async function criuAtGate(
     const helpers = await findByEnvironment(variable, value);
     for (const { pid } of helpers.filter(({ comm }) => comm === 'criu')) {
       const channel = await readFile(`/proc/${pid}/wchan`, 'utf8').catch(() => '');
-      if (/wait_for_partner|fifo_open/.test(channel)) return;
+      if (/wait_for_partner|fifo_open/.test(channel)) return pid;
     }
     await pause(POLL_MS);
   }

@@ -149,10 +149,6 @@ export class FileSync implements FileMover {
   async armReceivers(migration: string, facts: ContainerFacts, computeId: string): Promise<FinalReceiver[]> {
     const incoming = this.#incoming.get(keyOf(migration, computeId));
     if (!incoming) throw new Error(`the files of ${computeId} are not expected by this worker`);
-    // The engine opens its log when it starts the container: what was logged before the move goes first.
-    const { logPath } = facts;
-    const history = this.#history(migration, computeId);
-    if (await stat(history).catch(() => null)) await appendLogHistory(logPath, createReadStream(history));
     return [...incoming.targets].map(([root, target]) => {
       const armed = target.armFinal(root === 'layer' ? facts.mergedDir : undefined);
       return {
@@ -165,13 +161,15 @@ export class FileSync implements FileMover {
     });
   }
 
+  /** What was logged before the move goes where the engine will open its log: it counts only what is there then. */
+  async placeHistory(migration: string, { logPath }: ContainerFacts, computeId: string): Promise<void> {
+    const history = this.#history(migration, computeId);
+    if (await stat(history).catch(() => null)) await appendLogHistory(logPath, createReadStream(history));
+  }
+
   async logTail(migration: string, facts: ContainerFacts, computeId: string): Promise<Readable> {
     const position = this.#outgoing.get(keyOf(migration, computeId))?.log ?? null;
     return (await readLogHistory(facts.logPath, position)).stream;
-  }
-
-  async appendLog({ logPath }: ContainerFacts, content: Readable): Promise<void> {
-    await appendLogHistory(logPath, content);
   }
 
   async forget(migration: string): Promise<void> {

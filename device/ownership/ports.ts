@@ -40,7 +40,8 @@ export interface FileMover {
   armReceivers(migration: string, facts: ContainerFacts, computeId: string): Promise<FinalReceiver[]>;
   /** What was logged since the last copy. */
   logTail(migration: string, facts: ContainerFacts, computeId: string): Promise<Readable>;
-  appendLog(facts: ContainerFacts, content: Readable): Promise<void>;
+  /** Target, before the container is started: what was logged until the last copy. */
+  placeHistory(migration: string, facts: ContainerFacts, computeId: string): Promise<void>;
   /** Forgets what was kept of this migration on this device. */
   forget(migration: string): Promise<void>;
 }

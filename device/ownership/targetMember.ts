@@ -7,7 +7,7 @@ import type { ComputeSpec } from '../../core/compute.ts';
 import type { Manifest, Neighbour } from '../../core/linkMessages.ts';
 import { ArmedRestore } from '../checkpoint/armedRestore.ts';
 import { ImageReceiver } from '../checkpoint/imageReceiver.ts';
-import type { ContainerFacts } from '../engine/types.ts';
+import { replayLog } from '../files/replayLog.ts';
 import { vethName } from '../network/computeNetwork.ts';
 import { HotTarget } from '../network/hotNetwork.ts';
 import type { FinalReceiver, TransferDeps, TransferRequest } from './ports.ts';
@@ -19,7 +19,6 @@ export class TargetMember {
   readonly spec: ComputeSpec;
   readonly #deps: TransferDeps;
   readonly #request: TransferRequest;
-  #facts: ContainerFacts | null = null;
   #network: HotTarget | null = null;
   #restore: ArmedRestore | null = null;
   #files: FinalReceiver[] = [];
@@ -39,6 +38,7 @@ export class TargetMember {
     const imagesDir = join(this.#directory, 'images');
     this.#images = new ImageReceiver(imagesDir);
     await mkdir(this.#directory, { recursive: true, mode: 0o700 });
+    await this.#deps.files.placeHistory(this.#request.migration, facts, this.spec.id);
     this.#restore = await ArmedRestore.arm({
       containerId: facts.containerId,
       runDir: this.#deps.runDir,
@@ -46,8 +46,7 @@ export class TargetMember {
       descriptors,
       start: () => this.#deps.engine.startCompute(this.spec.id),
     });
-    // Only now has the engine mounted the writable layer and opened the log.
-    this.#facts = facts;
+    // Only now has the engine mounted the writable layer.
     await this.#deps.network.prepareArrival(this.spec.id);
     [this.#network, this.#files] = await Promise.all([
       this.#startNetwork(),
@@ -73,8 +72,8 @@ export class TargetMember {
   }
 
   async receiveLog(stream: Readable): Promise<void> {
-    if (!this.#facts) throw notPrepared(this.spec.name);
-    this.#log.done = this.#deps.files.appendLog(this.#facts, stream);
+    if (!this.#restore) throw notPrepared(this.spec.name);
+    this.#log.done = replayLog(stream, this.#restore.output);
     this.#log.arrived.wake();
     await this.#log.done;
   }
@@ -107,7 +106,6 @@ export class TargetMember {
     );
     const facts = await this.#deps.engine.facts(this.spec.id);
     if (!marked || !facts || facts.state !== 'running') return false;
-    this.#facts = facts;
     this.#network = await this.#startNetwork();
     return true;
   }

@@ -1,0 +1,121 @@
+import { acceptedSchema } from '../../../core/api/common.ts';
+import { computeSchema, type ComputeView } from '../../../core/api/computes.ts';
+import type { Migration } from '../../../core/migration.ts';
+import { until } from '../../../core/until.ts';
+import { DemoClient } from '../../../lab/demo/demoClient.ts';
+import { importSampleImage, moveCompute } from '../../../lab/demo/sampleCompute.ts';
+import { sampleStatusSchema, SAMPLE_HTTP_PORT, type SampleStatus } from '../../../lab/sample/sampleProtocol.ts';
+import type { TestLab } from '../support.ts';
+
+const STATE_MS = 60_000;
+
+export interface SceneOptions {
+  memoryBytes?: number;
+  cpus?: number;
+  restart?: 'no' | 'on-failure' | 'always';
+  volumes?: { name: string; path: string }[];
+}
+
+/** A client that has talked to the compute, and what became of it. */
+export interface Talk {
+  /** Ends it; `lost` connections and `wrong` answers must both be 0. */
+  close(): Promise<{ lost: number; wrong: number; requests: number }>;
+}
+
+/** One compute of the sample application on a lab, as a test's subject. It starts on d1. */
+export class SampleScene {
+  readonly name: string;
+  readonly #lab: TestLab;
+  #compute: ComputeView | null = null;
+
+  constructor(lab: TestLab, name: string) {
+    this.#lab = lab;
+    this.name = name;
+  }
+
+  get id(): string {
+    return this.#view.id;
+  }
+
+  get ip(): string {
+    return this.#view.ip;
+  }
+
+  async create({ restart = 'no', ...limits }: SceneOptions = {}): Promise<void> {
+    const api = await this.#lab.api();
+    await importSampleImage(this.#lab.lab, api, this.name);
+    const restartPolicy = { name: restart, maximumRetries: 0 };
+    const body = { name: this.name, image: this.name, device: 'd1', restartPolicy, ...limits };
+    const { id } = acceptedSchema.parse(await api.request('POST', '/computes', body));
+    this.#compute = await this.#state(id, 'running');
+  }
+
+  async show(): Promise<ComputeView> {
+    const api = await this.#lab.api();
+    return computeSchema.parse(await api.request('GET', `/computes/${this.id}`));
+  }
+
+  async move(target: string): Promise<Migration> {
+    return moveCompute(await this.#lab.api(), this.id, target);
+  }
+
+  async stop(): Promise<void> {
+    await (await this.#lab.api()).request('POST', `/computes/${this.id}/stop`);
+    await this.#state(this.id, 'stopped');
+  }
+
+  async start(): Promise<void> {
+    await (await this.#lab.api()).request('POST', `/computes/${this.id}/start`);
+    await this.#state(this.id, 'running');
+  }
+
+  /** Nothing of it is left; safe when it was never made. */
+  async remove(): Promise<void> {
+    if (this.#compute === null) return;
+    const api = await this.#lab.api();
+    await api.request('DELETE', `/computes/${this.id}`);
+    const gone = () =>
+      api.request('GET', `/computes/${this.id}`).then(
+        () => false,
+        () => true,
+      );
+    await until(`${this.name} to be gone`, STATE_MS, gone, 200);
+    await api.request('DELETE', `/images/${this.name}`);
+  }
+
+  /** What the application says of itself over HTTP, asked from the client host. */
+  async status(): Promise<SampleStatus> {
+    const program = `fetch('http://${this.ip}:${SAMPLE_HTTP_PORT}/', {signal: AbortSignal.timeout(2000)}).then((r) => r.text()).then(console.log)`;
+    const { stdout } = await this.#lab.client([process.execPath, '-e', program]);
+    return sampleStatusSchema.parse(JSON.parse(stdout));
+  }
+
+  /** Several connections that ask every 5 ms and check every answer. */
+  async talk(): Promise<Talk> {
+    const client = await DemoClient.start(this.#lab.lab, { host: this.ip });
+    return {
+      close: async () => {
+        const { connections, errors, requests } = await client.end();
+        return { lost: connections.opened - connections.kept, wrong: errors, requests };
+      },
+    };
+  }
+
+  #state(id: string, state: ComputeView['state']): Promise<ComputeView> {
+    return until(
+      `${this.name} to be ${state}`,
+      STATE_MS,
+      async () => {
+        const compute = computeSchema.parse(await (await this.#lab.api()).request('GET', `/computes/${id}`));
+        if (compute.state === 'failed') throw new Error(compute.reason);
+        return compute.state === state ? compute : false;
+      },
+      100,
+    );
+  }
+
+  get #view(): ComputeView {
+    if (this.#compute === null) throw new Error('create the compute first');
+    return this.#compute;
+  }
+}
