@@ -13,8 +13,14 @@ export async function abortable<T>(work: Promise<T>, signal: AbortSignal): Promi
   }
 }
 
-/** Resolves when the signal is aborted. */
+/** The longest time of a timer, milliseconds. */
+const LONGEST_MS = 2 ** 31 - 1;
+
+/** Resolves when the signal is aborted; the process lives on until then. */
 export async function untilAborted(signal: AbortSignal): Promise<void> {
   if (signal.aborted) return;
+  // Listeners alone do not keep a process from its end.
+  const alive = setInterval(() => {}, LONGEST_MS);
   await new Promise((resolve) => signal.addEventListener('abort', resolve, { once: true }));
+  clearInterval(alive);
 }

@@ -19,10 +19,10 @@ export function moveLine(
     paint(`move ${String(number).padStart(String(total).length)}/${total}`, 'bold'),
     `${source.name} → ${target.name}`,
     ...(good ? [] : [paint(state, 'red')]),
-    paint(`client's longest silence ${formatMs(gapMs)}`, good ? 'green' : 'red'),
+    paint(`client waited ${formatMs(gapMs)}`, good ? 'green' : 'red'),
     ...(frozenMs === null ? [] : [`frozen ${formatMs(frozenMs)}`]),
-    `${formatBytes(wireBytes)} sent`,
-    ...(totalMs === null ? [] : [`whole move ${formatMs(totalMs)}`]),
+    formatBytes(wireBytes),
+    ...(totalMs === null ? [] : [`in ${formatMs(totalMs)}`]),
   ];
   return parts.join('  ');
 }
@@ -51,10 +51,7 @@ export function summaryLines(figures: DemoFigures, bare: BareFigures | null, pai
   ];
   if (bare !== null) {
     const parts = `checkpoint ${formatMs(bare.checkpointMs)}, restore ${formatMs(bare.restoreMs)}`;
-    rows.push([
-      'bare runc',
-      `median ${formatMs(bare.bareMs)} (${parts}; frozen first, one device, no network)`,
-    ]);
+    rows.push(['bare runc', `median ${formatMs(bare.bareMs)} (${parts})`]);
   }
   if (gapOverBare !== null) rows.push(['gap / bare', gapOverBare.toFixed(2)]);
   const width = Math.max(...rows.map(([name]) => name.length));
