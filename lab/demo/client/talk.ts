@@ -14,10 +14,13 @@ export interface TalkOptions {
   lines: number;
   /** Between two questions of one connection, milliseconds. */
   intervalMs: number;
+  /** @default those of the sample application */
+  ports?: { line: number; http: number };
 }
 
 /** For the first connections, and for the last answers, milliseconds. */
 const PATIENCE_MS = 20_000;
+const SAMPLE_PORTS = { line: SAMPLE_LINE_PORT, http: SAMPLE_HTTP_PORT };
 /** Problems that are told one by one; all are counted. */
 const TOLD_PROBLEMS = 20;
 
@@ -42,7 +45,8 @@ export class Talk {
   /** Connects, learns where the counter stands, and begins to talk. */
   async begin(): Promise<void> {
     const signal = AbortSignal.timeout(PATIENCE_MS);
-    const http = this.#add('http', SAMPLE_HTTP_PORT, this.#http);
+    const ports = this.#options.ports ?? SAMPLE_PORTS;
+    const http = this.#add('http', ports.http, this.#http);
     await http.open(signal);
     await this.#inTime('the first answer', http.exchange());
     if (this.#http.status === null) throw new Error('The sample application does not answer.');
@@ -51,7 +55,7 @@ export class Talk {
     this.#http.checkAgainst(check);
     const lines = Array.from({ length: this.#options.lines }, (_, index) => {
       const name = `tcp${index + 1}`;
-      return this.#add(name, SAMPLE_LINE_PORT, new LineConversation(check, this.#complainer(name)));
+      return this.#add(name, ports.line, new LineConversation(check, this.#complainer(name)));
     });
     await Promise.all(lines.map((line) => line.open(signal)));
     this.#stopTicking = startTicker(this.#options.intervalMs, () => {
