@@ -27,7 +27,10 @@ test('every entry goes to the pipe it came from, byte for byte and in order', as
 });
 
 test('an empty tail opens nothing', async () => {
-  await replayLog(Readable.from([]), { stdout: join(directory, 'absent'), stderr: join(directory, 'absent') });
+  await replayLog(Readable.from([]), {
+    stdout: join(directory, 'absent'),
+    stderr: join(directory, 'absent'),
+  });
 });
 
 test('what is no entry is an error', async () => {

@@ -65,6 +65,13 @@ export class ComputeNetwork {
     await ip(['addr', 'replace', LOCAL_ADDRESS, 'dev', veth]);
   }
 
+  /** Takes an arrival's queues away, with what is in them. */
+  async clearQueues(computeId: string, sandboxPid: number): Promise<void> {
+    // A queue that is not there is what is wanted.
+    await run('tc', ['qdisc', 'del', 'dev', vethName(computeId), 'root']).catch(() => undefined);
+    await inSandbox(sandboxPid, 'tc qdisc del dev eth0 root 2>/dev/null || true');
+  }
+
   /** Takes the arrival's address away again. */
   async finishArrival(computeId: string): Promise<void> {
     if (await exists(vethName(computeId))) await ip(['addr', 'flush', 'dev', vethName(computeId)]);

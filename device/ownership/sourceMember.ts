@@ -126,7 +126,7 @@ export class SourceMember {
   async thaw(): Promise<void> {
     if (this.#dump) await this.#dump.cancel();
     if (this.#freezer) {
-      await this.#network?.restore();
+      await this.#restoreNetwork();
       await thaw(this.#freezer);
     }
     await this.disarm();
@@ -152,6 +152,18 @@ export class SourceMember {
   async #locate(): Promise<void> {
     this.#facts = await this.#deps.engine.facts(this.spec.id);
     if (this.#facts && this.#facts.pid > 0) this.#freezer = await findFreezer(this.#facts.pid);
+  }
+
+  /** A tool that has failed once is of no more use: the next try is with new ones. */
+  async #restoreNetwork(): Promise<void> {
+    try {
+      this.#network ??= await this.#startNetwork();
+      await this.#network.restore();
+    } catch (error) {
+      await this.#network?.close();
+      this.#network = null;
+      throw error;
+    }
   }
 
   async #startNetwork(): Promise<HotSource> {

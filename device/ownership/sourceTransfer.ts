@@ -16,6 +16,7 @@ import type { Journal, JournalRecord } from './journal.ts';
 import { PhaseClock } from './phaseClock.ts';
 import type { TransferDeps, TransferRequest } from './ports.ts';
 import { SourceMember } from './sourceMember.ts';
+import { untilDone } from './untilDone.ts';
 import { WakeUp } from './wakeUp.ts';
 import { setTimeout as pause } from 'node:timers/promises';
 import type { Manifest } from '../../core/linkMessages.ts';
@@ -220,7 +221,7 @@ export class SourceTransfer {
       await asking;
     }
     const released = this.#view.state === 'released';
-    if (released) await each(this.#members, (member) => member.kill());
+    if (released) await this.#untilDone('kill', (member) => member.kill());
     const outcome = this.#outcome(released ? 'released' : 'thawed');
     void this.#report(released ? 'released' : 'thawed');
     this.#link?.close();
@@ -252,11 +253,19 @@ export class SourceTransfer {
         return;
       case 'thaw':
         if (this.#view.state !== 'thawing') await this.#enter('thawing', reason);
-        await each(this.#members, (member) => member.thaw());
+        await this.#untilDone('thaw', (member) => member.thaw());
         await this.#enter('thawed', reason);
         this.#tell();
         return;
     }
+  }
+
+  #untilDone(step: string, work: (member: SourceMember) => Promise<void>): Promise<void> {
+    return untilDone(
+      () => each(this.#members, work),
+      (error) =>
+        this.#deps.log(`a ${step} is tried again`, { transfer: this.request.transfer, error: String(error) }),
+    );
   }
 
   /** Journals a state, then takes it. A journal that cannot be written leaves all as it is: the control plane is asked. */

@@ -121,8 +121,15 @@ export class TargetMember {
 
   /** Past the commit point: lets everything that waits go. */
   async open(): Promise<void> {
-    if (!this.#network) await this.#startAfresh();
-    await this.#network?.unplug();
+    if (!this.#network) return this.#startAfresh();
+    try {
+      await this.#network.unplug();
+    } catch (error) {
+      // A tool that has failed once is of no more use: the next try does without, and loses what was queued.
+      await this.#network.close();
+      this.#network = null;
+      throw error;
+    }
   }
 
   /** The compute serves: clears what the arrival needed. */
@@ -148,7 +155,8 @@ export class TargetMember {
   async #startAfresh(): Promise<void> {
     const sandbox = await this.#deps.engine.ensureSandbox(this.spec);
     await this.#deps.network.prepare(this.spec, sandbox.pid);
-    await this.#deps.engine.startCompute(this.spec.id);
+    if (!this.#restore) await this.#deps.engine.startCompute(this.spec.id);
+    await this.#deps.network.clearQueues(this.spec.id, sandbox.pid);
     await this.#deps.network.open(this.spec, sandbox.pid);
   }
 

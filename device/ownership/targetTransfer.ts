@@ -19,6 +19,7 @@ import type { Journal, JournalRecord } from './journal.ts';
 import { PhaseClock } from './phaseClock.ts';
 import type { TransferDeps, TransferRequest } from './ports.ts';
 import { TargetMember } from './targetMember.ts';
+import { untilDone } from './untilDone.ts';
 import { WakeUp } from './wakeUp.ts';
 
 /** How a transfer ended on its target. */
@@ -252,19 +253,27 @@ export class TargetTransfer {
         await this.#failpoints?.hit('target.owner');
         return;
       case 'open':
-        await this.clock.time('unplug', () => Promise.all(this.#members.map((member) => member.open())));
+        await this.clock.time('unplug', () => this.#untilDone('opening', (member) => member.open()));
         await this.#failpoints?.hit('target.live');
         this.#view.copy = 'open';
         this.#live = true;
         this.#tell();
         return;
       case 'discard':
-        await Promise.all(this.#members.map((member) => member.discard()));
+        await this.#untilDone('discard', (member) => member.discard());
         await this.#enter('discarded', this.#cause?.message ?? reason);
         await this.#failpoints?.hit('target.discarded');
         this.#tell();
         return;
     }
+  }
+
+  #untilDone(step: string, work: (member: TargetMember) => Promise<void>): Promise<void> {
+    return untilDone(
+      () => Promise.all(this.#members.map(work)),
+      (error) =>
+        this.#deps.log(`a ${step} is tried again`, { transfer: this.request.transfer, error: String(error) }),
+    );
   }
 
   async #enter(state: TargetState, reason: string): Promise<void> {

@@ -1,6 +1,7 @@
 import { access } from 'node:fs/promises';
 import { join } from 'node:path';
 import { json } from 'node:stream/consumers';
+import { DrayageError } from '../../core/cause.ts';
 import { exchangeSchema, type Exchange, type TargetStatusMessage } from '../../core/linkMessages.ts';
 import type { LinkRequest } from '../link/linkServer.ts';
 import { Journal, type JournalRecord } from './journal.ts';
@@ -22,6 +23,8 @@ export class TransferTable {
   readonly #sources = new Map<string, SourceTransfer>();
   readonly #targets = new Map<string, TargetTransfer>();
   readonly #busy = new Map<string, number>();
+  /** Ends found in the journal that the control plane may not have heard of. */
+  readonly #unreported = new Map<string, 'owner' | 'thawed' | 'released'>();
 
   constructor(deps: TransferDeps) {
     this.#deps = deps;
@@ -99,6 +102,27 @@ export class TransferTable {
       });
       if (record.role === 'source') await this.#recoverSource(record, request, journal);
       else await this.#recoverTarget(record, request, journal);
+    }
+  }
+
+  /**
+   * Tells the control plane how transfers ended that an earlier worker took part in. Before this has succeeded its
+   * placements may be behind: a compute that this device owns could look like one that has no business here.
+   * @throws DrayageError while the control plane is away
+   */
+  async reportEnds(): Promise<void> {
+    for (const [transfer, outcome] of this.#unreported) {
+      try {
+        await this.#deps.control.report(transfer, outcome);
+      } catch (error) {
+        if (error instanceof DrayageError && error.retryable) throw error;
+        this.#deps.log('the control plane has another end on record', {
+          transfer,
+          outcome,
+          error: String(error),
+        });
+      }
+      this.#unreported.delete(transfer);
     }
   }
 
@@ -201,6 +225,8 @@ export class TransferTable {
   }
 
   async #recoverSource(record: SourceRecord, request: TransferRequest, journal: Journal): Promise<void> {
+    if (record.state === 'thawed' || record.state === 'released')
+      this.#unreported.set(record.transfer, record.state);
     if (record.state === 'thawed') return;
     if (record.state === 'released') {
       // The release was cut short: the copy here must never run again.
@@ -223,7 +249,7 @@ export class TransferTable {
       ),
     );
     if (unsettled.some(Boolean)) this.#add(TargetTransfer.recover(this.#deps, request, journal, record));
-    else void this.#deps.control.report(record.transfer, 'owner').catch(() => undefined);
+    else this.#unreported.set(record.transfer, 'owner');
   }
 
   /** The peer may have got another address meanwhile; while the control plane is away, the old one is tried. */

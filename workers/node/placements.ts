@@ -82,6 +82,7 @@ export class Placements {
   async #reconcile(): Promise<boolean> {
     const { engine, log } = this.#deps;
     try {
+      await this.#deps.table.reportEnds();
       await this.refresh();
     } catch (error) {
       log.warn({ error: String(error) }, 'the placements are not confirmed yet');
