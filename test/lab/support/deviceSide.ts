@@ -52,7 +52,8 @@ export class DeviceSide {
 
   async look(): Promise<Rights> {
     const device = await this.device();
-    const inspect = (format: string) => this.docker(device, ['inspect', '--format', format, this.containerName()]);
+    const inspect = (format: string) =>
+      this.docker(device, ['inspect', '--format', format, this.containerName()]);
     const pid = await inspect('{{.State.Pid}}');
     const status = (await this.#lab.exec(device, ['cat', `/proc/${pid}/status`])).stdout;
     const limits = (await this.#lab.exec(device, ['cat', `/proc/${pid}/limits`])).stdout;

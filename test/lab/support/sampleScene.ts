@@ -4,7 +4,11 @@ import type { Migration } from '../../../core/migration.ts';
 import { until } from '../../../core/until.ts';
 import { DemoClient } from '../../../lab/demo/demoClient.ts';
 import { importSampleImage, moveCompute } from '../../../lab/demo/sampleCompute.ts';
-import { sampleStatusSchema, SAMPLE_HTTP_PORT, type SampleStatus } from '../../../lab/sample/sampleProtocol.ts';
+import {
+  sampleStatusSchema,
+  SAMPLE_HTTP_PORT,
+  type SampleStatus,
+} from '../../../lab/sample/sampleProtocol.ts';
 import type { TestLab } from '../support.ts';
 
 const STATE_MS = 60_000;
