@@ -1,6 +1,6 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { watch, type FSWatcher } from 'node:fs';
-import { open, readFile, rm, type FileHandle } from 'node:fs/promises';
+import { link, open, readFile, rename, rm, type FileHandle } from 'node:fs/promises';
 import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
 import { HELPER_VARIABLE } from '../network/batchTool.ts';
@@ -25,6 +25,7 @@ export class GatedLog {
   #watcher: FSWatcher | null = null;
   #reader: FileHandle | null = null;
   #text = '';
+  #replaced: Promise<void> | null = null;
 
   private constructor(pipe: string, file: string, shell: ChildProcess) {
     this.#pipe = pipe;
@@ -55,6 +56,7 @@ export class GatedLog {
   /** Opens the gate. */
   go(): void {
     this.#shell.stdin?.end('go\n');
+    this.#replaced ??= this.#drained.then(() => this.#replacePipe()).catch(() => undefined);
   }
 
   /** Resolves with the line that matches; rejects when `ended` settles first without one. */
@@ -106,7 +108,21 @@ export class GatedLog {
       this.#shell.kill('SIGKILL');
       await this.#drained;
     }
+    await this.#replaced;
     await rm(this.#pipe, { force: true });
+  }
+
+  /**
+   * After a failure runc looks into CRIU's log, and would wait without end in the pipe's `open`, for nobody writes any more:
+   * it gets the plain file instead; one that waits already is woken by a writer that says nothing.
+   */
+  async #replacePipe(): Promise<void> {
+    const aside = `${this.#pipe}.pipe`;
+    await rename(this.#pipe, aside);
+    await link(this.file, this.#pipe);
+    const writer = await open(aside, 'r+');
+    await writer.close();
+    await rm(aside);
   }
 
   async #readMore(): Promise<void> {
