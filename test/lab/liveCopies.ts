@@ -1,0 +1,40 @@
+import { readFile } from 'node:fs/promises';
+import { findFreezer, isFrozen } from '../../device/checkpoint/cgroupFreezer.ts';
+import { recordSchema, type JournalRecord } from '../../device/ownership/journal.ts';
+import { fileOnDevice } from '../../lab/deviceProcess.ts';
+import { processesIn } from '../../lab/machine/cgroup.ts';
+import type { Lab } from '../../lab/state.ts';
+
+/** One set of a compute's processes on a device. */
+export interface Copy {
+  device: string;
+  frozen: boolean;
+}
+
+/**
+ * Every process on all devices that has `marker` in its environment: what the kernel has, whatever engine, worker and
+ * control plane believe.
+ */
+export async function findCopies(lab: Lab, marker: string): Promise<Copy[]> {
+  const copies: Copy[] = [];
+  for (const device of lab.devices) {
+    for (const pid of await processesIn(`${lab.names.cgroup}/${device}`)) {
+      const environment = await readFile(`/proc/${pid}/environ`, 'utf8').catch(() => '');
+      if (!environment.split('\0').includes(marker)) continue;
+      const freezer = await findFreezer(pid).catch(() => null);
+      if (freezer !== null) copies.push({ device, frozen: await isFrozen(freezer) });
+    }
+  }
+  return copies;
+}
+
+/** What a device has in its journal of a group, oldest first. */
+export async function readJournal(lab: Lab, device: string, group: string): Promise<JournalRecord[]> {
+  const path = await fileOnDevice(lab, device, `/var/lib/drayage/journal/${group}.journal`);
+  const text = await readFile(path, 'utf8').catch(() => '');
+  return text.split('\n').flatMap((line) => {
+    // `checksum json`; the worker may be writing the last one.
+    if (!/^[0-9a-f]{8} \{.*\}$/.test(line)) return [];
+    return [recordSchema.parse(JSON.parse(line.slice(line.indexOf('{'))))];
+  });
+}
