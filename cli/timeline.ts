@@ -1,21 +1,24 @@
-import type { Migration, Phase } from '../core/migration.ts';
+import { HOT_PHASES, type Migration, type Phase } from '../core/migration.ts';
 import { formatMs } from './output.ts';
 
 const BAR_WIDTH = 40;
 
-/** A move's phases, one line each: name, duration, and a bar on the move's time axis. */
+/** A move's phases, one line each: name, duration, and those of the hot window with a bar on its time axis. */
 export function phaseLines(phases: Phase[], width = BAR_WIDTH): string[] {
   if (phases.length === 0) return [];
   const spans = phases.map(({ name, startedAt, ms }) => ({ name, from: Date.parse(startedAt), ms }));
-  const start = Math.min(...spans.map(({ from }) => from));
-  const end = Math.max(...spans.map(({ from, ms }) => from + ms));
+  const hot = spans.filter(({ name }) => HOT_PHASES.includes(name));
+  const start = Math.min(...hot.map(({ from }) => from));
+  const end = Math.max(...hot.map(({ from, ms }) => from + ms));
   const scale = width / Math.max(1, end - start);
   const nameWidth = Math.max(...spans.map(({ name }) => name.length));
   return spans.map(({ name, from, ms }) => {
+    const label = `  ${name.padEnd(nameWidth)}  ${formatMs(ms).padStart(9)}`;
+    if (!HOT_PHASES.includes(name)) return label;
     const left = Math.min(width - 1, Math.floor((from - start) * scale));
     const length = Math.max(1, Math.min(width - left, Math.round(ms * scale)));
     const bar = `${' '.repeat(left)}${'█'.repeat(length)}`.padEnd(width);
-    return `  ${name.padEnd(nameWidth)}  ${formatMs(ms).padStart(9)}  ${bar}`.trimEnd();
+    return `${label}  ${bar}`.trimEnd();
   });
 }
 

@@ -44,6 +44,17 @@ export const PhaseName = {
 } as const;
 export type PhaseName = (typeof PhaseName)[keyof typeof PhaseName];
 
+/** The phases of the hot window: from the freeze to the first packet from the target. */
+export const HOT_PHASES: readonly PhaseName[] = [
+  'plug',
+  'freeze',
+  'dump',
+  'transfer',
+  'restore',
+  'handOver',
+  'unplug',
+];
+
 export const phaseSchema = z.object({
   name: z.enum(Object.values(PhaseName) as [PhaseName, ...PhaseName[]]),
   /** RFC 3339, the control plane's view of the device's clock. */

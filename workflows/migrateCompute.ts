@@ -10,10 +10,10 @@ import {
 } from '@temporalio/workflow';
 import { defineSearchAttributeKey } from '@temporalio/common';
 import { causeOf } from './causeOf.ts';
-import type { PrepareInput, TransferInput } from '../activities/device/migration.ts';
+import type { TransferInput } from '../activities/device/migration.ts';
 import type { Cause } from '../core/cause.ts';
 import { checkCompatibility } from '../core/checkCompatibility.ts';
-import type { MigrationState } from '../core/migration.ts';
+import type { MigrationState, PhaseName } from '../core/migration.ts';
 import { controlActivities, deviceActivities } from './activityProxies.ts';
 import { ABORT_UPDATE, SearchAttribute, type AbortAnswer, type MigrateComputeInput } from './contract.ts';
 import { switchOver, type Switched } from './switchOver.ts';
@@ -65,79 +65,101 @@ export async function migrateCompute(input: MigrateComputeInput): Promise<End> {
 }
 
 async function move(input: MigrateComputeInput, undo: Undo, abort: Abortable): Promise<End> {
-  const { migrationId, computes, source, target } = input;
-  const control = controlActivities();
-  const onSource = deviceActivities(source);
-  const onTarget = deviceActivities(target);
-  const toTarget: PrepareInput = { migration: migrationId, computes, peer: target };
-  const toSource: PrepareInput = { migration: migrationId, computes, peer: source };
-
-  await state(input, 'preflight', 'Checking whether the computes can run on the target.');
-  const inventories = await control.inventories(source, target);
-  const { usage, descriptors } = await onSource('inspect the computes').inspectSource(computes);
-  const fit = checkCompatibility(inventories.source, inventories.target, usage);
-  if (fit.action === 'refuse')
-    return { state: 'refused', reason: fit.reason, causes: fit.causes, frozenMs: null, wireBytes: 0 };
-
-  await state(input, 'preparing', 'Preparing the target and copying files while the compute runs.');
-  let transfer: TransferInput | null = null;
-  undo.register('clear the target', () =>
-    onTarget('clear the target').discardTarget(toSource, transfer && { ...transfer, peer: source }),
-  );
-  undo.register('clear the source', () => onSource('forget the copied files').forgetFiles(migrationId));
-  await onTarget('image, network, container').prepareTarget(toSource);
-  const synced = await onSource('copy files and log').syncFiles(toTarget);
-
+  const checked = await timed(input, 'preflight', () => preflight(input));
+  if ('state' in checked) return checked;
+  const transfer = newTransfer(input);
+  const synced = await timed(input, 'prepare', () => prepare(input, transfer, undo));
   // Pre-copy rounds of the memory have their place here; in this version it is copied once, in the freeze.
-
-  await state(input, 'switching', 'Switching over.');
-  const id = uuid4().replaceAll('-', '');
-  const opened: TransferInput = {
-    transfer: id,
-    migration: migrationId,
-    group: input.group,
-    epoch: input.epoch + 1,
-    computes,
-    peer: target,
-  };
-  transfer = opened;
-  await control.openTransfer({ id, migrationId, group: input.group, source, target, epoch: opened.epoch });
-  undo.register('close the transfer', () => control.closeTransfer(id, 'thawed'));
-  await onTarget('start what the hot window needs').armTarget({ ...opened, peer: source }, descriptors);
-
+  await timed(input, 'arm', () => arm(input, transfer, checked.descriptors, undo));
   abort.close();
-  const switched = await switchOver(opened, source, target);
-  await control.recordPhases(migrationId, switched.phases);
+  const switched = await switchOver(transfer, input.source, input.target);
+  await controlActivities().recordPhases(input.migrationId, switched.phases);
   const figures = { frozenMs: switched.frozenMs, wireBytes: switched.wireBytes + synced.bytes };
   if (switched.owner === 'source') {
-    await undo.run();
-    return {
-      state: switched.frozen ? 'rolledBack' : 'failed',
-      reason: switched.reason,
-      causes: switched.causes,
-      ...figures,
-    };
+    await timed(input, 'rollback', () => undo.run());
+    const { reason, causes } = switched;
+    return { state: switched.frozen ? 'rolledBack' : 'failed', reason, causes, ...figures };
   }
-
   undo.forget();
-  await control.closeTransfer(id, 'owner');
-  await state(input, 'releasing', 'The compute runs on the target; the source is being cleared.');
-  const owed = await release(input, toTarget, switched);
-  return { state: 'succeeded', reason: owed, causes: [], ...figures };
+  await controlActivities().closeTransfer(transfer.transfer, 'owner');
+  const reason = await timed(input, 'release', () => release(input, switched));
+  return { state: 'succeeded', reason, causes: [], ...figures };
+}
+
+/** Whether the computes can run on the target; if so, what a restore must know before the dump. */
+async function preflight(
+  input: MigrateComputeInput,
+): Promise<End | { descriptors: Record<string, string[]> }> {
+  await state(input, 'preflight', 'Checking whether the computes can run on the target.');
+  const inventories = await controlActivities().inventories(input.source, input.target);
+  const inspect = deviceActivities(input.source)('inspect the computes');
+  const { usage, descriptors } = await inspect.inspectSource(input.computes);
+  const fit = checkCompatibility(inventories.source, inventories.target, usage);
+  if (fit.action === 'proceed') return { descriptors };
+  return { state: 'refused', reason: fit.reason, causes: fit.causes, frozenMs: null, wireBytes: 0 };
+}
+
+async function prepare(
+  input: MigrateComputeInput,
+  transfer: TransferInput,
+  undo: Undo,
+): Promise<{ bytes: number }> {
+  await state(input, 'preparing', 'Preparing the target and copying files while the compute runs.');
+  const onSource = deviceActivities(input.source);
+  const onTarget = deviceActivities(input.target);
+  const seenByTarget = { ...transfer, peer: input.source };
+  undo.register('clear the target', () => onTarget('clear the target').discardTarget(seenByTarget));
+  undo.register('clear the source', () => onSource('forget the copied files').forgetFiles(input.migrationId));
+  await onTarget('image, network, container').prepareTarget(seenByTarget);
+  return onSource('copy files and log').syncFiles(transfer);
+}
+
+async function arm(
+  input: MigrateComputeInput,
+  transfer: TransferInput,
+  descriptors: Record<string, string[]>,
+  undo: Undo,
+): Promise<void> {
+  await state(input, 'switching', 'Switching over.');
+  const { migrationId, group, source, target } = input;
+  const { transfer: id, epoch } = transfer;
+  await controlActivities().openTransfer({ id, migrationId, group, source, target, epoch });
+  undo.register('close the transfer', () => controlActivities().closeTransfer(id, 'thawed'));
+  const onTarget = deviceActivities(target)('start what the hot window needs');
+  await onTarget.armTarget({ ...transfer, peer: source }, descriptors);
+}
+
+/** As the source sees it; its id is random, new for every freeze. */
+function newTransfer({ migrationId, group, computes, target, epoch }: MigrateComputeInput): TransferInput {
+  const transfer = uuid4().replaceAll('-', '');
+  return { transfer, migration: migrationId, group, epoch: epoch + 1, computes, peer: target };
+}
+
+/** Records how long a step took that is not of the hot window; one that fails is recorded too. */
+async function timed<T>(
+  { migrationId }: MigrateComputeInput,
+  name: PhaseName,
+  step: () => Promise<T>,
+): Promise<T> {
+  const startedAt = Date.now();
+  try {
+    return await step();
+  } finally {
+    const phase = { name, startedAt: new Date(startedAt).toISOString(), ms: Date.now() - startedAt };
+    await CancellationScope.nonCancellable(() => controlActivities().recordPhases(migrationId, [phase]));
+  }
 }
 
 /** Clears both devices of what the move needed. A source that is away does not keep the migration from its end. */
-async function release(
-  input: MigrateComputeInput,
-  toTarget: PrepareInput,
-  switched: Switched,
-): Promise<string> {
+async function release(input: MigrateComputeInput, switched: Switched): Promise<string> {
+  await state(input, 'releasing', 'The compute runs on the target; the source is being cleared.');
+  const { migrationId, computes, source, target } = input;
   const away = 'Moved. The source was not reached; it clears its copy when it is back.';
   if (!switched.sourceKnows) return away;
   const released = CancellationScope.cancellable(async () => {
     await Promise.all([
-      deviceActivities(input.source)('clear the source').releaseSource(toTarget),
-      deviceActivities(input.target)('forget the copied files').forgetFiles(input.migrationId),
+      deviceActivities(source)('clear the source').releaseSource({ migration: migrationId, computes }),
+      deviceActivities(target)('forget the copied files').forgetFiles(migrationId),
     ]);
     return 'Moved; clients kept their connections.';
   });

@@ -119,15 +119,12 @@ export function createMigrationActivities(deps: MigrationDeps) {
       );
     },
 
-    /** Target: the source has the computes; nothing of the attempt stays here. */
-    async discardTarget(
-      { migration, computes }: PrepareInput,
-      transfer: TransferInput | null,
-    ): Promise<{ state: 'owner' | 'discarded' }> {
-      const state = transfer ? await table.discardTarget(await request(transfer)) : 'discarded';
+    /** Target: the source has the computes; nothing of the attempt stays here, and none can come any more. */
+    async discardTarget(input: TransferInput): Promise<{ state: 'owner' | 'discarded' }> {
+      const state = await table.discardTarget(await request(input));
       if (state === 'owner') return { state };
-      await files.forget(migration);
-      for (const { id } of computes) {
+      await files.forget(input.migration);
+      for (const { id } of input.computes) {
         await network.remove(id);
         await engine.removeCompute(id, { volumes: true });
       }
@@ -135,7 +132,7 @@ export function createMigrationActivities(deps: MigrationDeps) {
     },
 
     /** Source: the computes live on the target; their containers, volumes and what was kept for the move go. */
-    async releaseSource({ migration, computes }: PrepareInput): Promise<void> {
+    async releaseSource({ migration, computes }: Omit<PrepareInput, 'peer'>): Promise<void> {
       await beating(async () => {
         for (const { id } of computes) {
           await network.remove(id);

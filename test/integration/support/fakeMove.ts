@@ -67,7 +67,9 @@ export async function untilCancelled(): Promise<never> {
 export function fakes(said: string[]) {
   const control: ControlActivities = {
     setMigrationState: async (_id, state) => void said.push(`state ${state}`),
-    recordPhases: async (_id, phases) => void said.push(`phases ${phases.map(({ name }) => name).join(' ')}`),
+    recordPhases: async (_id, phases) => {
+      for (const { name } of phases) said.push(`phase ${name}`);
+    },
     recordRounds: async () => undefined,
     finishMigration: async ({ state }) => void said.push(`finish ${state}`),
     inventories: async () => ({ source: inventory, target: inventory }),
