@@ -25,6 +25,9 @@ export interface LinkHandlers {
 /** Flow-control windows, bytes: large enough for a gigabit link at 30 ms, small enough for 64 MB in all. */
 export const WINDOW = { stream: 4 * 1024 * 1024, session: 16 * 1024 * 1024 } as const;
 
+/** A peer pings every 400 ms; one that is silent for this long has gone, milliseconds. */
+const PEER_SILENCE_MS = 3000;
+
 const CONTROL_PEER = 'control';
 
 /**
@@ -101,6 +104,8 @@ export class LinkServer {
 
   #serve(session: ServerHttp2Session, peer: string): void {
     session.setLocalWindowSize(WINDOW.session);
+    // Its pings are signs of life. A peer behind a cut cable says no goodbye.
+    session.setTimeout(PEER_SILENCE_MS, () => session.destroy());
     session.on('error', () => undefined);
     session.on('stream', (stream, headers) => {
       stream.on('error', () => undefined);
