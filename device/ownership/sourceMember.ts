@@ -140,6 +140,13 @@ export class SourceMember {
     await this.disarm();
   }
 
+  /** After `kill`, for a source that nobody tells: its containers, volumes and what was kept of its files go too. */
+  async clear(): Promise<void> {
+    await this.#deps.network.remove(this.spec.id);
+    await this.#deps.engine.removeCompute(this.spec.id, { volumes: true });
+    if (this.#request.migration !== '') await this.#deps.files.forget(this.#request.migration);
+  }
+
   /** Ends the helpers and removes the images; the compute itself is left as it is. */
   async disarm(): Promise<void> {
     await Promise.all(this.#files.map((file) => file.cancel().catch(() => undefined)));

@@ -222,6 +222,8 @@ export class SourceTransfer {
     }
     const released = this.#view.state === 'released';
     if (released) await this.#untilDone('kill', (member) => member.kill());
+    // Without its session it was away: the workflow may have ended meanwhile, and what that clears is owed.
+    if (released && this.#session === null) await this.#untilDone('clear', (member) => member.clear());
     const outcome = this.#outcome(released ? 'released' : 'thawed');
     void this.#report(released ? 'released' : 'thawed');
     this.#link?.close();
