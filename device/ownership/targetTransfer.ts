@@ -55,6 +55,8 @@ export class TargetTransfer {
   #heldFrom = 0;
   #reason = '';
   #withdrawn = false;
+  /** From the decision on: a manifest that comes while the copy is being cleared away is too late. */
+  #discarding = false;
   #failpoints: Failpoints | null = null;
 
   private constructor(
@@ -168,7 +170,7 @@ export class TargetTransfer {
 
   /** From here a copy exists that could be opened: `held` is on disk before `ready` is said. */
   async #restore(manifest: Manifest): Promise<void> {
-    if (this.#view.state !== 'none' || this.#view.copy !== 'none') return;
+    if (this.#view.state !== 'none' || this.#view.copy !== 'none' || this.#discarding) return;
     this.#view.copy = 'restoring';
     const restored = this.clock.time('restore', () =>
       Promise.all(
@@ -260,6 +262,7 @@ export class TargetTransfer {
         this.#tell();
         return;
       case 'discard':
+        this.#discarding = true;
         await this.#untilDone('discard', (member) => member.discard());
         await this.#enter('discarded', this.#cause?.message ?? reason);
         await this.#failpoints?.hit('target.discarded');
