@@ -46,7 +46,10 @@ describe('a step that fails', () => {
       expect(state).toBe('rolledBack');
       expect(causes.map(({ code }) => code)).toContain('linkLost');
       expect(await scene.journal('d1')).toEqual(['frozen', 'offered', 'aborting', 'thawing', 'thawed']);
-      expect(await scene.journal('d2')).toEqual(['discarded']);
+      // What was on its way may still come after the heal; it is too late to matter.
+      const states = await scene.journal('d2');
+      expect(states.at(-1)).toBe('discarded');
+      expect(states).not.toContain('owner');
       await scene.expectOneLiveCopy('d1');
       await scene.expectClean('d2');
       await scene.expectConnectionsKept();

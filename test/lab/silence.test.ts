@@ -35,7 +35,7 @@ describe('messages lost, repeated, late', () => {
       await lab.heal();
       expect((await scene.ended(id)).state).toBe('rolledBack');
       expect(await scene.journal('d1')).toEqual(['frozen', 'offered', 'aborting', 'thawing', 'thawed']);
-      expect(await scene.journal('d2')).toEqual(['discarded']);
+      expect((await scene.journal('d2')).at(-1)).toBe('discarded');
       await scene.expectOneLiveCopy('d1');
       await scene.expectClean('d2');
       await scene.expectConnectionsKept();
