@@ -1,11 +1,14 @@
 import { spawn, type ChildProcess } from 'node:child_process';
-import { watch, type FSWatcher } from 'node:fs';
 import { link, open, readFile, rename, rm, type FileHandle } from 'node:fs/promises';
 import { execFile } from 'node:child_process';
+import { setTimeout as pause } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import { HELPER_VARIABLE } from '../network/batchTool.ts';
 
 const run = promisify(execFile);
+
+/** CRIU writes hundreds of lines; an event for each would cost more than looking now and then. Milliseconds. */
+const LOOK_MS = 2;
 
 /** CRIU calls it an error and goes on. */
 const HARMLESS = /RLIMIT_NOFILE/;
@@ -22,7 +25,6 @@ export class GatedLog {
   readonly #pipe: string;
   readonly #shell: ChildProcess;
   readonly #drained: Promise<void>;
-  #watcher: FSWatcher | null = null;
   #reader: FileHandle | null = null;
   #text = '';
   #replaced: Promise<void> | null = null;
@@ -62,25 +64,19 @@ export class GatedLog {
   /** Resolves with the line that matches; rejects when `ended` settles first without one. */
   async line(pattern: RegExp, ended: Promise<unknown>): Promise<string> {
     this.#reader ??= await open(this.file, 'r');
-    let settled = false;
-    let wake = () => {};
-    this.#watcher ??= watch(this.file, () => wake());
+    const writer = { over: false };
     // What was written last is still on its way through the pipe when the writer has ended: the reader's end counts.
     void ended
       .catch(() => undefined)
       .then(() => this.#drained)
-      .then(() => {
-        settled = true;
-        wake();
-      });
+      .then(() => (writer.over = true));
     for (;;) {
-      const changed = new Promise<void>((resolve) => (wake = resolve));
-      const over = settled;
+      const { over } = writer;
       await this.#readMore();
       const found = this.#text.split('\n').find((line) => pattern.test(line));
       if (found !== undefined) return found;
       if (over) throw new Error(`the log ended without ${String(pattern)}: ${this.lastErrors()}`);
-      await changed;
+      await pause(LOOK_MS);
     }
   }
 
@@ -101,7 +97,6 @@ export class GatedLog {
 
   /** Ends the waiting reader, closes what is open. */
   async close(): Promise<void> {
-    this.#watcher?.close();
     await this.#reader?.close().catch(() => undefined);
     this.#reader = null;
     if (this.#shell.exitCode === null && this.#shell.signalCode === null) {

@@ -59,6 +59,7 @@ describe('a compute that moves', () => {
         noNewPrivileges: '0',
         memoryLimit: String(64 * 1024 * 1024),
         hugePages: '0',
+        niceness: '0',
       });
       // Another device, another boot, another clock: the process's own goes on.
       const clockAfter = (await scene.status()).monotonicMs;

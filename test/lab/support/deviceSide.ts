@@ -12,6 +12,7 @@ export interface Rights {
   /** Whether the kernel may give the process huge pages. */
   hugePages: string;
   openFiles: string;
+  niceness: string;
   environment: string;
   hostname: string;
 }
@@ -66,6 +67,7 @@ export class DeviceSide {
       nanoCpus: await inspect('{{.HostConfig.NanoCpus}}'),
       hugePages: field('THP_enabled'),
       openFiles: /^Max open files\s+(.*)$/m.exec(limits)?.[1]?.trim() ?? '',
+      niceness: (await this.#lab.exec(device, ['ps', '-o', 'ni=', '-p', pid])).stdout.trim(),
       environment: await this.execInside(['env']),
       hostname: await this.execInside(['cat', '/etc/hostname']),
     };
