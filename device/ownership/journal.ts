@@ -101,8 +101,9 @@ export class Journal {
 
   async #write(record: JournalRecord): Promise<void> {
     if (this.#broken) throw this.#broken;
+    // What cannot be read again must not be written: the next worker would not start.
+    const line = encode(recordSchema.parse(record));
     try {
-      const line = encode(record);
       if (this.#offset + line.length > PREALLOCATED) await this.#rewrite();
       if (!this.#file) throw new Error('the journal is closed');
       await this.#file.write(line, 0, line.length, this.#offset);
