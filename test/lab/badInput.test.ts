@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { buffer } from 'node:stream/consumers';
 import { pack } from 'tar-stream';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
+import { problemSchema } from '../../core/api/common.ts';
 import { until } from '../../core/until.ts';
 import { listDevices } from '../../lab/join.ts';
 import { buildSampleImage } from '../../lab/sample/buildSampleImage.ts';
@@ -24,7 +25,8 @@ describe('a move that cannot be', () => {
   async function expectRefused(compute: string, target: string, status: number, code: string): Promise<void> {
     const path = `/computes/${compute}/migrations`;
     const refusal = await askRefused(lab, 'POST', path, { json: { target } });
-    expect(refusal).toMatchObject({ status, contentType: expect.stringContaining('application/problem+json') });
+    expect(refusal.status).toBe(status);
+    expect(refusal.contentType).toContain('application/problem+json');
     expect(refusal.problem.status).toBe(status);
     const cause = refusal.problem.causes.find((one) => one.code === code);
     expect(cause, `${code} among ${JSON.stringify(refusal.problem.causes)}`).toBeDefined();
@@ -35,12 +37,14 @@ describe('a move that cannot be', () => {
     expect(text.stderr).toContain(cause?.mend);
     const json = await runCli(lab, 'migrate', compute, '--to', target, '--json');
     expect(json.code).toBe(3);
-    expect(JSON.parse(json.stdout)).toMatchObject({ status, causes: expect.arrayContaining([cause]) });
+    const printed = problemSchema.parse(JSON.parse(json.stdout));
+    expect(printed.status).toBe(status);
+    expect(printed.causes.map((one) => one.code)).toContain(code);
   }
 
   /** The compute was not touched, and there is no record of a move of it. */
   async function expectUntouched(): Promise<void> {
-    const moves = await (await lab.api()).request('GET', `/computes/${scene.compute.id}/migrations`);
+    const moves = await (await lab.api()).request('GET', `/migrations?compute=${scene.compute.id}`);
     expect(moves).toMatchObject({ items: [] });
     await scene.expectOneLiveCopy('d1');
     await scene.expectConnectionsKept();

@@ -70,7 +70,8 @@ describe('a target that has restored and waits for go', () => {
   /** Notes when each IP packet of the compute came into the switch from that device, milliseconds since the epoch. */
   async function captureFrom(device: string) {
     const filter = `ip and src host ${scene.compute.ip}`;
-    const command = ['tcpdump', '-i', device, '-Q', 'in', '-nn', '-tt', '-l', '--immediate-mode', '-s', '64', filter];
+    const options = '-Q in -nn -tt -l --immediate-mode -s 64'.split(' ');
+    const command = ['tcpdump', '-i', device, ...options, filter];
     const child = await lab.spawnOnSwitch(command);
     onTestFinished(() => void child.kill('SIGKILL'));
     let words = '';

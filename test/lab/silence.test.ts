@@ -189,7 +189,7 @@ describe('messages lost, repeated, late', () => {
 
   async function isStarted(activity: string, attempt: number): Promise<boolean> {
     const found = await pending(activity);
-    return (found?.attempt ?? 0) >= attempt && found?.state === STARTED;
+    return (found?.attempt ?? 0) >= attempt && Number(found?.state) === STARTED;
   }
 });
 
