@@ -8,11 +8,13 @@ import {
   Worker,
   type WorkflowBundleWithSourceMap,
 } from '@temporalio/worker';
+import { Connection } from '@temporalio/client';
 import { z } from 'zod';
 import { createControlActivities } from '../activities/control.ts';
 import { createLogger } from '../api/logger.ts';
 import { CONTROL_TASK_QUEUE } from '../core/device.ts';
 import { openDatabase } from '../db/database.ts';
+import { SearchAttribute } from '../workflows/contract.ts';
 
 /** The control worker: all workflows, and the activities that touch the database. Ends on SIGINT and SIGTERM. */
 const environment = z
@@ -29,6 +31,9 @@ for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => 
 
 /** How long a Temporal server that is away is waited for before it is tried again, milliseconds. */
 const AGAIN_MS = 1000;
+
+/** temporal.api.enums.v1.IndexedValueType */
+const KEYWORD = 2;
 
 Runtime.install({
   logger: new DefaultLogger('WARN', ({ level, message, meta }) =>
@@ -51,7 +56,23 @@ while (!stop.signal.aborted) {
 await database.close();
 process.exit(0);
 
+/** Temporal's own UI filters by them; a server that is not ours may not know them yet. */
+async function registerSearchAttributes(): Promise<void> {
+  const connection = await Connection.connect({ address: environment.TEMPORAL_ADDRESS });
+  try {
+    const namespace = environment.TEMPORAL_NAMESPACE;
+    const { customAttributes } = await connection.operatorService.listSearchAttributes({ namespace });
+    const missing = Object.values(SearchAttribute).filter((name) => !(name in customAttributes));
+    const searchAttributes = Object.fromEntries(missing.map((name) => [name, KEYWORD]));
+    if (missing.length > 0)
+      await connection.operatorService.addSearchAttributes({ namespace, searchAttributes });
+  } finally {
+    await connection.close();
+  }
+}
+
 async function serve(bundle: WorkflowBundleWithSourceMap): Promise<void> {
+  await registerSearchAttributes();
   const connection = await NativeConnection.connect({ address: environment.TEMPORAL_ADDRESS });
   try {
     const worker = await Worker.create({
