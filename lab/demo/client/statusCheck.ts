@@ -1,7 +1,10 @@
 import { SAMPLE_WRITE_EVERY, type SampleStatus } from '../../sample/sampleProtocol.ts';
 
-/** What the sample's clock may run ahead of ours between two answers, milliseconds: time that an answer was on its way. */
-const CLOCK_SLACK_MS = 2_000;
+/**
+ * What the sample's clock may run ahead of ours between two answers, milliseconds: time that an answer was on its way. One
+ * that a restored compute gives before it is let go waits in its queue; the clocks of two devices are hours apart.
+ */
+const CLOCK_SLACK_MS = 60_000;
 
 export interface TimedStatus extends SampleStatus {
   /** When it came, on our own monotonic clock, milliseconds. */
