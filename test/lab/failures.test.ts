@@ -20,7 +20,7 @@ describe('a step that fails', () => {
       const { state, reason, causes, frozenMs } = await scene.ended(id);
       expect({ state, frozenMs }).toEqual({ state: 'rolledBack', frozenMs: null });
       expect(causes[0]?.code).toBe('restoreFailed');
-      expect(causes[0]?.message).toMatch(/could not be restored.*core-/);
+      expect(causes[0]?.message).toMatch(/could not be restored on the target/);
       expect(reason).not.toBe('');
       expect(await scene.journal('d1')).toEqual(['frozen', 'offered', 'thawing', 'thawed']);
       expect(await scene.journal('d2')).toEqual(['held', 'discarded']);

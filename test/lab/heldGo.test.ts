@@ -44,7 +44,7 @@ describe('a target that has restored and waits for go', () => {
       expect(dropped).toBe(0);
       // It has seen what came after, so it would have seen what came before.
       expect(packets.length).toBeGreaterThan(100);
-      expect(packets.filter((at) => at < wentAt)).toEqual([]);
+      expect(packets.filter((line) => millisecondsOf(line) < wentAt)).toEqual([]);
       expect(await listener.ask('end')).toMatchObject({ wrong: 0, lost: false });
       await scene.expectOneLiveCopy('d2');
       await scene.expectClean('d1');
@@ -67,7 +67,7 @@ describe('a target that has restored and waits for go', () => {
     return { ask };
   }
 
-  /** Notes when each IP packet of the compute came into the switch from that device, milliseconds since the epoch. */
+  /** Notes each IP packet of the compute that comes into the switch from that device, as tcpdump tells it. */
   async function captureFrom(device: string) {
     const filter = `ip and src host ${scene.compute.ip}`;
     const options = '-Q in -nn -tt -l --immediate-mode -s 64'.split(' ');
@@ -76,8 +76,8 @@ describe('a target that has restored and waits for go', () => {
     onTestFinished(() => void child.kill('SIGKILL'));
     let words = '';
     child.stderr!.setEncoding('utf8').on('data', (text: string) => (words += text));
-    const packets: number[] = [];
-    createInterface({ input: child.stdout! }).on('line', (line) => packets.push(parseFloat(line) * 1000));
+    const packets: string[] = [];
+    createInterface({ input: child.stdout! }).on('line', (line) => packets.push(line));
     await until('tcpdump to listen', SOON_MS, () => words.includes('listening on'));
     return {
       end: async () => {
@@ -89,3 +89,8 @@ describe('a target that has restored and waits for go', () => {
     };
   }
 });
+
+/** When tcpdump saw the packet, since the epoch. */
+function millisecondsOf(line: string): number {
+  return parseFloat(line) * 1000;
+}
