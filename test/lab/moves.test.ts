@@ -5,6 +5,7 @@ import type { DeviceCensus } from '../../lab/deviceCensus.ts';
 import { SAMPLE_COUNTER_FILE } from '../../lab/sample/sampleProtocol.ts';
 import { DeviceSide } from './support/deviceSide.ts';
 import { SampleScene } from './support/sampleScene.ts';
+import { switchOutcome } from './support/switchOutcome.ts';
 import { withLab } from './support.ts';
 
 const LONG_MS = 120_000;
@@ -36,6 +37,7 @@ describe('a compute that moves', () => {
         expect.arrayContaining(['freeze', 'plug', 'dump', 'transfer', 'restore', 'handOver', 'unplug']),
       );
       expect(await line.close()).toMatchObject({ lost: 0, wrong: 0 });
+      expect((await switchOutcome(shared.lab, moved)).roundTrips, 'answers waited for in the freeze').toBe(2);
       await scene.move('d1');
     },
     LONG_MS,
