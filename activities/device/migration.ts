@@ -1,6 +1,7 @@
 import { activityInfo, cancellationSignal, heartbeat } from '@temporalio/activity';
 import { setTimeout as pause } from 'node:timers/promises';
 import type { ComputeUsage } from '../../core/checkCompatibility.ts';
+import { DrayageError } from '../../core/cause.ts';
 import type { ComputeSpec } from '../../core/compute.ts';
 import { externalDescriptors } from '../../device/checkpoint/armedDump.ts';
 import type { Engine } from '../../device/engine/types.ts';
@@ -49,6 +50,14 @@ export function createMigrationActivities(deps: MigrationDeps) {
 
   const request = async ({ peer, ...input }: TransferInput) => ({ ...input, peer: await control.peer(peer) });
 
+  /** What an earlier move, or an earlier attempt, left of a compute is not built upon; a copy that runs is not touched. */
+  const clearLeftovers = async ({ id, name }: ComputeSpec) => {
+    const left = await engine.facts(id);
+    if (table.busy(id) || left?.state === 'running') throw stillHere(name);
+    await network.remove(id);
+    await engine.removeCompute(id, { volumes: true });
+  };
+
   return withFailures({
     /** Source: what the computes hold, what stands against the move, and what a restore must know before the dump. */
     async inspectSource(
@@ -68,6 +77,7 @@ export function createMigrationActivities(deps: MigrationDeps) {
     async prepareTarget({ migration, computes, peer }: PrepareInput): Promise<void> {
       await beating(async () => {
         for (const spec of computes) {
+          await clearLeftovers(spec);
           await deps.ensureImage(spec, (bytes) => heartbeat({ imageBytes: bytes }));
           const sandbox = await engine.ensureSandbox(spec);
           await network.prepare(spec, sandbox.pid);
@@ -147,6 +157,17 @@ export function createMigrationActivities(deps: MigrationDeps) {
       await files.forget(migration);
     },
   });
+}
+
+function stillHere(name: string): DrayageError {
+  return new DrayageError(
+    {
+      code: 'earlierCopyHere',
+      message: `The target still has a copy of compute ${name} from an earlier move.`,
+      mend: 'It clears it by itself once it has spoken with the other device of that move; try again then.',
+    },
+    { retryable: true },
+  );
 }
 
 export type MigrationActivities = ReturnType<typeof createMigrationActivities>;
