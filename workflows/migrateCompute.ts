@@ -10,7 +10,7 @@ import {
 } from '@temporalio/workflow';
 import { defineSearchAttributeKey } from '@temporalio/common';
 import { causeOf } from './causeOf.ts';
-import type { TransferInput } from '../activities/device/migration.ts';
+import type { TransferInput } from '../core/moveInput.ts';
 import type { Cause } from '../core/cause.ts';
 import { checkCompatibility } from '../core/checkCompatibility.ts';
 import type { MigrationState, PhaseName } from '../core/migration.ts';

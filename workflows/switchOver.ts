@@ -1,5 +1,5 @@
 import { CancellationScope, sleep } from '@temporalio/workflow';
-import type { TransferInput } from '../activities/device/migration.ts';
+import type { TransferInput } from '../core/moveInput.ts';
 import type { Cause } from '../core/cause.ts';
 import type { Phase } from '../core/migration.ts';
 import { deviceActivities } from './activityProxies.ts';

@@ -3,6 +3,17 @@ import { setTimeout as pause } from 'node:timers/promises';
 import type { ComputeUsage } from '../../core/checkCompatibility.ts';
 import { DrayageError } from '../../core/cause.ts';
 import type { ComputeSpec } from '../../core/compute.ts';
+import {
+  checkInput,
+  computesSchema,
+  descriptorsSchema,
+  prepareInputSchema,
+  releaseInputSchema,
+  transferInputSchema,
+  type PrepareInput,
+  type ReleaseInput,
+  type TransferInput,
+} from '../../core/moveInput.ts';
 import { externalDescriptors } from '../../device/checkpoint/armedDump.ts';
 import type { Engine } from '../../device/engine/types.ts';
 import type { FileSync } from '../../device/files/fileSync.ts';
@@ -14,23 +25,6 @@ import type { TargetOutcome } from '../../device/ownership/targetTransfer.ts';
 import type { TransferTable } from '../../device/ownership/transferTable.ts';
 import { measureUsage } from '../../device/usage.ts';
 import { withFailures } from '../failure.ts';
-
-/** What both devices are told of a transfer; `peer` is the other device's id. */
-export interface TransferInput {
-  transfer: string;
-  migration: string;
-  group: string;
-  epoch: number;
-  computes: ComputeSpec[];
-  peer: string;
-}
-
-/** What both devices are told before there is a transfer. */
-export interface PrepareInput {
-  migration: string;
-  computes: ComputeSpec[];
-  peer: string;
-}
 
 export interface MigrationDeps {
   engine: Engine;
@@ -48,7 +42,10 @@ const HEARTBEAT_MS = 1000;
 export function createMigrationActivities(deps: MigrationDeps) {
   const { engine, network, files, table, control } = deps;
 
-  const request = async ({ peer, ...input }: TransferInput) => ({ ...input, peer: await control.peer(peer) });
+  const request = async (given: TransferInput) => {
+    const { peer, ...input } = checkInput(transferInputSchema, given);
+    return { ...input, peer: await control.peer(peer) };
+  };
 
   /** What an earlier move, or an earlier attempt, left of a compute is not built upon; a copy that runs is not touched. */
   const clearLeftovers = async ({ id, name }: ComputeSpec) => {
@@ -63,6 +60,7 @@ export function createMigrationActivities(deps: MigrationDeps) {
     async inspectSource(
       computes: ComputeSpec[],
     ): Promise<{ usage: ComputeUsage[]; descriptors: Record<string, string[]> }> {
+      checkInput(computesSchema, computes);
       const usage = await Promise.all(computes.map((spec) => measureUsage(engine, spec)));
       const descriptors: Record<string, string[]> = {};
       for (const { id } of computes) {
@@ -74,7 +72,8 @@ export function createMigrationActivities(deps: MigrationDeps) {
     },
 
     /** Target: image, sandbox, network behind a shut gate, container (not started), room for the files. */
-    async prepareTarget({ migration, computes, peer }: PrepareInput): Promise<void> {
+    async prepareTarget(given: PrepareInput): Promise<void> {
+      const { migration, computes, peer } = checkInput(prepareInputSchema, given);
       await beating(async () => {
         for (const spec of computes) {
           await clearLeftovers(spec);
@@ -88,7 +87,8 @@ export function createMigrationActivities(deps: MigrationDeps) {
     },
 
     /** Source: writable layer, volumes and log, copied while the compute runs; then once more what changed meanwhile. */
-    async syncFiles({ migration, computes, peer }: PrepareInput): Promise<{ bytes: number }> {
+    async syncFiles(given: PrepareInput): Promise<{ bytes: number }> {
+      const { migration, computes, peer } = checkInput(prepareInputSchema, given);
       const target = await control.peer(peer);
       return beating(async () => {
         let bytes = 0;
@@ -104,7 +104,10 @@ export function createMigrationActivities(deps: MigrationDeps) {
 
     /** Target: everything of the hot window is started and waits. */
     async armTarget(input: TransferInput, descriptors: Record<string, string[]>): Promise<void> {
-      await beating(async () => (await table.target(await request(input), descriptors)).armed);
+      await beating(
+        async () =>
+          (await table.target(await request(input), checkInput(descriptorsSchema, descriptors))).armed,
+      );
     },
 
     /** Source: the hot window, to the end of the transfer. The machine in `table` does it; this only watches. */
@@ -142,7 +145,8 @@ export function createMigrationActivities(deps: MigrationDeps) {
     },
 
     /** Source: the computes live on the target; their containers, volumes and what was kept for the move go. */
-    async releaseSource({ migration, computes }: Omit<PrepareInput, 'peer'>): Promise<void> {
+    async releaseSource(given: ReleaseInput): Promise<void> {
+      const { migration, computes } = checkInput(releaseInputSchema, given);
       await beating(async () => {
         for (const { id } of computes) {
           await network.remove(id);

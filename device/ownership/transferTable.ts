@@ -91,18 +91,24 @@ export class TransferTable {
   /** Takes up what an earlier worker left. Call it after the earlier worker's helpers have been ended. */
   async recover(): Promise<void> {
     for (const group of await Journal.groups(join(this.#deps.stateDir, 'journal'))) {
-      const journal = await this.#journal(group);
-      const record = journal.latest().at(-1);
-      if (!record) continue;
-      const request = await this.#requestOf(record);
-      this.#deps.log('found in the journal', {
-        transfer: record.transfer,
-        role: record.role,
-        state: record.state,
-      });
-      if (record.role === 'source') await this.#recoverSource(record, request, journal);
-      else await this.#recoverTarget(record, request, journal);
+      try {
+        await this.#recoverGroup(group);
+      } catch (error) {
+        // One group's computes stay as they are; all others must not wait for them.
+        this.#deps.log('a group cannot be recovered', { group, error: String(error) });
+      }
     }
+  }
+
+  async #recoverGroup(group: string): Promise<void> {
+    const journal = await this.#journal(group);
+    const record = journal.latest().at(-1);
+    if (!record) return;
+    const request = await this.#requestOf(record);
+    const { transfer, role, state } = record;
+    this.#deps.log('found in the journal', { transfer, role, state });
+    if (record.role === 'source') await this.#recoverSource(record, request, journal);
+    else await this.#recoverTarget(record, request, journal);
   }
 
   /**

@@ -1,7 +1,7 @@
 import { expect, it } from 'vitest';
 import { bareConfig } from './bareConfig.ts';
 
-const PLACES = { root: '/work/root', network: '/work/net', id: 'bare' };
+const PLACES = { root: '/bare/root', network: '/bare/net', id: 'bare' };
 const original = (cgroupsPath: string) => ({
   ociVersion: '1.2.0',
   root: { path: '/var/lib/docker/overlay2/x/merged', readonly: false },
@@ -21,13 +21,13 @@ const original = (cgroupsPath: string) => ({
 it('is the original in other places, without the hooks of the engine', () => {
   expect(bareConfig(original('/lab/d1/abc'), PLACES)).toEqual({
     ociVersion: '1.2.0',
-    root: { path: '/work/root', readonly: false },
+    root: { path: '/bare/root', readonly: false },
     annotations: { 'org.criu.config': '/run/drayage/criu.conf' },
     linux: {
       cgroupsPath: '/lab/d1/bare',
       namespaces: [
         { type: 'mount' },
-        { type: 'network', path: '/work/net' },
+        { type: 'network', path: '/bare/net' },
         { type: 'ipc', path: '/proc/9/ns/ipc' },
       ],
       seccomp: { defaultAction: 'SCMP_ACT_ERRNO' },
