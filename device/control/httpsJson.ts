@@ -28,6 +28,8 @@ export class HttpsJson {
     this.#agent = new https.Agent({
       keepAlive: true,
       maxSockets: 8,
+      // One is always in use by the heartbeats; more would be kept open long after a busy moment.
+      maxFreeSockets: 1,
       ca,
       key,
       cert: certificate,

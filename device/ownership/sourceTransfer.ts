@@ -16,6 +16,7 @@ import type { Journal, JournalRecord } from './journal.ts';
 import { PhaseClock } from './phaseClock.ts';
 import type { TransferDeps, TransferRequest } from './ports.ts';
 import { SourceMember } from './sourceMember.ts';
+import { TransferTalk } from './transferTalk.ts';
 import { untilDone } from './untilDone.ts';
 import { WakeUp } from './wakeUp.ts';
 import { setTimeout as pause } from 'node:timers/promises';
@@ -51,6 +52,7 @@ export class SourceTransfer {
   readonly #deps: TransferDeps;
   readonly #journal: Journal;
   readonly #members: SourceMember[];
+  readonly #talk: TransferTalk;
   readonly #wake = new WakeUp();
   #view: SourceView = { state: 'frozen', target: null, verdict: 'none', trouble: null, dumped: false };
   #causes: Cause[] = [];
@@ -75,6 +77,7 @@ export class SourceTransfer {
     this.#deps = deps;
     this.request = request;
     this.#journal = journal;
+    this.#talk = new TransferTalk(deps, request);
     this.clock = new PhaseClock();
     this.#members = request.computes.map((spec) => new SourceMember(deps, request, spec));
     this.done = run(this);
@@ -225,7 +228,7 @@ export class SourceTransfer {
     // Without its session it was away: the workflow may have ended meanwhile, and what that clears is owed.
     if (released && this.#session === null) await this.#untilDone('clear', (member) => member.clear());
     const outcome = this.#outcome(released ? 'released' : 'thawed');
-    void this.#report(released ? 'released' : 'thawed');
+    void this.#talk.report(released ? 'released' : 'thawed');
     this.#link?.close();
     return outcome;
   }
@@ -321,42 +324,17 @@ export class SourceTransfer {
   }
 
   async #askTarget(): Promise<void> {
-    const { request } = this;
-    let link: LinkClient | null = null;
-    try {
-      link = await LinkClient.connect(this.#deps.identity(), request.peer);
-      const body = { role: 'source', group: request.group, epoch: request.epoch, state: this.#view.state };
-      this.hear(targetStatusSchema.parse(await link.call(this.#path('exchange'), body)));
-    } catch (error) {
-      this.#deps.log('the target does not answer', { transfer: request.transfer, error: String(error) });
-    } finally {
-      link?.close();
-    }
+    const { group, epoch } = this.request;
+    const answer = await this.#talk.exchange({ role: 'source', group, epoch, state: this.#view.state });
+    const status = targetStatusSchema.safeParse(answer);
+    if (status.success) this.hear(status.data);
   }
 
   async #askControl(): Promise<void> {
-    try {
-      const wants = this.#view.state === 'aborting' ? 'abort' : 'verdict';
-      const { verdict } = await this.#deps.control.ask(this.request.transfer, 'source', wants);
-      this.#view.verdict = verdict;
-      this.#wake.wake();
-    } catch (error) {
-      this.#deps.log('the control plane does not answer', {
-        transfer: this.request.transfer,
-        error: String(error),
-      });
-    }
-  }
-
-  async #report(outcome: 'released' | 'thawed'): Promise<void> {
-    for (let attempt = 0; attempt < 20; attempt += 1) {
-      try {
-        await this.#deps.control.report(this.request.transfer, outcome);
-        return;
-      } catch {
-        await pause(1000, undefined, { ref: false });
-      }
-    }
+    const verdict = await this.#talk.ask('source', this.#view.state === 'aborting' ? 'abort' : 'verdict');
+    if (verdict === null) return;
+    this.#view.verdict = verdict;
+    this.#wake.wake();
   }
 
   async #reply(answered: Promise<void>, complaint: string): Promise<void> {

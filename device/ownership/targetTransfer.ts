@@ -14,11 +14,11 @@ import { decideTarget, type SourceState, type TargetState, type TargetView } fro
 import { toCause } from '../../core/toCause.ts';
 import { Failpoints } from '../failpoints.ts';
 import { LineChannel } from '../link/lineChannel.ts';
-import { LinkClient } from '../link/linkClient.ts';
 import type { Journal, JournalRecord } from './journal.ts';
 import { PhaseClock } from './phaseClock.ts';
 import type { TransferDeps, TransferRequest } from './ports.ts';
 import { TargetMember } from './targetMember.ts';
+import { TransferTalk } from './transferTalk.ts';
 import { untilDone } from './untilDone.ts';
 import { WakeUp } from './wakeUp.ts';
 
@@ -47,6 +47,7 @@ export class TargetTransfer {
   readonly #deps: TransferDeps;
   readonly #journal: Journal;
   readonly #members: TargetMember[];
+  readonly #talk: TransferTalk;
   readonly #wake = new WakeUp();
   #view: TargetView = { state: 'none', copy: 'none', source: null, verdict: 'none' };
   #session: LineChannel<FromSource, FromTarget> | null = null;
@@ -68,6 +69,7 @@ export class TargetTransfer {
     this.#deps = deps;
     this.request = request;
     this.#journal = journal;
+    this.#talk = new TransferTalk(deps, request);
     this.#members = request.computes.map((spec) => new TargetMember(deps, request, spec));
     this.armed = arm(this);
     this.done = this.armed.then(
@@ -224,7 +226,7 @@ export class TargetTransfer {
     }
     const state = this.#view.state === 'owner' ? 'owner' : 'discarded';
     if (state === 'owner') await this.#settle();
-    void this.#report(state);
+    void this.#talk.report(state);
     return {
       state,
       reason: this.#reason,
@@ -310,47 +312,18 @@ export class TargetTransfer {
   }
 
   async #askSource(): Promise<void> {
-    const { request } = this;
-    let link: LinkClient | null = null;
-    try {
-      link = await LinkClient.connect(this.#deps.identity(), request.peer);
-      const body = { role: 'target', group: request.group, epoch: request.epoch, status: this.status() };
-      const reply = exchangeSchema.parse(await link.call(`/v1/transfers/${request.transfer}/exchange`, body));
-      if (reply.role === 'source') this.hear(reply.state);
-    } catch (error) {
-      this.#deps.log('the source does not answer', { transfer: request.transfer, error: String(error) });
-    } finally {
-      link?.close();
-    }
+    const { group, epoch } = this.request;
+    const answer = await this.#talk.exchange({ role: 'target', group, epoch, status: this.status() });
+    const reply = exchangeSchema.safeParse(answer);
+    if (reply.success && reply.data.role === 'source') this.hear(reply.data.state);
   }
 
   async #askControl(): Promise<void> {
-    try {
-      const ready = this.#view.state === 'held' && this.#view.copy === 'ready';
-      const { verdict } = await this.#deps.control.ask(
-        this.request.transfer,
-        'target',
-        ready ? 'go' : 'verdict',
-      );
-      this.#view.verdict = verdict;
-      this.#wake.wake();
-    } catch (error) {
-      this.#deps.log('the control plane does not answer', {
-        transfer: this.request.transfer,
-        error: String(error),
-      });
-    }
-  }
-
-  async #report(outcome: 'owner' | 'discarded'): Promise<void> {
-    for (let attempt = 0; attempt < 20; attempt += 1) {
-      try {
-        await this.#deps.control.report(this.request.transfer, outcome);
-        return;
-      } catch {
-        await pause(1000, undefined, { ref: false });
-      }
-    }
+    const ready = this.#view.state === 'held' && this.#view.copy === 'ready';
+    const verdict = await this.#talk.ask('target', ready ? 'go' : 'verdict');
+    if (verdict === null) return;
+    this.#view.verdict = verdict;
+    this.#wake.wake();
   }
 
   #tell(): void {

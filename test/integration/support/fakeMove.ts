@@ -143,7 +143,7 @@ export async function withWorkers<T>(
     device(deviceTaskQueue(TARGET), target),
   ]);
   const [first, ...others] = workers;
-  return first!.runUntil(() =>
+  return first.runUntil(() =>
     others.reduce<() => Promise<T>>((inner, worker) => () => worker.runUntil(inner), work)(),
   );
 }
