@@ -25,7 +25,7 @@ describe('messages lost, repeated, late', () => {
       await scene.untilWritten('d1', 'aborting');
       const transfer = await scene.transfer();
       await scene.expectSilence(async () => {
-        await faults.untilLogged('d1', { transfer, msg: 'the target does not answer' });
+        await faults.untilLogged('d1', { transfer, msg: 'the other device does not answer' });
         await faults.untilLogged('d1', { transfer, msg: 'the control plane does not answer' });
         const copies = await scene.copies();
         expect(copies.filter(({ device }) => device === 'd1')).toEqual([{ device: 'd1', frozen: true }]);
@@ -86,7 +86,7 @@ describe('messages lost, repeated, late', () => {
       await faults.release('d2', 'target.discarded');
       await scene.untilWritten('d1', 'aborting');
       await scene.expectSilence(() =>
-        faults.untilLogged('d1', { transfer, msg: 'the target does not answer' }),
+        faults.untilLogged('d1', { transfer, msg: 'the other device does not answer' }),
       );
       expect(await scene.copies()).toEqual([{ device: 'd1', frozen: true }]);
       await lab.lose('d1', 'd2', 0);
