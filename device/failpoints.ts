@@ -1,6 +1,7 @@
 import { watch } from 'node:fs';
-import { access, readFile, readdir, writeFile } from 'node:fs/promises';
+import { readFile, readdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { exists } from './exists.ts';
 
 /** Where a transfer can be stopped on purpose, in order. */
 export const FAILPOINTS = [
@@ -75,11 +76,4 @@ export class Failpoints {
       watcher.close();
     }
   }
-}
-
-async function exists(path: string): Promise<boolean> {
-  return access(path).then(
-    () => true,
-    () => false,
-  );
 }

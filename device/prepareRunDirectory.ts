@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process';
-import { access, chmod, mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { chmod, mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import {
@@ -10,6 +10,7 @@ import {
 } from './checkpoint/helperProcesses.ts';
 import { ARRIVING_VARIABLE, deleteRuncState } from './checkpoint/armedRestore.ts';
 import { HELPER_VARIABLE } from './network/batchTool.ts';
+import { exists } from './exists.ts';
 
 const run = promisify(execFile);
 
@@ -60,10 +61,7 @@ export async function endEarlierHelpers(runDir: string): Promise<void> {
 async function forgetArrivals(runDir: string): Promise<void> {
   const arriving = join(runDir, 'arriving');
   for (const containerId of await readdir(arriving).catch(() => [])) {
-    const restored = await access(join(arriving, containerId, 'restored')).then(
-      () => true,
-      () => false,
-    );
+    const restored = await exists(join(arriving, containerId, 'restored'));
     if (!restored) await deleteRuncState(runDir, containerId);
   }
   await rm(arriving, { recursive: true, force: true });

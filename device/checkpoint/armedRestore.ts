@@ -1,4 +1,4 @@
-import { mkdir, readFile, rm, symlink, writeFile, access } from 'node:fs/promises';
+import { mkdir, readFile, rm, symlink, writeFile } from 'node:fs/promises';
 import { watch } from 'node:fs';
 import { execFile } from 'node:child_process';
 import { join } from 'node:path';
@@ -7,6 +7,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { DrayageError } from '../../core/cause.ts';
 import { GatedLog } from './gatedLog.ts';
 import { criuAtGate, endProcesses, findByEnvironment } from './helperProcesses.ts';
+import { exists } from '../exists.ts';
 
 const run = promisify(execFile);
 
@@ -117,10 +118,7 @@ export class ArmedRestore {
     try {
       for (;;) {
         const changed = new Promise<void>((resolve) => (wake = resolve));
-        const done = await access(mark).then(
-          () => true,
-          () => false,
-        );
+        const done = await exists(mark);
         if (done) return;
         if (failed.error !== null) throw failed.error;
         await changed;

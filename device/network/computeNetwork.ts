@@ -1,8 +1,9 @@
 import { execFile } from 'node:child_process';
-import { access, readFile } from 'node:fs/promises';
+import { readFile } from 'node:fs/promises';
 import { promisify } from 'node:util';
 import { DrayageError } from '../../core/cause.ts';
 import type { Address, ComputeSpec } from '../../core/compute.ts';
+import { exists } from '../exists.ts';
 
 const run = promisify(execFile);
 
@@ -29,7 +30,7 @@ export class ComputeNetwork {
   async prepare(spec: Pick<ComputeSpec, 'id' | 'address'>, sandboxPid: number): Promise<void> {
     const veth = vethName(spec.id);
     if (await this.#belongsToAnother(veth, sandboxPid)) await ip(['link', 'del', veth]);
-    if (!(await exists(veth)))
+    if (!(await vethExists(veth)))
       await ip(['link', 'add', veth, 'type', 'veth', 'peer', 'name', 'eth0', 'netns', String(sandboxPid)]);
     await inSandbox(sandboxPid, sandboxScript(spec.address));
     // Without IPv6 the interface says nothing by itself, so that no frame spends the one token of a shut queue.
@@ -50,12 +51,12 @@ export class ComputeNetwork {
 
   /** Whether the compute's veth is in the bridge. */
   async isOpen(computeId: string): Promise<boolean> {
-    return readable(`/sys/class/net/${vethName(computeId)}/brport`);
+    return exists(`/sys/class/net/${vethName(computeId)}/brport`);
   }
 
   /** Removes the veth pair; from here no frame of the compute can leave this device. */
   async remove(computeId: string): Promise<void> {
-    if (await exists(vethName(computeId))) await ip(['link', 'del', vethName(computeId)]);
+    if (await vethExists(vethName(computeId))) await ip(['link', 'del', vethName(computeId)]);
   }
 
   /** Gives the device side its address for the frames of an arrival, see HotTarget. */
@@ -74,7 +75,7 @@ export class ComputeNetwork {
 
   /** Takes the arrival's address away again. */
   async finishArrival(computeId: string): Promise<void> {
-    if (await exists(vethName(computeId))) await ip(['addr', 'flush', 'dev', vethName(computeId)]);
+    if (await vethExists(vethName(computeId))) await ip(['addr', 'flush', 'dev', vethName(computeId)]);
   }
 
   get bridge(): string {
@@ -83,7 +84,7 @@ export class ComputeNetwork {
 
   /** A veth left by an earlier sandbox of the same compute (its peer is not in this sandbox). */
   async #belongsToAnother(veth: string, sandboxPid: number): Promise<boolean> {
-    if (!(await exists(veth))) return false;
+    if (!(await vethExists(veth))) return false;
     const peer = (await readFile(`/sys/class/net/${veth}/iflink`, 'utf8')).trim();
     const inside = await inSandbox(sandboxPid, 'ip -o link show eth0 2>/dev/null || true');
     return !inside.startsWith(`${peer}:`);
@@ -104,15 +105,8 @@ function sandboxScript(address: Address): string {
   ].join('\n');
 }
 
-async function exists(veth: string): Promise<boolean> {
-  return readable(`/sys/class/net/${veth}`);
-}
-
-async function readable(path: string): Promise<boolean> {
-  return access(path).then(
-    () => true,
-    () => false,
-  );
+function vethExists(veth: string): Promise<boolean> {
+  return exists(`/sys/class/net/${veth}`);
 }
 
 async function ip(args: string[]): Promise<string> {

@@ -1,8 +1,8 @@
-import { access } from 'node:fs/promises';
 import { BatchTool } from './batchTool.ts';
 import { vethName } from './computeNetwork.ts';
 import { DrayageError } from '../../core/cause.ts';
 import type { Neighbour } from '../../core/linkMessages.ts';
+import { exists } from '../exists.ts';
 
 /**
  * A queue that lets exactly one frame through and holds all others, in order. tbf starts with its bucket full;
@@ -139,10 +139,7 @@ export class HotSource extends HotNetwork {
   /** Takes the compute off the network and verifies it. */
   async detach(): Promise<void> {
     await this.outside.ip.run([`link set dev ${this.veth} nomaster`]);
-    const attached = await access(`/sys/class/net/${this.veth}/brport`).then(
-      () => true,
-      () => false,
-    );
+    const attached = await exists(`/sys/class/net/${this.veth}/brport`);
     if (attached)
       throw new DrayageError({
         code: 'gateStaysOpen',

@@ -1,5 +1,4 @@
 import type { Readable, Writable } from 'node:stream';
-import type { Cause } from '../../core/cause.ts';
 import type { TransferReport, VerdictAnswer, VerdictWish } from '../../core/transfer.ts';
 import type { ComputeSpec } from '../../core/compute.ts';
 import type { ContainerFacts, Engine } from '../engine/types.ts';
@@ -70,6 +69,3 @@ export interface TransferRequest {
   /** The other device. */
   peer: Peer;
 }
-
-/** A cause for a record, from whatever was thrown. */
-export type ToCause = (error: unknown) => Cause;

@@ -1,4 +1,4 @@
-import { access, readFile, rm, writeFile, mkdir } from 'node:fs/promises';
+import { readFile, rm, writeFile, mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
@@ -13,6 +13,7 @@ import { HotTarget } from '../network/hotNetwork.ts';
 import type { FinalReceiver, TransferDeps, TransferRequest } from './ports.ts';
 import { imagesDirectory } from './sourceMember.ts';
 import { WakeUp } from './wakeUp.ts';
+import { exists } from '../exists.ts';
 
 /** One compute of a group on its target device, while it moves. */
 export class TargetMember {
@@ -100,10 +101,7 @@ export class TargetMember {
 
   /** Recovery: whether a complete, shut copy of an earlier worker's restore is still here. */
   async relocate(): Promise<boolean> {
-    const marked = await access(join(this.#directory, 'ready')).then(
-      () => true,
-      () => false,
-    );
+    const marked = await exists(join(this.#directory, 'ready'));
     const facts = await this.#deps.engine.facts(this.spec.id);
     if (!marked || !facts || facts.state !== 'running') return false;
     this.#network = await this.#startNetwork();

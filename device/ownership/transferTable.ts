@@ -1,4 +1,3 @@
-import { access } from 'node:fs/promises';
 import { join } from 'node:path';
 import { json } from 'node:stream/consumers';
 import { DrayageError } from '../../core/cause.ts';
@@ -9,6 +8,7 @@ import type { TransferDeps, TransferRequest } from './ports.ts';
 import { SourceMember, imagesDirectory } from './sourceMember.ts';
 import { SourceTransfer, type SourceOutcome } from './sourceTransfer.ts';
 import { TargetTransfer, silentStatus, unknownTransfer } from './targetTransfer.ts';
+import { exists } from '../exists.ts';
 
 type SourceRecord = JournalRecord & { role: 'source' };
 type TargetRecord = JournalRecord & { role: 'target' };
@@ -308,11 +308,4 @@ function finalOutcome(record: SourceRecord): SourceOutcome | null {
     wireBytes: 0,
     roundTrips: 0,
   };
-}
-
-async function exists(path: string): Promise<boolean> {
-  return access(path).then(
-    () => true,
-    () => false,
-  );
 }

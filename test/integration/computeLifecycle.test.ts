@@ -1,10 +1,8 @@
-import { existsSync, globSync } from 'node:fs';
-import { homedir } from 'node:os';
 import { join } from 'node:path';
-import { TestWorkflowEnvironment } from '@temporalio/testing';
+import type { TestWorkflowEnvironment } from '@temporalio/testing';
 import { ApplicationFailure, defineSearchAttributeKey } from '@temporalio/common';
 import { WorkflowFailedError } from '@temporalio/client';
-import { bundleWorkflowCode, DefaultLogger, Runtime, Worker, type WorkflowBundle } from '@temporalio/worker';
+import { bundleWorkflowCode, DefaultLogger, Worker, type WorkflowBundle } from '@temporalio/worker';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import type { ControlActivities } from '../../activities/controlInterface.ts';
 import type { ComputeActivities } from '../../activities/device/compute.ts';
@@ -12,6 +10,7 @@ import { computeSpecSchema } from '../../core/compute.ts';
 import { CONTROL_TASK_QUEUE, deviceTaskQueue } from '../../core/device.ts';
 import { SearchAttribute, type LifecycleOperation } from '../../workflows/contract.ts';
 import type { computeLifecycle } from '../../workflows/computeLifecycle.ts';
+import { startTemporal } from './support/temporalServer.ts';
 
 const device = 'dev_000000000001';
 const spec = computeSpecSchema.parse({
@@ -21,16 +20,6 @@ const spec = computeSpecSchema.parse({
   image: { id: 'img_000000000001', digest: `sha256:${'0'.repeat(64)}` },
   address: { ip: '10.77.1.1', prefix: 16, mac: '02:42:0a:4d:01:01' },
 });
-
-/** The server that `npm run` has put into the cache, or the one the environment names. */
-function temporalServer(): string {
-  const cache = join(process.env['XDG_CACHE_HOME'] ?? join(homedir(), '.cache'), 'drayage');
-  const found = [process.env['DRAYAGE_TEMPORAL'] ?? '', ...globSync(join(cache, 'temporal-*/temporal'))].find(
-    existsSync,
-  );
-  if (!found) throw new Error(`no Temporal server in ${cache}: run npm test, which fetches it`);
-  return found;
-}
 
 let environment: TestWorkflowEnvironment;
 let workflowBundle: WorkflowBundle;
@@ -58,12 +47,7 @@ const deviceNames = [
 const controlNames = ['setComputeState', 'removeComputeRecord'] satisfies (keyof ControlActivities)[];
 
 beforeAll(async () => {
-  // Workflows that fail are the subject here.
-  Runtime.install({ logger: new DefaultLogger('ERROR') });
-  const attributes = Object.values(SearchAttribute).map((name) => defineSearchAttributeKey(name, 'KEYWORD'));
-  environment = await TestWorkflowEnvironment.createLocal({
-    server: { executable: { type: 'existing-path', path: temporalServer() }, searchAttributes: attributes },
-  });
+  environment = await startTemporal();
   workflowBundle = await bundleWorkflowCode({
     workflowsPath: join(import.meta.dirname, '../../workflows/computeLifecycle.ts'),
     logger: new DefaultLogger('ERROR'),
