@@ -4,6 +4,7 @@ import { setComputeState, removeCompute } from '../db/computes.ts';
 import type { Database } from '../db/database.ts';
 import { getDevice } from '../db/devices.ts';
 import { addPhases, addRounds, finishMigration, setMigrationState } from '../db/migrationRecords.ts';
+import { freezeHistory, setMemoryPlan, setPrediction, setThrottle } from '../db/migrationMemory.ts';
 import { closeTransfer, openTransfer } from '../db/transfers.ts';
 import type { ControlActivities } from './controlInterface.ts';
 import { withFailures } from './failure.ts';
@@ -16,6 +17,10 @@ export function createControlActivities(db: Database): ControlActivities {
     },
     recordPhases: (migrationId, phases) => addPhases(db, migrationId, phases),
     recordRounds: (migrationId, rounds) => addRounds(db, migrationId, rounds),
+    recordMemoryPlan: (migrationId, plan) => setMemoryPlan(db, migrationId, plan),
+    recordPrediction: (migrationId, predicted) => setPrediction(db, migrationId, predicted),
+    recordThrottle: (migrationId, share) => setThrottle(db, migrationId, share),
+    freezeHistory: (computeIds) => freezeHistory(db, computeIds),
     async finishMigration({ migrationId, ...end }) {
       await finishMigration(db, migrationId, end);
     },

@@ -1,7 +1,8 @@
 import type { Cause } from '../core/cause.ts';
 import type { ComputeState } from '../core/compute.ts';
 import type { Inventory } from '../core/device.ts';
-import type { MigrationState, Phase, Round } from '../core/migration.ts';
+import type { MemoryPlan } from './device/memoryInterface.ts';
+import type { MigrationState, Phase, Prediction, Round } from '../core/migration.ts';
 import type { TransferOutcome } from '../core/transfer.ts';
 
 /** How a migration ended, for its record. */
@@ -20,6 +21,12 @@ export interface ControlActivities {
   setMigrationState(migrationId: string, state: MigrationState, reason: string): Promise<void>;
   recordPhases(migrationId: string, phases: Phase[]): Promise<void>;
   recordRounds(migrationId: string, rounds: Round[]): Promise<void>;
+  recordMemoryPlan(migrationId: string, plan: MemoryPlan): Promise<void>;
+  recordPrediction(migrationId: string, predicted: Prediction): Promise<void>;
+  /** The least share of processor time that the computes were given. */
+  recordThrottle(migrationId: string, share: number): Promise<void>;
+  /** What a freeze of these computes has cost at least in their last moves, milliseconds; null when they have none. */
+  freezeHistory(computeIds: string[]): Promise<number | null>;
   finishMigration(end: MigrationEndInput): Promise<void>;
   /** The inventories of both devices, as of their last heartbeats. */
   inventories(source: string, target: string): Promise<{ source: Inventory; target: Inventory }>;

@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { computeSpecSchema } from './compute.ts';
 import { inventorySchema } from './device.ts';
 import { idSchema, transferIdSchema } from './ids.ts';
+import { progressSchema } from './migration.ts';
 
 /** What a device and the control plane say to each other (HTTPS, JSON, under /device/v1); both sides check it. */
 
@@ -82,6 +83,9 @@ export const reportRequestSchema = z.object({
   outcome: z.enum(['owner', 'discarded', 'thawed', 'released']),
 });
 export type ReportRequest = z.infer<typeof reportRequestSchema>;
+
+/** How far the memory of a move is, told by its source. */
+export const progressRequestSchema = progressSchema;
 
 export const exitRequestSchema = z.object({
   computeId: idSchema('compute'),

@@ -35,6 +35,8 @@ const imageSchema = z.object({
   crc: z.number().int(),
   /** Sent in the one stream of all small files, in this order; else in a stream of its own. */
   packed: z.boolean(),
+  /** A file of pages that travels with the memory, by reference; neither stream nor check sum here. */
+  referenced: z.boolean().default(false),
 });
 export type ImageEntry = z.infer<typeof imageSchema>;
 

@@ -70,8 +70,44 @@ export const roundSchema = z.object({
   wireBytes: z.number().int().nonnegative(),
   ms: z.number().nonnegative(),
   dirtyPagesPerSecond: z.number().nonnegative(),
+  /** Milliseconds until all pages had been looked at. */
+  scanMs: z.number().nonnegative(),
+  /** Pages of the computes' memory that were there. */
+  lookedPages: z.number().int().nonnegative(),
+  /** Pages that have become zeros; never sent. */
+  zeroPages: z.number().int().nonnegative(),
+  /** Pages that have changed to a content that the target has. */
+  knownPages: z.number().int().nonnegative(),
+  /** What the link carried; null when too little was sent to tell. */
+  linkBytesPerSecond: z.number().nonnegative().nullable(),
+  /** Done by the source alone, after everything was armed, right before the freeze. */
+  closing: z.boolean(),
+  /** What was decided after it, and why. */
+  decision: z.enum(['round', 'switch', 'giveUp', 'throttle']),
+  reason: z.string(),
+  /** What a freeze right after it would have cost, milliseconds. */
+  expectedFreezeMs: z.number().nonnegative().nullable(),
 });
 export type Round = z.infer<typeof roundSchema>;
+
+/** How far the memory of a move is, while it runs. */
+export const progressSchema = z.object({
+  round: z.number().int().positive(),
+  pages: z.number().int().nonnegative(),
+  bytes: z.number().int().nonnegative(),
+  wireBytes: z.number().int().nonnegative(),
+  bytesPerSecond: z.number().int().nonnegative(),
+  expectedFreezeMs: z.number().nonnegative().nullable(),
+});
+export type Progress = z.infer<typeof progressSchema>;
+
+/** What a switch was expected to cost before it was begun. */
+export const predictionSchema = z.object({
+  freezeMs: z.number().nonnegative(),
+  wireBytes: z.number().int().nonnegative(),
+  totalMs: z.number().nonnegative(),
+});
+export type Prediction = z.infer<typeof predictionSchema>;
 
 const referenceSchema = z.object({ id: z.string(), name: z.string() });
 
@@ -87,7 +123,18 @@ export const migrationSchema = z.object({
   causes: z.array(causeSchema),
   /** The epoch the compute has (or would have had) on the target. */
   epoch: z.number().int(),
+  /** How changed pages were found, and why so. */
   tracker: z.string().nullable(),
+  trackerReason: z.string().nullable(),
+  /** How the memory was restored, and why so. */
+  restore: z.object({ mode: z.enum(['lazy', 'eager']), reason: z.string() }).nullable(),
+  /** Everything but the freeze was done, to know what it would cost. */
+  dryRun: z.boolean(),
+  predicted: predictionSchema.nullable(),
+  /** Null before the memory is copied, and once the move has ended. */
+  progress: progressSchema.extend({ at: z.iso.datetime() }).nullable(),
+  /** The least share of processor time that the computes were given; null when they never were slowed. */
+  throttle: z.number().nullable(),
   rounds: z.array(roundSchema),
   phases: z.array(phaseSchema),
   /** Last instruction on the source to first on the target, milliseconds. */

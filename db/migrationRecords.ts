@@ -23,13 +23,16 @@ export interface NewMigration {
   target: string;
   epoch: number;
   maxDowntimeMs?: number | undefined;
+  bandwidthMbit?: number | undefined;
+  allowThrottle?: boolean | undefined;
+  dryRun?: boolean | undefined;
   workflowId: string;
   actor?: string | undefined;
 }
 
 /** Records a move that is about to start, state pending. @throws DrayageError migrationRunning (see openMigration) */
 export async function createMigration(db: Database, values: NewMigration): Promise<void> {
-  const { id, group, compute: computeId, source, target, epoch, maxDowntimeMs, workflowId, actor } = values;
+  const { id, group, compute: computeId, source, target, actor, ...rest } = values;
   try {
     await db.transaction(async (tx) => {
       const row = {
@@ -38,9 +41,7 @@ export async function createMigration(db: Database, values: NewMigration): Promi
         computeId,
         sourceId: source,
         targetId: target,
-        epoch,
-        maxDowntimeMs,
-        workflowId,
+        ...rest,
       };
       await tx.insert(migration).values({ ...row, state: 'pending', reason: 'It is about to start.' });
       await addEvent(tx, {
@@ -232,6 +233,15 @@ async function complete(db: Database, rows: Selected[]): Promise<Migration[]> {
     causes: row.causes,
     epoch: row.epoch,
     tracker: row.tracker,
+    trackerReason: row.trackerReason,
+    restore: row.restoreMode && { mode: row.restoreMode, reason: row.restoreReason ?? '' },
+    dryRun: row.dryRun,
+    predicted: row.predicted,
+    progress:
+      row.progress && row.progressAt && row.endedAt === null
+        ? { ...row.progress, at: row.progressAt.toISOString() }
+        : null,
+    throttle: row.throttle,
     rounds: rounds
       .filter(({ migrationId }) => migrationId === row.id)
       .map(({ migrationId: _, ...round }) => round),

@@ -25,6 +25,7 @@ node_modules_ready() {
 lock_hash() { sha256sum < "$root/package-lock.json" | cut -c 1-64; }
 temporal_ready() { [ -x "$temporal_cached" ] || command -v temporal > /dev/null 2>&1; }
 rootfs_ready() { [ -d "$rootfs" ]; }
+native_ready() { sh "$root/scripts/native.sh" "$(uname -m)" --check; }
 missing_packages() {
   # shellcheck disable=SC2086 # a list of words
   { dpkg-query -W -f='${Package} ${db:Status-Status}\n' $HOST_PACKAGES 2> /dev/null || true; } |
@@ -34,7 +35,7 @@ missing_packages() {
 everything_ready() {
   node_modules_ready || return 1
   [ -z "$want_temporal" ] || temporal_ready || return 1
-  [ -z "$want_lab" ] || { rootfs_ready && command -v dpkg-query > /dev/null && [ -z "$(missing_packages)" ]; } || return 1
+  [ -z "$want_lab" ] || { native_ready && rootfs_ready && command -v dpkg-query > /dev/null && [ -z "$(missing_packages)" ]; } || return 1
 }
 
 # ---- get it
@@ -89,6 +90,12 @@ need_temporal() {
     }
   fi
   chmod 755 "$building" && rm -rf "${temporal_cached%/*}" && mv "$building" "${temporal_cached%/*}"
+}
+
+need_native() {
+  native_ready && return 0
+  timed 'building the native helpers' 'first time ~5 s' sh "$root/scripts/native.sh" ||
+    fail 'The native helpers (device/native) could not be built.' 'The lines above say why; gcc and libc6-dev are needed.'
 }
 
 need_rootfs() {

@@ -34,6 +34,7 @@ if ! everything_ready; then
   [ -z "$want_lab" ] || need_packages
   need_node_modules
   [ -z "$want_temporal" ] || need_temporal
+  [ -z "$want_lab" ] || need_native
   [ -z "$want_lab" ] || need_rootfs
   exec 9>&-
 fi

@@ -1,5 +1,6 @@
 import { proxyActivities, type ActivityInterfaceFor, type ActivityOptions } from '@temporalio/workflow';
 import type { ControlActivities } from '../activities/controlInterface.ts';
+import type { MemoryActivities } from '../activities/device/memoryInterface.ts';
 import type { MigrationActivities } from '../activities/device/migration.ts';
 import { CONTROL_TASK_QUEUE, deviceTaskQueue } from '../core/device.ts';
 
@@ -31,7 +32,19 @@ const ENDLESS: ActivityOptions = {
   retry: { initialInterval: '300 ms', maximumInterval: '2 seconds', backoffCoefficient: 1.5 },
 };
 
-const OPTIONS: Record<keyof MigrationActivities, ActivityOptions> = {
+type DeviceActivities = MigrationActivities & MemoryActivities;
+
+/** A round cannot be taken up by another worker: the copy has lost its place, and the migration ends or begins it anew. */
+const ROUND: ActivityOptions = {
+  ...FINITE,
+  retry: {
+    maximumAttempts: 2,
+    initialInterval: '500 ms',
+    nonRetryableErrorTypes: ['copyLost', 'targetMemoryFull'],
+  },
+};
+
+const OPTIONS: Record<keyof DeviceActivities, ActivityOptions> = {
   inspectSource: { ...FINITE, startToCloseTimeout: '30 seconds', heartbeatTimeout: undefined },
   prepareTarget: FINITE,
   syncFiles: FINITE,
@@ -41,21 +54,26 @@ const OPTIONS: Record<keyof MigrationActivities, ActivityOptions> = {
   discardTarget: { ...FINITE, heartbeatTimeout: undefined, scheduleToStartTimeout: '30 seconds' },
   releaseSource: { ...ENDLESS, startToCloseTimeout: '5 minutes' },
   forgetFiles: { ...FINITE, heartbeatTimeout: undefined },
+  openMemory: FINITE,
+  copyRound: ROUND,
+  throttleComputes: { ...FINITE, startToCloseTimeout: '30 seconds', heartbeatTimeout: undefined },
+  closeMemory: { ...FINITE, startToCloseTimeout: '1 minute', heartbeatTimeout: undefined },
+  awaitFilled: { ...ENDLESS, retry: { initialInterval: '300 ms', maximumInterval: '5 seconds' } },
 };
 
 /** A device's activities, on its own task queue; `summary` is what Temporal's UI shows beside the activity's name. */
 export function deviceActivities(
   deviceId: string,
-): (summary: string) => ActivityInterfaceFor<MigrationActivities> {
+): (summary: string) => ActivityInterfaceFor<DeviceActivities> {
   return (summary) => {
     const proxies = Object.entries(OPTIONS).map(([name, options]) => {
-      const proxy = proxyActivities<MigrationActivities>({
+      const proxy = proxyActivities<DeviceActivities>({
         ...options,
         taskQueue: deviceTaskQueue(deviceId),
         summary,
       });
-      return [name, proxy[name as keyof MigrationActivities]];
+      return [name, proxy[name as keyof DeviceActivities]];
     });
-    return Object.fromEntries(proxies) as ActivityInterfaceFor<MigrationActivities>;
+    return Object.fromEntries(proxies) as ActivityInterfaceFor<DeviceActivities>;
   };
 }

@@ -39,6 +39,12 @@ export interface MigrateComputeInput {
   /** The epoch under which the source owns the group; the target gets the next one. */
   epoch: number;
   maxDowntimeMs?: number;
+  /** Most megabits a second on the link. */
+  bandwidthMbit?: number;
+  /** Whether the computes may be slowed down so that rounds converge. */
+  allowThrottle?: boolean;
+  /** All but the freeze, to know what it would cost. */
+  dryRun?: boolean;
 }
 
 /** Update of `migrateCompute`: stop before the freeze. */

@@ -13,9 +13,12 @@ import { causeOf } from './causeOf.ts';
 import type { TransferInput } from '../core/moveInput.ts';
 import type { Cause } from '../core/cause.ts';
 import { checkCompatibility } from '../core/checkCompatibility.ts';
-import type { MigrationState, PhaseName } from '../core/migration.ts';
+import { DEFAULT_FIXED_FREEZE_MS } from '../core/decideNextRound.ts';
+import type { MigrationState } from '../core/migration.ts';
 import { controlActivities, deviceActivities } from './activityProxies.ts';
 import { ABORT_UPDATE, SearchAttribute, type AbortAnswer, type MigrateComputeInput } from './contract.ts';
+import { openMemory, precopy, type Precopied } from './precopy.ts';
+import { enter, timed } from './record.ts';
 import { switchOver, type Switched } from './switchOver.ts';
 import { Undo } from './undo.ts';
 
@@ -33,7 +36,7 @@ interface End {
 }
 
 /**
- * Moves a group of computes from one device to another: preflight, prepare, (pre-copy,) arm, hot window, release.
+ * Moves a group of computes from one device to another: preflight, prepare, pre-copy, arm, hot window, filling, release.
  * Every step before the freeze is undone when a later one fails; from the freeze on, the ownership protocol of the two
  * devices decides, and this workflow records what they decided.
  */
@@ -51,7 +54,8 @@ export async function migrateCompute(input: MigrateComputeInput): Promise<End> {
     end = failedBefore(error, abort.requested);
   }
   await CancellationScope.nonCancellable(async () => {
-    await setComputes(input, 'running', end.state === 'succeeded' ? '' : undefined);
+    const stopped = end.causes.some(({ code }) => code === 'fillFailed');
+    if (!stopped) await setComputes(input, 'running', end.state === 'succeeded' ? '' : undefined);
     upsertSearchAttributes([
       { key: defineSearchAttributeKey(SearchAttribute.outcome, 'KEYWORD'), value: end.state },
     ]);
@@ -65,32 +69,85 @@ export async function migrateCompute(input: MigrateComputeInput): Promise<End> {
 }
 
 async function move(input: MigrateComputeInput, undo: Undo, abort: Abortable): Promise<End> {
-  const checked = await timed(input, 'preflight', () => preflight(input));
+  const { migrationId } = input;
+  const checked = await timed(migrationId, 'preflight', () => preflight(input));
   if ('state' in checked) return checked;
   const transfer = newTransfer(input);
-  const synced = await timed(input, 'prepare', () => prepare(input, transfer, undo));
-  // Pre-copy rounds of the memory have their place here; in this version it is copied once, in the freeze.
-  await timed(input, 'arm', () => arm(input, transfer, checked.descriptors, undo));
+  const synced = await timed(migrationId, 'prepare', () => prepare(input, transfer, undo));
+  const plan = await openMemory(input, transfer, undo);
+  const copied = await timed(migrationId, 'precopy', () => precopy(input, transfer, plan, undo));
+  const wireBytes = synced.bytes + copied.wireBytes;
+  if (copied.predicted) await controlActivities().recordPrediction(migrationId, copied.predicted);
+  if (input.dryRun || copied.causes.length > 0) {
+    abort.close();
+    await timed(migrationId, 'rollback', () => undo.run());
+    return notSwitched(copied, wireBytes);
+  }
+  await timed(migrationId, 'arm', () => arm(input, transfer, checked.descriptors, undo));
   abort.close();
-  const switched = await switchOver(transfer, input.source, input.target);
-  await controlActivities().recordPhases(input.migrationId, switched.phases);
-  const figures = { frozenMs: switched.frozenMs, wireBytes: switched.wireBytes + synced.bytes };
+  const switched = await switchOver(transfer, input.source, input.target, copied.options);
+  await recordSwitch(input, copied, switched);
+  const figures = { frozenMs: switched.frozenMs, wireBytes: synced.bytes + switched.wireBytes };
   if (switched.owner === 'source') {
-    await timed(input, 'rollback', () => undo.run());
+    await timed(migrationId, 'rollback', () => undo.run());
     const { reason, causes } = switched;
-    return { state: switched.frozen ? 'rolledBack' : 'failed', reason, causes, ...figures };
+    return { state: endOf(switched), reason, causes, ...figures };
   }
   undo.forget();
   await controlActivities().closeTransfer(transfer.transfer, 'owner');
-  const reason = await timed(input, 'release', () => release(input, switched));
+  const trouble = await fill(input, transfer);
+  const reason = await timed(migrationId, 'release', () => release(input, switched));
+  if (trouble) return { state: 'failed', reason: trouble.message, causes: [trouble], ...figures };
   return { state: 'succeeded', reason, causes: [], ...figures };
+}
+
+/** A move that ends before its switch: as asked, or because the compute would have to be frozen for too long. */
+function notSwitched({ causes, predicted }: Precopied, wireBytes: number): End {
+  const [cause] = causes;
+  if (cause) return { state: 'aborted', reason: cause.message, causes, frozenMs: null, wireBytes };
+  const words = predicted
+    ? `A freeze of about ${Math.round(predicted.freezeMs)} ms is expected`
+    : `Without pre-copy a freeze of more than ${DEFAULT_FIXED_FREEZE_MS} ms is expected`;
+  const reason = `${words}. Nothing was moved (dry run).`;
+  return { state: 'succeeded', reason, causes: [], frozenMs: null, wireBytes };
+}
+
+/** A source that was never frozen has not failed when it was the freeze's length that spoke against it. */
+function endOf({ frozen, causes }: Switched): 'rolledBack' | 'aborted' | 'failed' {
+  if (frozen) return 'rolledBack';
+  const tooLong = ['downtimeNotMet', 'notConverging'].includes(causes[0]?.code ?? '');
+  return tooLong ? 'aborted' : 'failed';
+}
+
+async function recordSwitch(
+  { migrationId }: MigrateComputeInput,
+  { predicted }: Precopied,
+  { phases, rounds, predicted: closing }: Switched,
+): Promise<void> {
+  const control = controlActivities();
+  await control.recordPhases(migrationId, phases);
+  if (rounds.length > 0) await control.recordRounds(migrationId, rounds);
+  if (predicted && closing) await control.recordPrediction(migrationId, { ...predicted, ...closing });
+}
+
+/** The target resumed before it had all memory mapped: waits until it has. Returns what is wrong, or null. */
+async function fill(input: MigrateComputeInput, transfer: TransferInput): Promise<Cause | null> {
+  const { migrationId, computes } = input;
+  await enter(migrationId, 'releasing', 'The compute runs on the target; its memory is being filled in.');
+  const { state, reason } = await timed(migrationId, 'filling', () =>
+    deviceActivities(input.target)('fill in the memory').awaitFilled({ ...transfer, peer: input.source }),
+  );
+  if (state !== 'failed') return null;
+  const message = `The compute was stopped on the target, for its memory could not be filled in: ${reason}.`;
+  for (const { id } of computes) await controlActivities().setComputeState(id, 'failed', message);
+  return { code: 'fillFailed', message, mend: 'Stop it and start it again; it then begins from its files.' };
 }
 
 /** Whether the computes can run on the target; if so, what a restore must know before the dump. */
 async function preflight(
   input: MigrateComputeInput,
 ): Promise<End | { descriptors: Record<string, string[]> }> {
-  await state(input, 'preflight', 'Checking whether the computes can run on the target.');
+  await enter(input.migrationId, 'preflight', 'Checking whether the computes can run on the target.');
   const inventories = await controlActivities().inventories(input.source, input.target);
   const inspect = deviceActivities(input.source)('inspect the computes');
   const { usage, descriptors } = await inspect.inspectSource(input.computes);
@@ -104,7 +161,11 @@ async function prepare(
   transfer: TransferInput,
   undo: Undo,
 ): Promise<{ bytes: number }> {
-  await state(input, 'preparing', 'Preparing the target and copying files while the compute runs.');
+  await enter(
+    input.migrationId,
+    'preparing',
+    'Preparing the target and copying files while the compute runs.',
+  );
   const onSource = deviceActivities(input.source);
   const onTarget = deviceActivities(input.target);
   const seenByTarget = { ...transfer, peer: input.source };
@@ -120,7 +181,7 @@ async function arm(
   descriptors: Record<string, string[]>,
   undo: Undo,
 ): Promise<void> {
-  await state(input, 'switching', 'Switching over.');
+  await enter(input.migrationId, 'switching', 'Switching over.');
   const { migrationId, group, source, target } = input;
   const { transfer: id, epoch } = transfer;
   await controlActivities().openTransfer({ id, migrationId, group, source, target, epoch });
@@ -135,24 +196,9 @@ function newTransfer({ migrationId, group, computes, target, epoch }: MigrateCom
   return { transfer, migration: migrationId, group, epoch: epoch + 1, computes, peer: target };
 }
 
-/** Records how long a step took that is not of the hot window; one that fails is recorded too. */
-async function timed<T>(
-  { migrationId }: MigrateComputeInput,
-  name: PhaseName,
-  step: () => Promise<T>,
-): Promise<T> {
-  const startedAt = Date.now();
-  try {
-    return await step();
-  } finally {
-    const phase = { name, startedAt: new Date(startedAt).toISOString(), ms: Date.now() - startedAt };
-    await CancellationScope.nonCancellable(() => controlActivities().recordPhases(migrationId, [phase]));
-  }
-}
-
 /** Clears both devices of what the move needed. A source that is away does not keep the migration from its end. */
 async function release(input: MigrateComputeInput, switched: Switched): Promise<string> {
-  await state(input, 'releasing', 'The compute runs on the target; the source is being cleared.');
+  await enter(input.migrationId, 'releasing', 'The compute runs on the target; the source is being cleared.');
   const { migrationId, computes, source, target } = input;
   const away = 'Moved. The source was not reached; it clears its copy when it is back.';
   if (!switched.sourceKnows) return away;
@@ -160,6 +206,7 @@ async function release(input: MigrateComputeInput, switched: Switched): Promise<
     await Promise.all([
       deviceActivities(source)('clear the source').releaseSource({ migration: migrationId, computes }),
       deviceActivities(target)('forget the copied files').forgetFiles(migrationId),
+      deviceActivities(source)('end the copy of memory').closeMemory({ migration: migrationId, computes }),
     ]);
     return 'Moved; clients kept their connections.';
   });
@@ -204,14 +251,6 @@ function failedBefore(error: unknown, aborted: boolean): End {
     return { state: 'aborted', reason: 'Stopped on request before the switch.', causes: [], ...none };
   const cause = causeOf(error);
   return { state: 'failed', reason: cause.message, causes: [cause], ...none };
-}
-
-async function state(
-  { migrationId }: MigrateComputeInput,
-  name: MigrationState,
-  reason: string,
-): Promise<void> {
-  await controlActivities().setMigrationState(migrationId, name, reason);
 }
 
 async function setComputes(

@@ -1,7 +1,8 @@
 import { CancellationScope, sleep } from '@temporalio/workflow';
 import type { TransferInput } from '../core/moveInput.ts';
 import type { Cause } from '../core/cause.ts';
-import type { Phase } from '../core/migration.ts';
+import type { SwitchOptions } from '../core/memoryInput.ts';
+import type { Phase, Round } from '../core/migration.ts';
 import { deviceActivities } from './activityProxies.ts';
 
 /** How the hot window ended, from whoever could tell. */
@@ -14,6 +15,9 @@ export interface Switched {
   reason: string;
   causes: Cause[];
   phases: Phase[];
+  /** The source's own rounds right before the freeze. */
+  rounds: Round[];
+  predicted: { freezeMs: number; wireBytes: number } | null;
   frozenMs: number | null;
   wireBytes: number;
 }
@@ -25,10 +29,15 @@ const SOURCE_GRACE = '10 seconds';
  * Lets both devices' machines do the hot window and waits for its end. There is no deadline: the devices and the control
  * plane's verdict decide, however long one of them is away. A target that owns the computes is an end by itself.
  */
-export async function switchOver(transfer: TransferInput, source: string, target: string): Promise<Switched> {
+export async function switchOver(
+  transfer: TransferInput,
+  source: string,
+  target: string,
+  options: SwitchOptions,
+): Promise<Switched> {
   const scope = new CancellationScope({ cancellable: true });
   return scope.run(async () => {
-    const onSource = deviceActivities(source)('freeze, dump, hand over').switchSource(transfer);
+    const onSource = deviceActivities(source)('freeze, dump, hand over').switchSource(transfer, options);
     const onTarget = deviceActivities(target)('restore, open').awaitTarget({ ...transfer, peer: source });
     onTarget.catch(() => undefined);
     const owned = onTarget.then((outcome) =>
@@ -57,6 +66,8 @@ export async function switchOver(transfer: TransferInput, source: string, target
       reason: atTarget.reason,
       causes: [],
       phases,
+      rounds: atSource?.rounds ?? [],
+      predicted: atSource?.predicted ?? null,
       frozenMs: atSource?.frozenMs ?? null,
       wireBytes: atSource?.wireBytes ?? 0,
     };

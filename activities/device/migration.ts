@@ -1,8 +1,8 @@
-import { activityInfo, cancellationSignal, heartbeat } from '@temporalio/activity';
-import { setTimeout as pause } from 'node:timers/promises';
+import { cancellationSignal, heartbeat } from '@temporalio/activity';
 import type { ComputeUsage } from '../../core/checkCompatibility.ts';
 import { DrayageError } from '../../core/cause.ts';
 import type { ComputeSpec } from '../../core/compute.ts';
+import { switchOptionsSchema, type SwitchOptions } from '../../core/memoryInput.ts';
 import {
   checkInput,
   computesSchema,
@@ -17,6 +17,7 @@ import {
 import { externalDescriptors } from '../../device/checkpoint/armedDump.ts';
 import type { Engine } from '../../device/engine/types.ts';
 import type { FileSync } from '../../device/files/fileSync.ts';
+import type { PageStores } from '../../device/memory/pageStores.ts';
 import type { ComputeNetwork } from '../../device/network/computeNetwork.ts';
 import type { ControlPlane } from '../../device/ownership/ports.ts';
 import type { SourceOutcome } from '../../device/ownership/sourceTransfer.ts';
@@ -25,22 +26,21 @@ import type { TargetOutcome } from '../../device/ownership/targetTransfer.ts';
 import type { TransferTable } from '../../device/ownership/transferTable.ts';
 import { measureUsage } from '../../device/usage.ts';
 import { withFailures } from '../failure.ts';
+import { beating } from './beating.ts';
 
 export interface MigrationDeps {
   engine: Engine;
   network: ComputeNetwork;
   files: FileSync;
+  pages: PageStores;
   table: TransferTable;
   control: ControlPlane;
   ensureImage: (spec: ComputeSpec, progress: (bytes: number) => void) => Promise<void>;
 }
 
-/** How often an activity that waits tells that its worker lives, milliseconds. */
-const HEARTBEAT_MS = 1000;
-
 /** A device's part in moves. Each is safe to run again: it attaches to what an earlier attempt began. */
 export function createMigrationActivities(deps: MigrationDeps) {
-  const { engine, network, files, table, control } = deps;
+  const { engine, network, files, pages, table, control } = deps;
 
   const request = async (given: TransferInput) => {
     const { peer, ...input } = checkInput(transferInputSchema, given);
@@ -82,6 +82,7 @@ export function createMigrationActivities(deps: MigrationDeps) {
           await network.prepare(spec, sandbox.pid);
           await engine.createCompute(spec);
           await files.expect({ migration, computeId: spec.id, peer });
+          pages.expect(migration, spec.id, peer);
         }
       });
     },
@@ -111,8 +112,8 @@ export function createMigrationActivities(deps: MigrationDeps) {
     },
 
     /** Source: the hot window, to the end of the transfer. The machine in `table` does it; this only watches. */
-    async switchSource(input: TransferInput): Promise<SourceOutcome> {
-      const machine = await table.source(await request(input));
+    async switchSource(input: TransferInput, options: SwitchOptions): Promise<SourceOutcome> {
+      const machine = await table.source(await request(input), checkInput(switchOptionsSchema, options));
       if (!(machine instanceof SourceTransfer)) return machine;
       return beating(
         () => machine.done,
@@ -175,32 +176,3 @@ function stillHere(name: string): DrayageError {
 }
 
 export type MigrationActivities = ReturnType<typeof createMigrationActivities>;
-
-/** Does `work`, telling the server every second that the worker lives, with `details`; ends early when cancelled. */
-async function beating<T>(
-  work: () => Promise<T>,
-  details: () => unknown = () => ({ attempt: activityInfo().attempt }),
-): Promise<T> {
-  const stop = new AbortController();
-  const signal = cancellationSignal();
-  const beat = (async () => {
-    while (!stop.signal.aborted) {
-      heartbeat(details());
-      await pause(HEARTBEAT_MS, undefined, { signal: stop.signal }).catch(() => undefined);
-    }
-  })();
-  try {
-    return await Promise.race([work(), cancelled(signal, stop.signal)]);
-  } finally {
-    stop.abort();
-    await beat;
-  }
-}
-
-function cancelled(signal: AbortSignal, stop: AbortSignal): Promise<never> {
-  return new Promise((_resolve, reject) => {
-    const end = () => reject(signal.reason instanceof Error ? signal.reason : new Error('cancelled'));
-    if (signal.aborted) end();
-    else signal.addEventListener('abort', end, { signal: stop });
-  });
-}

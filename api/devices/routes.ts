@@ -13,6 +13,7 @@ import {
   joinResponseSchema,
   peerResponseSchema,
   placementsResponseSchema,
+  progressRequestSchema,
   reportRequestSchema,
 } from '../../core/deviceApi.ts';
 import { idSchema, transferIdSchema } from '../../core/ids.ts';
@@ -21,6 +22,7 @@ import { computesOnDevice, reconcileRunning, recordExit } from '../../db/compute
 import type { Database } from '../../db/database.ts';
 import { getDevice, heartbeat } from '../../db/devices.ts';
 import { getImage } from '../../db/images.ts';
+import { setProgress } from '../../db/migrationMemory.ts';
 import { askVerdict, getTransfer, reportTransfer, type TransferRow } from '../../db/transfers.ts';
 import type { ApiContext } from '../context.ts';
 import { archivePath } from '../images/store.ts';
@@ -97,6 +99,20 @@ export const deviceApiRoutes: FastifyPluginAsyncZod<{ context: ApiContext }> = a
       const role = outcome === 'owner' || outcome === 'discarded' ? 'target' : 'source';
       requireRole(await getTransfer(db, request.params.id), deviceOf(request), role);
       await reportTransfer(db, request.params.id, outcome);
+      return {};
+    },
+  });
+
+  app.post('/migrations/:id/progress', {
+    // Several a second from every device that a compute leaves.
+    logLevel: 'warn',
+    schema: {
+      params: z.object({ id: idSchema('migration') }),
+      body: progressRequestSchema,
+      response: { 200: emptyResponseSchema },
+    },
+    handler: async (request) => {
+      await setProgress(db, request.params.id, deviceOf(request), request.body);
       return {};
     },
   });

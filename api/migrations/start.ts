@@ -58,7 +58,7 @@ export async function startMigration(
     target,
     epoch,
     reason,
-    maxDowntimeMs: request.maxDowntimeMs,
+    request,
     actor,
   });
 }
@@ -71,12 +71,13 @@ async function record(
     target: Candidate;
     epoch: number;
     reason: string;
-    maxDowntimeMs: number | undefined;
+    request: MigrateRequest;
     actor: string;
   },
 ): Promise<StartedMigration> {
   const { db } = context;
-  const { source, target, epoch, reason, maxDowntimeMs, actor } = move;
+  const { source, target, epoch, reason, actor } = move;
+  const { target: _, ...options } = move.request;
   const id = freshId('migration');
   const workflowId = computeWorkflowId(compute.id);
   try {
@@ -88,7 +89,7 @@ async function record(
       target: target.id,
       epoch: epoch + 1,
     };
-    await createMigration(db, { ...values, maxDowntimeMs, workflowId, actor });
+    await createMigration(db, { ...values, ...options, workflowId, actor });
   } catch (error) {
     if (error instanceof DrayageError && error.cause_.code === 'migrationRunning')
       throw await somethingRuns(context, compute);
@@ -115,6 +116,9 @@ export async function launchMigration(context: ApiContext, row: MigrationRow): P
       target: row.targetId,
       epoch: row.epoch - 1,
       ...(row.maxDowntimeMs === null ? {} : { maxDowntimeMs: row.maxDowntimeMs }),
+      ...(row.bandwidthMbit === null ? {} : { bandwidthMbit: row.bandwidthMbit }),
+      allowThrottle: row.allowThrottle,
+      dryRun: row.dryRun,
     });
     await setMigrationRun(db, row.id, runId);
     return runId;

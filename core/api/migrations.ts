@@ -7,6 +7,12 @@ export const migrateRequestSchema = z.object({
   target: idOrNameSchema.optional(),
   /** What a client may wait at most, milliseconds; pre-copy works towards it. */
   maxDowntimeMs: z.number().int().min(1).max(600_000).optional(),
+  /** Most megabits a second on the link between the two devices. */
+  bandwidthMbit: z.number().min(1).max(100_000).optional(),
+  /** Slow the compute down, step by step, when it writes faster than the link carries. */
+  allowThrottle: z.boolean().optional(),
+  /** Copy the memory, but do not switch: tells what the freeze would cost. */
+  dryRun: z.boolean().optional(),
 });
 export type MigrateRequest = z.infer<typeof migrateRequestSchema>;
 

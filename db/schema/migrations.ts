@@ -1,6 +1,7 @@
 import { sql } from 'drizzle-orm';
 import {
   bigint,
+  boolean,
   check,
   doublePrecision,
   index,
@@ -12,7 +13,7 @@ import {
   uniqueIndex,
 } from 'drizzle-orm/pg-core';
 import type { Cause } from '../../core/cause.ts';
-import type { MigrationState, PhaseName } from '../../core/migration.ts';
+import type { MigrationState, PhaseName, Prediction, Progress, Round } from '../../core/migration.ts';
 import type { TransferOutcome, Verdict } from '../../core/transfer.ts';
 import { createdAt, instant, sequence } from './columns.ts';
 import { compute, computeGroup } from './computes.ts';
@@ -42,7 +43,18 @@ export const migration = pgTable(
     /** The epoch the group has (or would have had) on the target. */
     epoch: integer('epoch').notNull(),
     tracker: text('tracker'),
+    trackerReason: text('tracker_reason'),
+    restoreMode: text('restore_mode').$type<'lazy' | 'eager'>(),
+    restoreReason: text('restore_reason'),
     maxDowntimeMs: integer('max_downtime_ms'),
+    bandwidthMbit: doublePrecision('bandwidth_mbit'),
+    allowThrottle: boolean('allow_throttle').notNull().default(false),
+    dryRun: boolean('dry_run').notNull().default(false),
+    predicted: jsonb('predicted').$type<Prediction>(),
+    progress: jsonb('progress').$type<Progress>(),
+    progressAt: instant('progress_at'),
+    /** The least share of processor time that the computes were given. */
+    throttle: doublePrecision('throttle'),
     frozenMs: doublePrecision('frozen_ms'),
     wireBytes: bigint('wire_bytes', { mode: 'number' }).notNull().default(0),
     totalMs: doublePrecision('total_ms'),
@@ -57,6 +69,9 @@ export const migration = pgTable(
       .on(table.groupId)
       .where(sql`${table.endedAt} is null`),
     index('migration_compute').on(table.computeId),
+    check('migration_restore', sql`${table.restoreMode} in ('lazy', 'eager')`),
+    check('migration_bandwidth', sql`${table.bandwidthMbit} > 0`),
+    check('migration_throttle', sql`${table.throttle} > 0 and ${table.throttle} <= 1`),
     check('migration_devices', sql`${table.sourceId} <> ${table.targetId}`),
     check(
       'migration_state',
@@ -81,10 +96,20 @@ export const migrationRound = pgTable(
     wireBytes: bigint('wire_bytes', { mode: 'number' }).notNull(),
     ms: doublePrecision('ms').notNull(),
     dirtyPagesPerSecond: doublePrecision('dirty_pages_per_second').notNull(),
+    scanMs: doublePrecision('scan_ms').notNull().default(0),
+    lookedPages: bigint('looked_pages', { mode: 'number' }).notNull().default(0),
+    zeroPages: bigint('zero_pages', { mode: 'number' }).notNull().default(0),
+    knownPages: bigint('known_pages', { mode: 'number' }).notNull().default(0),
+    linkBytesPerSecond: doublePrecision('link_bytes_per_second'),
+    closing: boolean('closing').notNull().default(false),
+    decision: text('decision').$type<Round['decision']>().notNull().default('switch'),
+    reason: text('reason').notNull().default(''),
+    expectedFreezeMs: doublePrecision('expected_freeze_ms'),
   },
   (table) => [
     primaryKey({ columns: [table.migrationId, table.round] }),
     check('migration_round_number', sql`${table.round} >= 1`),
+    check('migration_round_decision', sql`${table.decision} in ('round', 'switch', 'giveUp', 'throttle')`),
   ],
 );
 

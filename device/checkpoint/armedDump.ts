@@ -13,6 +13,8 @@ export interface DumpRequest {
   /** On tmpfs, 0700; CRIU writes its images here. */
   imagesDir: string;
   workDir: string;
+  /** Library that keeps the private anonymous memory from CRIU (device/native/src/criu-hide.c); null: it is dumped. */
+  hide: string | null;
 }
 
 const ARM_DEADLINE_MS = 10_000;
@@ -48,7 +50,11 @@ export class ArmedDump {
     const runc = spawn('runc', checkpointArguments(request), {
       stdio: ['ignore', output.fd, output.fd],
       detached: true,
-      env: { ...process.env, [HELPER_VARIABLE]: key },
+      env: {
+        ...process.env,
+        [HELPER_VARIABLE]: key,
+        ...(request.hide === null ? {} : { LD_PRELOAD: request.hide }),
+      },
     });
     await output.close();
     const armed = new ArmedDump(request, log, runc);

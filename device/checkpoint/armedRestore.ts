@@ -21,6 +21,8 @@ export interface RestoreRequest {
   imagesDir: string;
   /** The dump's external descriptors, known before it. */
   descriptors: string[];
+  /** The images lack the private anonymous memory: it is filled in by whoever listens in the working directory. */
+  lazy: boolean;
   /** Asks the engine to start the container; resolves when it runs, rejects when it could not be started. */
   start: () => Promise<void>;
 }
@@ -59,6 +61,7 @@ export class ArmedRestore {
     await mkdir(join(directory, 'work'), { recursive: true, mode: 0o700 });
     await mkdir(request.imagesDir, { recursive: true, mode: 0o700 });
     await symlink(request.imagesDir, join(directory, 'images'));
+    if (request.lazy) await writeFile(join(directory, 'lazy'), '');
     await writeFile(join(request.imagesDir, 'descriptors.json'), JSON.stringify(request.descriptors), {
       mode: 0o600,
     });
@@ -72,6 +75,16 @@ export class ArmedRestore {
       throw failure;
     }
     return armed;
+  }
+
+  /** Where CRIU looks for who fills in its memory. */
+  get workDir(): string {
+    return join(this.#directory, 'work');
+  }
+
+  /** The restored container's first process. Only after `go`. */
+  async pid(): Promise<number> {
+    return Number(await readFile(join(this.#directory, 'restored'), 'utf8'));
   }
 
   /** The pipes that the engine reads the container's output from, as the waiting runc has them. */

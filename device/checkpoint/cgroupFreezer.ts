@@ -1,69 +1,20 @@
 import { readFile, writeFile } from 'node:fs/promises';
 import { setImmediate as turn } from 'node:timers/promises';
 import { DrayageError } from '../../core/cause.ts';
+import { findCgroup, type Cgroup } from './cgroup.ts';
 
 /** Where and how the processes of one container are frozen. */
-export interface Freezer {
-  version: 1 | 2;
-  /** The cgroup's directory. */
-  directory: string;
-}
+export type Freezer = Cgroup;
 
 /** Finds the freezer cgroup of a process, whichever cgroup version the device runs. */
 export async function findFreezer(pid: number): Promise<Freezer> {
-  const [memberships, mounts] = await Promise.all([
-    readFile(`/proc/${pid}/cgroup`, 'utf8'),
-    readFile('/proc/self/mountinfo', 'utf8'),
-  ]);
-  const found = locateFreezer(memberships, mounts);
+  const found = await findCgroup(pid, 'freezer');
   if (found) return found;
   throw new DrayageError({
     code: 'noFreezer',
     message: 'The device has no freezer cgroup for this compute.',
     mend: 'Mount the freezer controller (cgroup v1) or the unified hierarchy (cgroup v2).',
   });
-}
-
-/**
- * The freezer's directory from /proc/PID/cgroup (`id:controllers:path`) and /proc/self/mountinfo (proc(5)).
- * A v1 freezer wins over a unified hierarchy beside it, as runc does in hybrid mode.
- */
-export function locateFreezer(memberships: string, mountinfo: string): Freezer | null {
-  const paths = memberships
-    .trim()
-    .split('\n')
-    .map((line) => {
-      const [, controllers = '', ...path] = line.split(':');
-      return { controllers: controllers.split(','), path: path.join(':') };
-    });
-  const mounts = mountinfo
-    .trim()
-    .split('\n')
-    .map((line) => {
-      const [left = '', right = ''] = line.split(' - ');
-      const [, , , root = '/', point = ''] = left.split(' ');
-      const [type = '', , options = ''] = right.split(' ');
-      return { root, point, type, options: options.split(',') };
-    });
-  const directory = (mount: { root: string; point: string } | undefined, path: string) =>
-    mount && `${mount.point}${mount.root === '/' ? path : path.slice(mount.root.length)}`;
-
-  const v1 = paths.find(({ controllers }) => controllers.includes('freezer'));
-  if (v1) {
-    const found = directory(
-      mounts.find((mount) => mount.type === 'cgroup' && mount.options.includes('freezer')),
-      v1.path,
-    );
-    if (found) return { version: 1, directory: found };
-  }
-  const v2 = paths.find(({ controllers }) => controllers[0] === '');
-  const found =
-    v2 &&
-    directory(
-      mounts.find((mount) => mount.type === 'cgroup2'),
-      v2.path,
-    );
-  return found ? { version: 2, directory: found } : null;
 }
 
 /** Longest wait for all tasks to stop; a task in an uninterruptible call keeps the others waiting, milliseconds. */

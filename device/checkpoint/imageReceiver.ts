@@ -42,13 +42,23 @@ export class ImageReceiver {
     );
   }
 
-  /** Completes the directory from the manifest. @throws DrayageError when anything is missing, short or damaged */
-  async complete(entries: ImageEntry[]): Promise<void> {
+  /**
+   * Completes the directory from the manifest; `place` puts a file there that came by reference.
+   * @throws DrayageError when anything is missing, short or damaged
+   */
+  async complete(
+    entries: ImageEntry[],
+    place: (name: string, directory: string) => Promise<void>,
+  ): Promise<void> {
     if (!this.#packed) await this.#arrival('packed');
     const packed = (await this.#packed) ?? Buffer.alloc(0);
     let offset = 0;
     const writes: Promise<void>[] = [];
     for (const entry of entries) {
+      if (entry.referenced) {
+        await place(entry.name, this.#directory);
+        continue;
+      }
       if (!entry.packed) {
         if (!this.#files.has(entry.name)) await this.#arrival(entry.name);
         verify(entry, await this.#files.get(entry.name));

@@ -28,14 +28,23 @@ interface Growing {
 export class ImageSender {
   readonly #directory: string;
   readonly #open: (name: string) => Writable;
+  readonly #refer: ((path: string) => Promise<void>) | null;
   readonly #growing = new Map<string, Growing>();
   /** Bytes given to the link so far. */
   sent = 0;
 
-  /** `openStream` opens a stream of that name to the target; the name `packed` is the shared one. */
-  constructor(directory: string, openStream: (name: string) => Writable) {
+  /**
+   * `openStream` opens a stream of that name to the target; the name `packed` is the shared one. `refer` sends a large file
+   * of pages by reference to those that the target has already; null: the target keeps none.
+   */
+  constructor(
+    directory: string,
+    openStream: (name: string) => Writable,
+    refer: ((path: string) => Promise<void>) | null,
+  ) {
     this.#directory = directory;
     this.#open = openStream;
+    this.#refer = refer;
   }
 
   /** Follows the growing files until `dumped` settles, then sends the rest. Resolves with the manifest's entries. */
@@ -44,12 +53,12 @@ export class ImageSender {
     const over = dumped.finally(() => (dump.over = true));
     over.catch(() => undefined);
     try {
-      while (!dump.over) {
+      while (!dump.over && this.#refer === null) {
         await this.#follow();
         await Promise.race([over, pause(LOOK_MS)]);
       }
       await over;
-      await this.#follow();
+      if (this.#refer === null) await this.#follow();
       return await this.#rest();
     } finally {
       for (const { handle } of this.#growing.values()) await handle.close();
@@ -89,17 +98,23 @@ export class ImageSender {
     const entries: ImageEntry[] = [];
     for (const [name, { offset, crc, stream }] of this.#growing) {
       stream.end();
-      entries.push({ name, bytes: offset, crc, packed: false });
+      entries.push({ name, bytes: offset, crc, packed: false, referenced: false });
     }
     const packed: Buffer[] = [];
     const names = (await readdir(this.#directory))
-      .filter((name) => !GROWING.test(name) && !KEPT.test(name))
+      .filter((name) => !this.#growing.has(name) && !KEPT.test(name))
       .sort();
     for (const name of names) {
       const path = join(this.#directory, name);
-      const small = (await stat(path)).size <= PACKED_MAX;
+      const { size } = await stat(path);
+      const small = size <= PACKED_MAX;
+      if (!small && this.#refer !== null && GROWING.test(name)) {
+        await this.#refer(path);
+        entries.push({ name, bytes: size, crc: 0, packed: false, referenced: true });
+        continue;
+      }
       const content = await readFile(path);
-      entries.push({ name, bytes: content.length, crc: crc32(content), packed: small });
+      entries.push({ name, bytes: content.length, crc: crc32(content), packed: small, referenced: false });
       if (small) packed.push(content);
       else await this.#sendWhole(name, content);
     }

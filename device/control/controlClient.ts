@@ -8,6 +8,7 @@ import {
   type DevicePlacement,
   type ExitRequest,
 } from '../../core/deviceApi.ts';
+import type { Progress } from '../../core/migration.ts';
 import type { TransferReport, VerdictAnswer, VerdictWish } from '../../core/transfer.ts';
 import type { Peer } from '../link/linkClient.ts';
 import { HttpsJson } from './httpsJson.ts';
@@ -66,6 +67,16 @@ export class ControlClient {
     await this.#https.call('POST', `/device/v1/transfers/${transfer}/report`, emptyResponseSchema, {
       outcome,
     });
+  }
+
+  /** Tells how far the memory of a move is. */
+  async progress(migration: string, progress: Progress): Promise<void> {
+    await this.#https.call(
+      'POST',
+      `/device/v1/migrations/${migration}/progress`,
+      emptyResponseSchema,
+      progress,
+    );
   }
 
   async exited(exit: ExitRequest): Promise<void> {

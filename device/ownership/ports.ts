@@ -4,6 +4,8 @@ import type { ComputeSpec } from '../../core/compute.ts';
 import type { ContainerFacts, Engine } from '../engine/types.ts';
 import type { Identity } from '../link/identity.ts';
 import type { Peer } from '../link/linkClient.ts';
+import type { MemorySession, RoundFigures, SessionProgress } from '../memory/memorySession.ts';
+import type { PageStore } from '../memory/pageStore.ts';
 import type { ComputeNetwork } from '../network/computeNetwork.ts';
 
 /** What the ownership machines ask of the control plane. Every call may fail while it is away; callers repeat. */
@@ -45,6 +47,28 @@ export interface FileMover {
   forget(migration: string): Promise<void>;
 }
 
+/** The memory of computes that leave; `device/memory` behind it. */
+export interface MemoryMover {
+  /** Null: its memory is copied by CRIU's images, frozen. */
+  session(migration: string, computeId: string): MemorySession | null;
+  /** One more pass over all computes of the move while they run; null when there is no session. */
+  round(
+    migration: string,
+    round: number,
+    threads: number,
+    progress: (now: SessionProgress) => void,
+  ): Promise<RoundFigures | null>;
+  close(migration: string): Promise<void>;
+}
+
+/** The memory of computes that arrive. */
+export interface PageKeeper {
+  /** Null when the source has sent none. */
+  store(migration: string, computeId: string): PageStore | null;
+  /** One that is being filled in is left alone. */
+  forget(migration: string, computeId: string): Promise<void>;
+}
+
 /** What the machines stand on. */
 export interface TransferDeps {
   deviceId: string;
@@ -53,6 +77,8 @@ export interface TransferDeps {
   engine: Engine;
   network: ComputeNetwork;
   files: FileMover;
+  memory: MemoryMover;
+  pages: PageKeeper;
   identity: () => Identity;
   control: ControlPlane;
   log(message: string, detail: Record<string, unknown>): void;

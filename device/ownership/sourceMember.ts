@@ -16,6 +16,8 @@ import {
 } from '../checkpoint/cgroupFreezer.ts';
 import { ImageSender } from '../checkpoint/imageSender.ts';
 import type { ContainerFacts } from '../engine/types.ts';
+import type { MemorySession } from '../memory/memorySession.ts';
+import { findNativePrograms } from '../memory/nativePrograms.ts';
 import { HotSource } from '../network/hotNetwork.ts';
 import type { FinalSender, TransferDeps, TransferRequest } from './ports.ts';
 
@@ -38,6 +40,7 @@ export class SourceMember {
   #dump: ArmedDump | null = null;
   #files: FinalSender[] = [];
   #images: ImageSender | null = null;
+  #memory: MemorySession | null = null;
 
   constructor(deps: TransferDeps, request: TransferRequest, spec: ComputeSpec) {
     this.#deps = deps;
@@ -51,6 +54,8 @@ export class SourceMember {
       await this.#locate();
       const facts = this.#running();
       const directory = imagesDirectory(this.#deps.runDir, this.#request.transfer, this.spec.id);
+      this.#memory = this.#deps.memory.session(this.#request.migration, this.spec.id);
+      const hide = this.#memory?.restore === 'lazy' ? ((await findNativePrograms())?.criuHide ?? null) : null;
       [this.#network, this.#dump, this.#files] = await Promise.all([
         this.#startNetwork(),
         ArmedDump.arm({
@@ -58,6 +63,7 @@ export class SourceMember {
           runcRoot: facts.runcRoot,
           imagesDir: join(directory, 'images'),
           workDir: join(directory, 'work'),
+          hide,
         }),
         this.#deps.files.armSenders(this.#request.migration, facts, this.spec.id),
       ]);
@@ -73,8 +79,10 @@ export class SourceMember {
     if (this.#freezer) this.#network = await this.#startNetwork();
   }
 
+  /** The last pass over the memory begins at once, beside all that follows. */
   async freeze(): Promise<void> {
     await freeze(this.#needFreezer());
+    this.#memory?.beginFinal();
   }
 
   /** Whether the compute's processes exist and are frozen. */
@@ -95,7 +103,10 @@ export class SourceMember {
     await this.#network?.detach();
   }
 
-  /** Lets the waiting dump and file processes go; resolves with the manifest's part when all of it is on its way. */
+  /**
+   * Lets the waiting dump and file processes go; resolves with the manifest's part when all of it is on its way, but for
+   * what memory has changed: see `memorySent`.
+   */
   async send(open: OpenStream, onDumped: () => void): Promise<Manifest['computes'][number]> {
     const facts = this.#running();
     const dump = this.#dump;
@@ -103,7 +114,12 @@ export class SourceMember {
     const dumped = dump.go();
     void dumped.then(onDumped, () => undefined);
     const id = this.spec.id;
-    this.#images = new ImageSender(dump.request.imagesDir, (name) => open(`images/${id}/${name}`));
+    const memory = this.#memory;
+    this.#images = new ImageSender(
+      dump.request.imagesDir,
+      (name) => open(`images/${id}/${name}`),
+      memory && ((path) => memory.image(path)),
+    );
     const [images, roots] = await Promise.all([
       this.#images.run(dumped),
       Promise.all(
@@ -117,9 +133,14 @@ export class SourceMember {
     return { id, images, roots, logBytes };
   }
 
-  /** Bytes of images and files given to the link. */
+  /** After `send`: the target has all of the memory. It may restore meanwhile. */
+  async memorySent(): Promise<void> {
+    await this.#memory?.finish();
+  }
+
+  /** Bytes of images and memory given to the link. */
   get sent(): number {
-    return this.#images?.sent ?? 0;
+    return (this.#images?.sent ?? 0) + (this.#memory?.wireBytes ?? 0);
   }
 
   /** The whole rollback: on the network, running, nothing of the attempt left. */
@@ -152,6 +173,7 @@ export class SourceMember {
     await Promise.all(this.#files.map((file) => file.cancel().catch(() => undefined)));
     if (this.#dump) await this.#dump.cancel();
     await this.#network?.close();
+    await this.#memory?.close();
     [this.#files, this.#dump, this.#network] = [[], null, null];
     await rm(join(this.#deps.runDir, 'images', this.#request.transfer), { recursive: true, force: true });
   }

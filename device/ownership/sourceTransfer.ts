@@ -6,9 +6,11 @@ import {
   type FromTarget,
   type TargetStatusMessage,
 } from '../../core/linkMessages.ts';
-import type { Phase } from '../../core/migration.ts';
+import type { Phase, Round } from '../../core/migration.ts';
 import { decideSource, type SourceState, type SourceView } from '../../core/ownership.ts';
 import { toCause } from '../../core/toCause.ts';
+import type { SwitchOptions } from '../../core/memoryInput.ts';
+import { ClosingRounds } from '../memory/closingRounds.ts';
 import { LinkClient, SILENCE_MS } from '../link/linkClient.ts';
 import { Failpoints } from '../failpoints.ts';
 import { LineChannel } from '../link/lineChannel.ts';
@@ -34,6 +36,10 @@ export interface SourceOutcome {
   wireBytes: number;
   /** Answers of the target that were waited for in the hot window. */
   roundTrips: number;
+  /** Of the memory, right before the freeze. */
+  rounds: Round[];
+  /** What the freeze was expected to cost and to send, just before it; null when no round was made. */
+  predicted: { freezeMs: number; wireBytes: number } | null;
 }
 
 /** A target that does not get ready in this time makes the source ask for an end, milliseconds. It decides nothing. */
@@ -67,6 +73,7 @@ export class SourceTransfer {
   #roundTrips = 0;
   #reason = '';
   #finished = false;
+  #closing: ClosingRounds | null = null;
 
   private constructor(
     deps: TransferDeps,
@@ -85,8 +92,13 @@ export class SourceTransfer {
   }
 
   /** Begins a transfer: arms, freezes, moves. */
-  static begin(deps: TransferDeps, request: TransferRequest, journal: Journal): SourceTransfer {
-    return new SourceTransfer(deps, request, journal, (self) => self.#run());
+  static begin(
+    deps: TransferDeps,
+    request: TransferRequest,
+    journal: Journal,
+    options: SwitchOptions,
+  ): SourceTransfer {
+    return new SourceTransfer(deps, request, journal, (self) => self.#run(options));
   }
 
   /** Takes up a transfer that an earlier worker left in the journal. */
@@ -125,9 +137,11 @@ export class SourceTransfer {
     this.#wake.wake();
   }
 
-  async #run(): Promise<SourceOutcome> {
+  async #run(options: SwitchOptions): Promise<SourceOutcome> {
+    this.#closing = new ClosingRounds(this.#deps.memory, this.request.migration, options);
     try {
       await this.#arm();
+      await this.#closing.run();
     } catch (error) {
       await this.#disarm();
       return this.#outcome('refused', toCause(error));
@@ -201,7 +215,10 @@ export class SourceTransfer {
       ),
     };
     this.clock.add('dump', dumpFrom, dumpTo);
-    this.clock.add('transfer', dumpFrom, this.clock.now());
+    // The target restores meanwhile; it is not ready before it has all of this.
+    void each(members, (member) => member.memorySent())
+      .catch((error: unknown) => this.abort(toCause(error)))
+      .finally(() => this.clock.add('transfer', dumpFrom, this.clock.now()));
     await this.#failpoints?.hit('source.dumped');
     this.#view.dumped = true;
   }
@@ -375,6 +392,8 @@ export class SourceTransfer {
       frozenMs: state === 'released' && this.#readyAt > 0 ? Math.round(gap * 10) / 10 : null,
       wireBytes: this.#members.reduce((sum, member) => sum + member.sent, 0),
       roundTrips: this.#roundTrips,
+      rounds: this.#closing?.rounds ?? [],
+      predicted: this.#closing?.predicted ?? null,
     };
   }
 }

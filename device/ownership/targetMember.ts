@@ -5,8 +5,10 @@ import { pipeline } from 'node:stream/promises';
 import { DrayageError } from '../../core/cause.ts';
 import type { ComputeSpec } from '../../core/compute.ts';
 import type { Manifest, Neighbour } from '../../core/linkMessages.ts';
+import { findFreezer } from '../checkpoint/cgroupFreezer.ts';
 import { ArmedRestore } from '../checkpoint/armedRestore.ts';
 import { ImageReceiver } from '../checkpoint/imageReceiver.ts';
+import type { PageStore } from '../memory/pageStore.ts';
 import { replayLog } from '../files/replayLog.ts';
 import { vethName } from '../network/computeNetwork.ts';
 import { HotTarget } from '../network/hotNetwork.ts';
@@ -24,6 +26,7 @@ export class TargetMember {
   #restore: ArmedRestore | null = null;
   #files: FinalReceiver[] = [];
   #images: ImageReceiver | null = null;
+  #pages: PageStore | null = null;
   #log = { arrived: new WakeUp(), done: Promise.resolve() };
 
   constructor(deps: TransferDeps, request: TransferRequest, spec: ComputeSpec) {
@@ -40,13 +43,17 @@ export class TargetMember {
     this.#images = new ImageReceiver(imagesDir);
     await mkdir(this.#directory, { recursive: true, mode: 0o700 });
     await this.#deps.files.placeHistory(this.#request.migration, facts, this.spec.id);
+    this.#pages = this.#deps.pages.store(this.#request.migration, this.spec.id);
+    const lazy = this.#pages?.restore === 'lazy';
     this.#restore = await ArmedRestore.arm({
       containerId: facts.containerId,
       runDir: this.#deps.runDir,
       imagesDir,
       descriptors,
+      lazy,
       start: () => this.#deps.engine.startCompute(this.spec.id),
     });
+    if (lazy) await this.#pages?.serve(this.#restore.workDir);
     // Only now has the engine mounted the writable layer.
     await this.#deps.network.prepareArrival(this.spec.id);
     [this.#network, this.#files] = await Promise.all([
@@ -85,13 +92,28 @@ export class TargetMember {
    */
   async restore(manifest: Manifest['computes'][number], arrived: () => Promise<void>): Promise<void> {
     if (!this.#images || !this.#restore) throw notPrepared(this.spec.name);
+    const restore = this.#restore;
+    const pages = this.#pages;
     await Promise.all([
-      this.#images.complete(manifest.images),
+      this.#images.complete(manifest.images, (name, directory) => this.#placeImage(name, directory)),
       Promise.all(this.#files.map((file) => file.done)),
       this.#log.arrived.next().then(() => this.#log.done),
     ]);
     await arrived();
-    await Promise.all([this.#restore.go(), Promise.all(this.#files.map((file) => file.flushed))]);
+    const restored = pages?.restore === 'lazy' ? this.#restoreLazily(restore, pages) : restore.go();
+    await Promise.all([restored, Promise.all(this.#files.map((file) => file.flushed))]);
+  }
+
+  /** The processes exist when CRIU has ended; they may run when all that has changed is here, and whoever fills it in. */
+  async #restoreLazily(restore: ArmedRestore, pages: PageStore): Promise<void> {
+    await restore.go();
+    await pages.guard(await findFreezer(await restore.pid()));
+    await pages.serving();
+  }
+
+  async #placeImage(name: string, directory: string): Promise<void> {
+    if (!this.#pages) throw notPrepared(this.spec.name);
+    await this.#pages.placeImage(name, directory);
   }
 
   /** Leaves a mark that this copy is complete; it is on tmpfs and ends with the copy at a reboot. */
@@ -146,6 +168,8 @@ export class TargetMember {
     await Promise.all(this.#files.map((file) => file.cancel().catch(() => undefined)));
     await this.#network?.close();
     await this.#deps.engine.removeCompute(this.spec.id, { volumes: true });
+    // Only now is no process left that could read zeros.
+    await this.#pages?.discard();
     await this.#clear();
   }
 

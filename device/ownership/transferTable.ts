@@ -2,6 +2,7 @@ import { join } from 'node:path';
 import { json } from 'node:stream/consumers';
 import { DrayageError } from '../../core/cause.ts';
 import { exchangeSchema, type Exchange, type TargetStatusMessage } from '../../core/linkMessages.ts';
+import type { SwitchOptions } from '../../core/memoryInput.ts';
 import type { LinkRequest } from '../link/linkServer.ts';
 import { Journal, type JournalRecord } from './journal.ts';
 import type { TransferDeps, TransferRequest } from './ports.ts';
@@ -31,7 +32,7 @@ export class TransferTable {
   }
 
   /** The source's machine of this transfer: the running one, the journal's, or a new one. */
-  async source(request: TransferRequest): Promise<SourceTransfer | SourceOutcome> {
+  async source(request: TransferRequest, options: SwitchOptions): Promise<SourceTransfer | SourceOutcome> {
     const known = this.#sources.get(request.transfer);
     if (known) return known;
     const journal = await this.#journal(request.group);
@@ -40,7 +41,7 @@ export class TransferTable {
     if (again) return again;
     if (record?.role === 'source')
       return finalOutcome(record) ?? this.#add(SourceTransfer.recover(this.#deps, request, journal, record));
-    return this.#add(SourceTransfer.begin(this.#deps, request, journal));
+    return this.#add(SourceTransfer.begin(this.#deps, request, journal, options));
   }
 
   /** The target's machine of this transfer. @throws DrayageError when it has ended here already */
@@ -307,5 +308,7 @@ function finalOutcome(record: SourceRecord): SourceOutcome | null {
     frozenMs: null,
     wireBytes: 0,
     roundTrips: 0,
+    rounds: [],
+    predicted: null,
   };
 }

@@ -2,12 +2,15 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { NativeConnection, Runtime, Worker, DefaultLogger } from '@temporalio/worker';
 import type { Logger } from 'pino';
 import { createComputeActivities } from '../../activities/device/compute.ts';
+import { createMemoryActivities } from '../../activities/device/memory.ts';
 import { createMigrationActivities } from '../../activities/device/migration.ts';
 import { deviceTaskQueue } from '../../core/device.ts';
 import type { ControlClient } from '../../device/control/controlClient.ts';
 import type { StoredIdentity } from '../../device/control/identityStore.ts';
 import type { Engine } from '../../device/engine/types.ts';
 import type { FileSync } from '../../device/files/fileSync.ts';
+import type { MemoryMoves } from '../../device/memory/memoryMoves.ts';
+import type { PageStores } from '../../device/memory/pageStores.ts';
 import type { ComputeNetwork } from '../../device/network/computeNetwork.ts';
 import type { TransferTable } from '../../device/ownership/transferTable.ts';
 import type { Placements } from './placements.ts';
@@ -19,6 +22,8 @@ interface Deps {
   engine: Engine;
   network: ComputeNetwork;
   files: FileSync;
+  memory: MemoryMoves;
+  pages: PageStores;
   table: TransferTable;
   control: ControlClient;
   placements: Placements;
@@ -83,15 +88,17 @@ export class ActivityRunner {
   }
 
   #activities() {
-    const { engine, network, files, table, control } = this.#deps;
+    const { engine, network, files, memory, pages, table, control } = this.#deps;
     const fetchImage = (imageId: string) => control.imageArchive(imageId);
     const compute = createComputeActivities({ engine, network, fetchImage });
     return {
       ...compute,
+      ...createMemoryActivities({ engine, memory, pages, control }),
       ...createMigrationActivities({
         engine,
         network,
         files,
+        pages,
         table,
         control,
         ensureImage: (spec) => compute.ensureImage(spec),

@@ -15,6 +15,8 @@ import { runRestarter, type ReportedExit } from '../../device/engine/restarter.t
 import type { Engine } from '../../device/engine/types.ts';
 import { FileSync } from '../../device/files/fileSync.ts';
 import { InventoryReader } from '../../device/inventory.ts';
+import { MemoryMoves } from '../../device/memory/memoryMoves.ts';
+import { PageStores } from '../../device/memory/pageStores.ts';
 import { LinkServer, type LinkRequest } from '../../device/link/linkServer.ts';
 import { ComputeNetwork } from '../../device/network/computeNetwork.ts';
 import { TransferTable } from '../../device/ownership/transferTable.ts';
@@ -64,6 +66,11 @@ export class NodeWorker {
         identity: () => linkIdentity(identity),
       });
       await files.clear();
+      const memory = new MemoryMoves({ engine, identity: () => linkIdentity(identity) });
+      const pages = new PageStores(join(runDir, 'images', 'pages'), (message, detail) =>
+        this.#log.info(detail, message),
+      );
+      await pages.recover();
       const network = new ComputeNetwork(this.#config.bridge);
       const deps = {
         deviceId: identity.deviceId,
@@ -72,11 +79,13 @@ export class NodeWorker {
         engine,
         network,
         files,
+        memory,
+        pages,
         control,
         identity: () => linkIdentity(identity),
       };
       const table = new TransferTable({ ...deps, log: (message, detail) => this.#log.info(detail, message) });
-      const link = this.#link(identity, engine, table, files);
+      const link = this.#link(identity, engine, table, files, pages);
       await link.listen(this.#config.link.host, this.#config.link.port);
       await table.recover();
       const placements = new Placements({ engine, network, table, files, control, log: this.#log });
@@ -86,6 +95,8 @@ export class NodeWorker {
         engine,
         network,
         files,
+        memory,
+        pages,
         table,
         control,
         placements,
@@ -126,10 +137,17 @@ export class NodeWorker {
     runRestarter(deps, this.#stop.signal);
   }
 
-  #link(identity: StoredIdentity, engine: Engine, table: TransferTable, files: FileSync): LinkServer {
+  #link(
+    identity: StoredIdentity,
+    engine: Engine,
+    table: TransferTable,
+    files: FileSync,
+    pages: PageStores,
+  ): LinkServer {
     return new LinkServer(linkIdentity(identity), {
       device: async (request: LinkRequest) => {
-        if ((await table.serve(request)) || (await files.serve(request))) return;
+        if (await table.serve(request)) return;
+        if ((await files.serve(request)) || (await pages.serve(request))) return;
         request.stream.respond({ ':status': 404 });
         request.stream.end();
       },

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { locateFreezer } from './cgroupFreezer.ts';
+import { locateCgroup } from './cgroup.ts';
 
 const V1 =
   '30 24 0:26 / /sys/fs/cgroup/freezer rw,relatime shared:12 - cgroup cgroup rw,freezer\n31 24 0:27 / /sys/fs/cgroup/memory rw - cgroup cgroup rw,memory';
@@ -33,5 +33,5 @@ test.each([
   ],
   ['nothing where there is none', '3:memory:/abc', V1, null],
 ])('finds %s', (_name, memberships, mountinfo, found) => {
-  expect(locateFreezer(memberships, mountinfo)).toEqual(found);
+  expect(locateCgroup(memberships, mountinfo, 'freezer')).toEqual(found);
 });

@@ -1,0 +1,100 @@
+import { heartbeat } from '@temporalio/activity';
+import { DrayageError } from '../../core/cause.ts';
+import {
+  memoryEndInputSchema,
+  openMemoryInputSchema,
+  roundInputSchema,
+  throttleInputSchema,
+} from '../../core/memoryInput.ts';
+import { checkInput, transferInputSchema } from '../../core/moveInput.ts';
+import type { ControlClient } from '../../device/control/controlClient.ts';
+import type { MemoryMoves } from '../../device/memory/memoryMoves.ts';
+import type { PageStores } from '../../device/memory/pageStores.ts';
+import { throttle } from '../../device/memory/throttle.ts';
+import type { Engine } from '../../device/engine/types.ts';
+import { withFailures } from '../failure.ts';
+import { beating } from './beating.ts';
+import type { FillResult, MemoryActivities } from './memoryInterface.ts';
+
+export interface MemoryDeps {
+  memory: MemoryMoves;
+  pages: PageStores;
+  engine: Engine;
+  control: ControlClient;
+}
+
+/** Progress is posted this often, milliseconds: a person sees it move. */
+const PROGRESS_MS = 300;
+
+/** A device's part in copying memory. A round whose worker has ended cannot be taken up: the copy begins anew. */
+export function createMemoryActivities(deps: MemoryDeps): MemoryActivities {
+  const { engine, memory, pages, control } = deps;
+  return withFailures({
+    async openMemory(given) {
+      const { migration, computes, peer, bandwidthMbit } = checkInput(openMemoryInputSchema, given);
+      const target = await control.peer(peer);
+      const computeIds = computes.map(({ id }) => id);
+      return beating(() =>
+        memory.open(
+          { migration, computeIds, target },
+          bandwidthMbit === null ? null : bandwidthMbit * 125_000,
+        ),
+      );
+    },
+
+    async copyRound(given) {
+      const { migration, round } = checkInput(roundInputSchema, given);
+      let posted = 0;
+      let latest: object = { round };
+      const figures = await beating(
+        () =>
+          // One thread: the compute has the processor's other parts for itself.
+          memory.round(migration, round, 1, (now) => {
+            latest = now;
+            if (performance.now() - posted < PROGRESS_MS) return;
+            posted = performance.now();
+            heartbeat(now);
+            void control.progress(migration, { ...now, expectedFreezeMs: null }).catch(() => undefined);
+          }),
+        () => latest,
+      );
+      if (figures === null) throw copyGone();
+      return figures;
+    },
+
+    async throttleComputes(given) {
+      const { computes, share } = checkInput(throttleInputSchema, given);
+      for (const spec of computes) await throttle(engine, spec, share);
+    },
+
+    async closeMemory(given) {
+      const { migration, computes } = checkInput(memoryEndInputSchema, given);
+      await memory.close(migration);
+      for (const { id } of computes) await pages.forget(migration, id);
+    },
+
+    async awaitFilled(given) {
+      const { migration, computes } = checkInput(transferInputSchema, given);
+      return beating(async () => {
+        const all: FillResult[] = [];
+        for (const { id } of computes) all.push(await pages.filled(migration, id));
+        return (
+          all.find(({ state }) => state === 'failed') ?? {
+            state: all.some(({ state }) => state === 'filled') ? ('filled' as const) : ('none' as const),
+            pages: all.reduce((sum, one) => sum + one.pages, 0),
+            ms: Math.max(0, ...all.map(({ ms }) => ms)),
+            reason: '',
+          }
+        );
+      });
+    },
+  } satisfies MemoryActivities) as MemoryActivities;
+}
+
+function copyGone(): DrayageError {
+  return new DrayageError({
+    code: 'copyLost',
+    message: 'The worker of the source device ended while memory was being copied.',
+    mend: 'The compute was not touched; the copy has to begin anew.',
+  });
+}

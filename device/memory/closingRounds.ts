@@ -1,0 +1,79 @@
+import { DrayageError } from '../../core/cause.ts';
+import { CLOSING_ROUNDS, decideNextRound, type NextRound } from '../../core/decideNextRound.ts';
+import type { SwitchOptions } from '../../core/memoryInput.ts';
+import type { Round } from '../../core/migration.ts';
+import { releaseBuffersNow } from './bufferPressure.ts';
+import { SCAN_THREADS, type RoundFigures, type SessionProgress } from './memorySession.ts';
+
+interface Rounds {
+  round(
+    migration: string,
+    round: number,
+    threads: number,
+    progress: (now: SessionProgress) => void,
+  ): Promise<RoundFigures | null>;
+}
+
+/**
+ * The rounds between arming and the freeze: while everything was being armed the compute has gone on writing, and what it
+ * wrote would be sent frozen. Nobody else is asked meanwhile.
+ */
+export class ClosingRounds {
+  readonly rounds: Round[] = [];
+  predicted: { freezeMs: number; wireBytes: number } | null = null;
+  readonly #memory: Rounds;
+  readonly #migration: string;
+  readonly #options: SwitchOptions;
+
+  constructor(memory: Rounds, migration: string, options: SwitchOptions) {
+    this.#memory = memory;
+    this.#migration = migration;
+    this.#options = options;
+  }
+
+  /** @throws DrayageError when the freeze would take longer than it may: the compute was not stopped */
+  async run(): Promise<void> {
+    for (let count = 1; count <= CLOSING_ROUNDS; count++) {
+      const number = this.#options.rounds.length + count;
+      const figures = await this.#memory.round(this.#migration, number, SCAN_THREADS, () => undefined);
+      if (figures === null) return;
+      const next = this.#decide(figures);
+      if (next.action === 'giveUp') throw tooLong(next);
+      if (next.action !== 'round') break;
+      if (count === CLOSING_ROUNDS) this.#mustFit();
+    }
+    releaseBuffersNow();
+  }
+
+  #decide(figures: RoundFigures): NextRound {
+    const { maxDowntimeMs, memoryBytes, fixedFreezeMs } = this.#options;
+    const next = decideNextRound({
+      rounds: [...this.#options.rounds, ...this.rounds, figures],
+      ...{ memoryBytes, fixedFreezeMs, maxDowntimeMs },
+      allowThrottle: false,
+      throttle: 1,
+      closing: true,
+    });
+    const { action: decision, reason, expectedFreezeMs } = next;
+    this.rounds.push({ ...figures, closing: true, decision, reason, expectedFreezeMs });
+    const sent = [...this.#options.rounds, ...this.rounds].reduce((sum, { wireBytes }) => sum + wireBytes, 0);
+    this.predicted = { freezeMs: expectedFreezeMs, wireBytes: Math.round(sent + next.expectedBytes) };
+    return next;
+  }
+
+  /** There is no time for more rounds; what the last one has left decides. */
+  #mustFit(): void {
+    const { maxDowntimeMs } = this.#options;
+    const expected = this.predicted?.freezeMs ?? 0;
+    if (maxDowntimeMs === null || expected <= maxDowntimeMs) return;
+    throw new DrayageError({
+      code: 'downtimeNotMet',
+      message: `The freeze would take about ${Math.round(expected)} ms; ${maxDowntimeMs} ms are allowed.`,
+      mend: `Allow ${Math.ceil(expected / 10) * 10} ms (--max-downtime), or move it at a quieter time.`,
+    });
+  }
+}
+
+function tooLong({ code = 'notConverging', reason, mend = '' }: NextRound): DrayageError {
+  return new DrayageError({ code, message: reason, mend });
+}

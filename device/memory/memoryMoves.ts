@@ -1,0 +1,160 @@
+import type { RestoreMode } from '../../core/chooseRestore.ts';
+import { chooseRestore } from '../../core/chooseRestore.ts';
+import { chooseTracker, type TrackerName } from '../../core/chooseTracker.ts';
+import { DrayageError } from '../../core/cause.ts';
+import { findFreezer, pidsOf } from '../checkpoint/cgroupFreezer.ts';
+import type { Engine } from '../engine/types.ts';
+import type { Identity } from '../link/identity.ts';
+import type { Peer } from '../link/linkClient.ts';
+import { measureMemory } from './measureMemory.ts';
+import { MemorySession, type RoundFigures, type SessionProgress } from './memorySession.ts';
+import { MemorySource } from './memorySource.ts';
+import { findNativePrograms } from './nativePrograms.ts';
+import { probeSoftDirty } from './probeSoftDirty.ts';
+
+export interface MemoryMovesDeps {
+  engine: Engine;
+  identity: () => Identity;
+}
+
+/** How the memory of a group of computes is going to move; the activity's MemoryPlan. */
+export interface MemoryChoice {
+  tracker: { name: TrackerName; reason: string };
+  restore: { mode: RestoreMode; reason: string };
+  /** Resident memory of all of its processes, bytes. */
+  memoryBytes: number;
+  /** Whether rounds can be made; if not, CRIU copies all of it, frozen. */
+  copies: boolean;
+}
+
+/** The source's part of copying memory while computes run: one session a compute, from the first round to the switch. */
+export class MemoryMoves {
+  readonly #deps: MemoryMovesDeps;
+  readonly #sessions = new Map<string, Map<string, MemorySession>>();
+  #tracker: Promise<{ name: TrackerName; reason: string }> | null = null;
+
+  constructor(deps: MemoryMovesDeps) {
+    this.#deps = deps;
+  }
+
+  /** Probed once: what the kernel can do does not change while it runs. */
+  tracker(): Promise<{ name: TrackerName; reason: string }> {
+    this.#tracker ??= probeSoftDirty().then(({ softDirty, words }) => {
+      const { action, reason } = chooseTracker({ softDirty, softDirtyWords: words });
+      return { name: action, reason };
+    });
+    return this.#tracker;
+  }
+
+  /** Begins anew: what an earlier attempt had is closed. @throws DrayageError */
+  async open(
+    { migration, computeIds, target }: { migration: string; computeIds: string[]; target: Peer },
+    limitBytesPerSecond: number | null,
+  ): Promise<MemoryChoice> {
+    await this.close(migration);
+    const native = await findNativePrograms();
+    const located = await Promise.all(computeIds.map((id) => this.#locate(id)));
+    const memory = await measureMemory(located.flatMap(({ pids }) => pids));
+    const tracker = await this.tracker();
+    let restore = chooseRestore({ ...memory, pager: native !== null });
+    if (native) {
+      const sessions = new Map<string, MemorySession>();
+      this.#sessions.set(migration, sessions);
+      try {
+        for (const { computeId, cgroupProcs } of located)
+          sessions.set(
+            computeId,
+            await MemorySession.open({
+              identity: this.#deps.identity(),
+              peer: target,
+              migration,
+              computeId,
+              restore: restore.action,
+              limitBytesPerSecond,
+              source: MemorySource.start(native.memorySource, cgroupProcs, tracker.name),
+            }),
+          );
+      } catch (error) {
+        await this.close(migration);
+        if (!(error instanceof DrayageError) || error.cause_.code !== 'noPager') throw error;
+        restore = chooseRestore({ ...memory, pager: false });
+      }
+    }
+    return {
+      tracker,
+      restore: { mode: restore.action, reason: restore.reason },
+      memoryBytes: memory.residentBytes,
+      copies: this.#sessions.has(migration),
+    };
+  }
+
+  /** One pass over all computes of the group, one after the other; `threads` look for what has changed. */
+  async round(
+    migration: string,
+    round: number,
+    threads: number,
+    progress: (now: SessionProgress) => void,
+  ): Promise<RoundFigures | null> {
+    const all: RoundFigures[] = [];
+    for (const session of this.#sessions.get(migration)?.values() ?? []) {
+      const done = sum(all);
+      all.push(
+        await session.round(round, threads, (now) =>
+          progress({
+            ...now,
+            pages: now.pages + (done?.pages ?? 0),
+            bytes: now.bytes + (done?.bytes ?? 0),
+            wireBytes: now.wireBytes + (done?.wireBytes ?? 0),
+          }),
+        ),
+      );
+    }
+    return sum(all);
+  }
+
+  /** Null: its memory is copied by CRIU's images, frozen. */
+  session(migration: string, computeId: string): MemorySession | null {
+    return this.#sessions.get(migration)?.get(computeId) ?? null;
+  }
+
+  /** Ends helpers and connections of a move. Nothing there is no error. */
+  async close(migration: string): Promise<void> {
+    const sessions = this.#sessions.get(migration);
+    this.#sessions.delete(migration);
+    await Promise.all([...(sessions?.values() ?? [])].map((session) => session.close()));
+  }
+
+  async #locate(computeId: string): Promise<{ computeId: string; cgroupProcs: string; pids: number[] }> {
+    const facts = await this.#deps.engine.facts(computeId);
+    if (!facts || facts.pid === 0)
+      throw new DrayageError({
+        code: 'computeNotRunning',
+        message: 'The compute does not run on this device.',
+        mend: 'Start it first; only a running compute can be moved live.',
+      });
+    const freezer = await findFreezer(facts.pid);
+    return { computeId, cgroupProcs: `${freezer.directory}/cgroup.procs`, pids: await pidsOf(freezer) };
+  }
+}
+
+/** The figures of several computes that moved one after the other, as those of one. */
+function sum(all: RoundFigures[]): RoundFigures | null {
+  const [first, ...others] = all;
+  if (!first) return null;
+  return others.reduce(
+    (total, one) => ({
+      round: total.round,
+      pages: total.pages + one.pages,
+      bytes: total.bytes + one.bytes,
+      wireBytes: total.wireBytes + one.wireBytes,
+      ms: total.ms + one.ms,
+      scanMs: total.scanMs + one.scanMs,
+      zeroPages: total.zeroPages + one.zeroPages,
+      knownPages: total.knownPages + one.knownPages,
+      lookedPages: total.lookedPages + one.lookedPages,
+      dirtyPagesPerSecond: total.dirtyPagesPerSecond + one.dirtyPagesPerSecond,
+      linkBytesPerSecond: one.linkBytesPerSecond ?? total.linkBytesPerSecond,
+    }),
+    first,
+  );
+}

@@ -1,0 +1,185 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdir, readFile, rename, rm } from 'node:fs/promises';
+import { createConnection, type Socket } from 'node:net';
+import { join } from 'node:path';
+import type { Duplex } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
+import { setTimeout as pause } from 'node:timers/promises';
+import { DrayageError } from '../../core/cause.ts';
+import type { RestoreMode } from '../../core/chooseRestore.ts';
+import type { Freezer } from '../checkpoint/cgroupFreezer.ts';
+import { createFrameReader } from './pageFrames.ts';
+
+/** Marks the helper in its environment. Not HELPER_VARIABLE: it serves a running compute, and outlives the worker. */
+const PAGER_VARIABLE = 'DRAYAGE_PAGER';
+const START_MS = 5000;
+const LOOK_MS = 5;
+
+export interface StoreStatus {
+  /** `none`: no helper is there. */
+  state: 'none' | 'storing' | 'restoring' | 'filling' | 'filled' | 'failed';
+  pages: number;
+  left: number;
+  /** How often one of the two processes was replaced. */
+  restarts: number;
+  reason: string;
+}
+
+/** The pages of one arriving compute: the helper memory-target (device/native) and its directory. */
+export class PageStore {
+  readonly directory: string;
+  readonly restore: RestoreMode;
+  readonly #images = new Map<string, () => void>();
+  readonly #arrived = new Set<string>();
+  /** All pages are here and are being served. */
+  readonly complete: Promise<void>;
+  #complete!: { resolve: () => void; reject: (error: Error) => void };
+
+  constructor(directory: string, restore: RestoreMode) {
+    this.directory = directory;
+    this.restore = restore;
+    this.complete = new Promise((resolve, reject) => (this.#complete = { resolve, reject }));
+    this.complete.catch(() => undefined);
+  }
+
+  /** Starts the helper. @throws DrayageError */
+  async start(program: string): Promise<void> {
+    await rm(this.directory, { recursive: true, force: true });
+    await mkdir(join(this.directory, 'images'), { recursive: true, mode: 0o700 });
+    const child = spawn(program, [this.directory], {
+      stdio: ['ignore', 'ignore', 'inherit'],
+      detached: true,
+      env: { PATH: process.env.PATH, [PAGER_VARIABLE]: this.directory },
+    });
+    child.unref();
+    const ended = once(child, 'exit').then(
+      () => 'ended' as const,
+      () => 'ended' as const,
+    );
+    const deadline = performance.now() + START_MS;
+    while ((await this.status()).state === 'none') {
+      const step = await Promise.race([ended, pause(LOOK_MS)]);
+      if (step === 'ended' || performance.now() > deadline)
+        throw storeFailed('the helper memory-target did not start');
+    }
+  }
+
+  /** What the helper says of itself; also after a restart of this worker. */
+  async status(): Promise<StoreStatus> {
+    const text = await readFile(join(this.directory, 'status'), 'utf8').catch(() => '');
+    const [, state, pages, left, restarts, reason] = /^(\w+) (\d+) (\d+) (\d+) (.*?)\s*$/.exec(text) ?? [];
+    if (state === undefined) return { state: 'none', pages: 0, left: 0, restarts: 0, reason: '' };
+    return {
+      state: state as StoreStatus['state'],
+      pages: Number(pages),
+      left: Number(left),
+      restarts: Number(restarts),
+      reason: reason === '-' ? '' : (reason ?? ''),
+    };
+  }
+
+  /** Takes the source's stream; what the helper answers goes back. Resolves when the stream ends. */
+  async receive(stream: Duplex): Promise<void> {
+    const socket = await this.#connect();
+    socket.write('stream\n');
+    let said = '';
+    socket.setEncoding('utf8');
+    socket.on('data', (text: string) => {
+      said += text;
+      const lines = said.split('\n');
+      said = lines.pop() ?? '';
+      for (const line of lines) this.#hear(line);
+      if (!stream.destroyed) stream.write(text);
+    });
+    socket.once('close', () => {
+      this.#complete.reject(storeFailed('the helper memory-target has ended'));
+      stream.end();
+    });
+    try {
+      await pipeline(stream, createFrameReader(), socket);
+    } catch (error) {
+      this.#complete.reject(error as Error);
+      throw error;
+    }
+  }
+
+  /** Listens for CRIU in its working directory. */
+  async serve(workDir: string): Promise<void> {
+    await this.#command(`serve ${workDir}`);
+  }
+
+  /** How the compute is frozen should filling fail. */
+  async guard({ version, directory }: Freezer): Promise<void> {
+    const [file, word] = version === 1 ? ['freezer.state', 'FROZEN'] : ['cgroup.freeze', '1'];
+    await this.#command(`guard ${directory}/${file} ${word}`);
+  }
+
+  /**
+   * Resolves when all pages are here, all processes restored, and faults are being served.
+   * @throws DrayageError when that cannot be any more
+   */
+  async serving(): Promise<void> {
+    await this.complete;
+    for (;;) {
+      const { state, reason } = await this.status();
+      if (state === 'filling' || state === 'filled') return;
+      if (state === 'failed' || state === 'none') throw storeFailed(reason || 'its helper has ended');
+      await pause(LOOK_MS);
+    }
+  }
+
+  /** Waits for a file of pages that was sent by reference and puts it into CRIU's directory. */
+  async placeImage(name: string, directory: string): Promise<void> {
+    if (!this.#arrived.has(name)) {
+      const arrived = new Promise<void>((resolve) => this.#images.set(name, resolve));
+      await Promise.race([arrived, this.complete.then(() => arrived)]);
+    }
+    await rename(join(this.directory, 'images', name), join(directory, name));
+  }
+
+  /** Ends the helper and drops the pages. Nothing there is no error. Only when no process is left that needs it. */
+  async discard(): Promise<void> {
+    await this.#command('discard').catch(() => undefined);
+    await rm(this.directory, { recursive: true, force: true });
+  }
+
+  #hear(line: string): void {
+    const [word = '', name = ''] = line.split(' ');
+    if (word === 'image') {
+      this.#arrived.add(name);
+      this.#images.get(name)?.();
+    } else if (word === 'final') this.#complete.resolve();
+    else if (word === 'error') this.#complete.reject(storeFailed(line.slice('error '.length)));
+  }
+
+  async #command(line: string): Promise<void> {
+    const socket = await this.#connect();
+    try {
+      socket.setEncoding('utf8');
+      socket.write(`${line}\n`);
+      const [answer] = (await Promise.race([
+        once(socket, 'data'),
+        once(socket, 'close').then(() => ['the connection ended']),
+      ])) as [string];
+      if (answer.trim() !== 'ok') throw storeFailed(answer.trim());
+    } finally {
+      socket.destroy();
+    }
+  }
+
+  async #connect(): Promise<Socket> {
+    const socket = createConnection(join(this.directory, 'control'));
+    await once(socket, 'connect');
+    socket.on('error', () => undefined);
+    return socket;
+  }
+}
+
+function storeFailed(why: string): DrayageError {
+  return new DrayageError({
+    code: 'pageStoreFailed',
+    message: `The target could not keep the compute's memory: ${why}.`,
+    mend: 'The compute was not harmed; try again, and see the log of the target device if it comes back.',
+  });
+}

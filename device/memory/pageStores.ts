@@ -1,0 +1,113 @@
+import { readdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import { setTimeout as pause } from 'node:timers/promises';
+import { RestoreMode } from '../../core/chooseRestore.ts';
+import type { LinkRequest } from '../link/linkServer.ts';
+import { findNativePrograms } from './nativePrograms.ts';
+import { PageStore, type StoreStatus } from './pageStore.ts';
+
+const LOOK_MS = 50;
+
+export interface FillOutcome {
+  state: 'filled' | 'failed' | 'none';
+  pages: number;
+  /** How long it was waited for, milliseconds. */
+  ms: number;
+  reason: string;
+}
+
+/** The page stores of all computes that arrive at, or have come to, this device. */
+export class PageStores {
+  readonly #root: string;
+  readonly #stores = new Map<string, PageStore>();
+  readonly #expected = new Map<string, string>();
+  readonly #log: (message: string, detail: Record<string, unknown>) => void;
+
+  /** `root`: a directory on the tmpfs for memory images. */
+  constructor(root: string, log: (message: string, detail: Record<string, unknown>) => void) {
+    this.#root = root;
+    this.#log = log;
+  }
+
+  /** At start: what an earlier worker had only begun goes; helpers that fill a running compute are left alone. */
+  async recover(): Promise<void> {
+    for (const migration of await readdir(this.#root).catch(() => []))
+      for (const computeId of await readdir(join(this.#root, migration)).catch(() => [])) {
+        const store = new PageStore(this.#directory(migration, computeId), 'lazy');
+        const { state } = await store.status();
+        if (state !== 'filling' && state !== 'failed') await store.discard();
+      }
+  }
+
+  /** From here the peer may send the memory of this compute. */
+  expect(migration: string, computeId: string, peer: string): void {
+    this.#expected.set(keyOf(migration, computeId), peer);
+  }
+
+  /** Null when the source has sent none: its images then hold the memory. */
+  store(migration: string, computeId: string): PageStore | null {
+    return this.#stores.get(keyOf(migration, computeId)) ?? null;
+  }
+
+  /** Serves a peer that sends memory. Returns false when the path is another's. */
+  async serve({ stream, path, peer }: LinkRequest): Promise<boolean> {
+    const match = /^\/v1\/memory\/([\w-]+)\/([\w-]+)\/(\w+)$/.exec(path);
+    if (!match) return false;
+    const [, migration = '', computeId = '', mode = ''] = match;
+    const restore = Object.values(RestoreMode).find((one) => one === mode);
+    const native = await findNativePrograms();
+    if (this.#expected.get(keyOf(migration, computeId)) !== peer || !restore || !native) {
+      stream.respond({ ':status': native ? 404 : 501 });
+      stream.end();
+      return true;
+    }
+    await this.store(migration, computeId)?.discard();
+    const store = new PageStore(this.#directory(migration, computeId), restore);
+    this.#stores.set(keyOf(migration, computeId), store);
+    await store.start(native.memoryTarget);
+    stream.respond({ ':status': 200 });
+    await store
+      .receive(stream)
+      .catch((error: unknown) =>
+        this.#log('a stream of memory has ended', { migration, computeId, error: String(error) }),
+      );
+    return true;
+  }
+
+  /** Resolves when every page has been handed over to the running compute, or never will be. */
+  async filled(migration: string, computeId: string): Promise<FillOutcome> {
+    const from = performance.now();
+    const store = new PageStore(this.#directory(migration, computeId), 'lazy');
+    let last: StoreStatus | null = null;
+    for (;;) {
+      const status = await store.status();
+      const ms = performance.now() - from;
+      if (status.state === 'failed')
+        return { state: 'failed', pages: status.pages, ms, reason: status.reason };
+      if (status.state !== 'filling') {
+        await this.forget(migration, computeId);
+        const state = status.state === 'filled' || last !== null ? 'filled' : 'none';
+        return { state, pages: last?.pages ?? status.pages, ms, reason: '' };
+      }
+      last = status;
+      await pause(LOOK_MS);
+    }
+  }
+
+  /** Ends what is kept of a compute's memory. Nothing there is no error; one that is being filled in is left alone. */
+  async forget(migration: string, computeId: string): Promise<void> {
+    const key = keyOf(migration, computeId);
+    const store = this.#stores.get(key) ?? new PageStore(this.#directory(migration, computeId), 'lazy');
+    this.#expected.delete(key);
+    this.#stores.delete(key);
+    if ((await store.status()).state !== 'filling') await store.discard();
+  }
+
+  #directory(migration: string, computeId: string): string {
+    return join(this.#root, migration, computeId);
+  }
+}
+
+function keyOf(migration: string, computeId: string): string {
+  return `${migration}/${computeId}`;
+}

@@ -1,0 +1,129 @@
+/*
+ * criu-hide.so: loaded into `criu dump` (LD_PRELOAD). CRIU then does not see the pages of private anonymous memory and
+ * neither reads nor writes them, so that the cost of a dump does not grow with the memory. These pages travel by
+ * memory-source and memory-target; a restore registers their mappings with userfaultfd (`--lazy-pages`) and finds them
+ * empty. All else (mappings, descriptors, registers, other memory) is dumped as ever.
+ *
+ * It filters what CRIU reads of /proc/PID/pagemap: the answers of PAGEMAP_SCAN, or the entries where the kernel has none.
+ */
+#define _GNU_SOURCE
+#include <dlfcn.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdarg.h>
+#include <sys/types.h>
+#include <unistd.h>
+
+#include "mappings.h"
+#include "pagemapScan.h"
+
+#define PAGE 4096ull
+#define DIRECTORY 32
+
+/* The mappings of the process that was asked for last; its processes are frozen, so they stay true. */
+static struct mappings mappings;
+static char read_for[DIRECTORY];
+
+/* The directory in /proc whose pagemap the descriptor is; 0 when it is something else. */
+static int pagemap_of(int fd, char directory[DIRECTORY]) {
+  char link[64], path[4096];
+  snprintf(link, sizeof link, "/proc/self/fd/%d", fd);
+  ssize_t length = readlink(link, path, sizeof path - 1);
+  if (length < 9) return 0;
+  path[length] = '\0';
+  char *name = path + length - 8;
+  if (strcmp(name, "/pagemap") != 0) return 0;
+  *name = '\0';
+  /* CRIU has a /proc of its own; the process's number is the last part of the path either way. */
+  char *number = strrchr(path, '/');
+  if (!number || number[1] < '0' || number[1] > '9') return 0;
+  snprintf(directory, DIRECTORY, "/proc/%.20s", number + 1);
+  return 1;
+}
+
+static int know(const char *directory) {
+  if (strcmp(directory, read_for) == 0) return 1;
+  if (read_mappings(directory, &mappings) < 0) return 0;
+  strcpy(read_for, directory);
+  return 1;
+}
+
+static int is_lazy(uint64_t address) {
+  struct mapping *mapping = mapping_at(&mappings, address);
+  return mapping && mapping->kind == MAPPING_LAZY;
+}
+
+/*
+ * Leaves out the parts of regions that lie in lazy mappings. A region may reach over several mappings, so what is left of
+ * it may be several pieces; where these find no room, the walk ends before them and CRIU asks again from there.
+ */
+static int without_lazy(struct pm_scan_arg_ *scan, int count) {
+  struct page_region_ *regions = (struct page_region_ *)(uintptr_t)scan->vec;
+  struct page_region_ *found = malloc(count * sizeof *found);
+  if (!found) {
+    errno = ENOMEM;
+    return -1;
+  }
+  memcpy(found, regions, count * sizeof *found);
+  uint64_t kept = 0;
+  for (int i = 0; i < count; i++) {
+    struct page_region_ rest = found[i];
+    while (rest.start < rest.end) {
+      struct mapping *mapping = mapping_at(&mappings, rest.start);
+      uint64_t end = mapping && mapping->end < rest.end ? mapping->end : rest.end;
+      if (!mapping || mapping->kind != MAPPING_LAZY) {
+        if (kept == scan->vec_len) {
+          scan->walk_end = rest.start;
+          free(found);
+          return kept;
+        }
+        regions[kept++] = (struct page_region_){rest.start, end, rest.categories};
+      }
+      rest.start = end;
+    }
+  }
+  free(found);
+  return kept;
+}
+
+int ioctl(int fd, unsigned long request, ...) {
+  static int (*real)(int, unsigned long, ...);
+  if (!real) real = (int (*)(int, unsigned long, ...))dlsym(RTLD_NEXT, "ioctl");
+  va_list arguments;
+  va_start(arguments, request);
+  void *argument = va_arg(arguments, void *);
+  va_end(arguments);
+  char directory[DIRECTORY];
+  if (request != PAGEMAP_SCAN_ || !pagemap_of(fd, directory) || !know(directory))
+    return real(fd, request, argument);
+  struct pm_scan_arg_ *scan = argument;
+  struct mapping *mapping = mapping_at(&mappings, scan->start);
+  if ((scan->category_anyof_mask & SCAN_PRESENT) && mapping && mapping->kind == MAPPING_LAZY &&
+      mapping->end >= scan->end) {
+    scan->walk_end = scan->end;
+    return 0;
+  }
+  int count = real(fd, request, argument);
+  return count <= 0 ? count : without_lazy(scan, count);
+}
+
+static ssize_t read_filtered(ssize_t bytes, int fd, void *buffer, off_t offset) {
+  char directory[DIRECTORY];
+  if (bytes < 8 || offset % 8 != 0 || !pagemap_of(fd, directory) || !know(directory)) return bytes;
+  uint64_t *entries = buffer;
+  for (ssize_t i = 0; i < bytes / 8; i++)
+    if (entries[i] != 0 && is_lazy((offset / 8 + i) * PAGE)) entries[i] = 0;
+  return bytes;
+}
+
+ssize_t pread(int fd, void *buffer, size_t size, off_t offset) {
+  static ssize_t (*real)(int, void *, size_t, off_t);
+  if (!real) real = (ssize_t(*)(int, void *, size_t, off_t))dlsym(RTLD_NEXT, "pread");
+  return read_filtered(real(fd, buffer, size, offset), fd, buffer, offset);
+}
+
+ssize_t pread64(int fd, void *buffer, size_t size, off64_t offset) {
+  static ssize_t (*real)(int, void *, size_t, off64_t);
+  if (!real) real = (ssize_t(*)(int, void *, size_t, off64_t))dlsym(RTLD_NEXT, "pread64");
+  return read_filtered(real(fd, buffer, size, offset), fd, buffer, offset);
+}

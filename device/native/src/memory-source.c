@@ -1,0 +1,693 @@
+/*
+ * memory-source: finds what has changed in the memory of a compute's processes and writes it as records (records.h).
+ *
+ *   memory-source CGROUP_PROCS content|soft-dirty
+ *
+ * CGROUP_PROCS lists the processes. Standard output gets the records, standard error a JSON object a line, standard input
+ * gives the commands, one a line:
+ *   round THREADS N   one pass over the memory while the processes run; ends with a ROUND record of number N
+ *   final THREADS     one pass while they are frozen
+ *   image PATH        a file of pages that CRIU has written, by reference; may be given while `final` is under way
+ *   finish            nothing more comes: writes the FINAL record
+ *
+ * A page is sent when its hash is not that of what was sent last from its place. What soft-dirty tracking adds: pages that
+ * were not written to since the start are not looked at. The bits are cleared once, before the first pass, and never again:
+ * a page written to between a look and a later clearing could not be told from a clean one.
+ */
+#define _GNU_SOURCE
+#include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <sys/select.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/random.h>
+#include <sys/resource.h>
+#include <sys/syscall.h>
+#include <sys/stat.h>
+#include <sys/uio.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "mappings.h"
+#include "pageHash.h"
+#include "pageTable.h"
+#include "pagemapScan.h"
+#include "records.h"
+
+/* A piece that is read, hashed and written while it is in the processor's cache. */
+#define PIECE_PAGES 64u
+#define PROGRESS_MS 200
+/* Slots are addressed by 32 bits; room for the hashes of all of them is reserved, and taken as they are used. */
+#define SLOTS_MAX (1u << 28)
+#define THREADS_MAX 16
+
+struct process {
+  pid_t pid;
+  uint32_t number; /* in its own namespace */
+  char directory[32];
+  int memory, pagemap;
+  int alive, cleared;
+  struct page_table mapped; /* what the target maps */
+  struct page_table cached; /* other memory: only its content is sent, CRIU's images name it */
+  struct process *next;
+};
+
+/* A part of one block whose pages are there, to be looked at. */
+struct item {
+  struct process *process;
+  uint64_t start, end;
+  int cached, dirty;
+};
+
+static struct hash_key key;
+static struct page_hash zero_hash;
+static const unsigned char zero_page[PAGE];
+static struct process *processes;
+static int soft_dirty;
+static const char *cgroup_procs;
+
+/* Everything below is changed under this lock only. */
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+static struct page_hash *hashes; /* by slot */
+static uint32_t *references;     /* by slot */
+static uint32_t *free_slots, free_count, free_room, slots_used = 1;
+static uint32_t *table; /* slots by hash, open addressing */
+static uint64_t table_size, table_count;
+static uint64_t sum;
+
+static struct item *items;
+static size_t item_count, item_room, next_item, items_done;
+
+static struct {
+  uint64_t looked, sent, known, zero, dropped;
+} counted;
+
+static void fail(const char *code, const char *format, ...) {
+  char text[512];
+  va_list arguments;
+  va_start(arguments, format);
+  vsnprintf(text, sizeof text, format, arguments);
+  va_end(arguments);
+  for (char *c = text; *c; c++)
+    if (*c == '"' || *c == '\\' || (unsigned char)*c < ' ') *c = '\'';
+  dprintf(2, "{\"error\":\"%s\",\"message\":\"%s\"}\n", code, text);
+  _exit(1);
+}
+
+static void *need(void *memory) {
+  if (!memory) fail("noMemory", "out of memory");
+  return memory;
+}
+
+static double now_ms(void) {
+  struct timespec time;
+  clock_gettime(CLOCK_MONOTONIC, &time);
+  return time.tv_sec * 1e3 + time.tv_nsec / 1e6;
+}
+
+static void *reserve(size_t bytes) {
+  void *memory = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+  if (memory == MAP_FAILED) fail("noMemory", "mmap: %s", strerror(errno));
+  return memory;
+}
+
+/* ---- slots by content ---- */
+
+static uint64_t place_of(struct page_hash hash) { return hash.low & (table_size - 1); }
+
+static uint32_t find_content(struct page_hash hash) {
+  for (uint64_t at = place_of(hash); table[at]; at = (at + 1) & (table_size - 1))
+    if (same_hash(hashes[table[at]], hash)) return table[at];
+  return NO_SLOT;
+}
+
+static void put_content(uint32_t slot) {
+  uint64_t at = place_of(hashes[slot]);
+  while (table[at]) at = (at + 1) & (table_size - 1);
+  table[at] = slot;
+  table_count++;
+}
+
+static void grow_table(void) {
+  uint32_t *old = table;
+  uint64_t old_size = table_size;
+  table_size = old_size ? old_size * 2 : 1 << 16;
+  table = need(calloc(table_size, sizeof *table));
+  table_count = 0;
+  for (uint64_t i = 0; i < old_size; i++)
+    if (old[i]) put_content(old[i]);
+  free(old);
+}
+
+/* Takes a slot's content out of the table; entries behind it move up, so that every search still finds its own. */
+static void forget_content(uint32_t slot) {
+  uint64_t at = place_of(hashes[slot]);
+  while (table[at] != slot) at = (at + 1) & (table_size - 1);
+  for (uint64_t next = at;;) {
+    table[at] = 0;
+    for (;;) {
+      next = (next + 1) & (table_size - 1);
+      if (!table[next]) {
+        table_count--;
+        return;
+      }
+      uint64_t wanted = place_of(hashes[table[next]]);
+      if (((next - wanted) & (table_size - 1)) >= ((next - at) & (table_size - 1))) break;
+    }
+    table[at] = table[next];
+    at = next;
+  }
+}
+
+static void release_slot(uint32_t slot) {
+  if (slot == NO_SLOT || --references[slot] > 0) return;
+  forget_content(slot);
+  if (free_count == free_room) {
+    free_room = free_room ? free_room * 2 : 1024;
+    free_slots = need(realloc(free_slots, free_room * sizeof *free_slots));
+  }
+  free_slots[free_count++] = slot;
+}
+
+/* A slot for new content, held once. */
+static uint32_t take_slot(struct page_hash hash) {
+  if (free_count == 0 && slots_used == SLOTS_MAX) fail("tooLarge", "more than %u different pages", SLOTS_MAX);
+  uint32_t slot = free_count ? free_slots[--free_count] : slots_used++;
+  if (table_count * 2 >= table_size) grow_table();
+  hashes[slot] = hash;
+  references[slot] = 1;
+  put_content(slot);
+  return slot;
+}
+
+/* ---- the stream ---- */
+
+static void write_all(struct iovec *parts, int count) {
+  while (count > 0) {
+    ssize_t written = writev(1, parts, count);
+    if (written < 0) {
+      if (errno == EINTR) continue;
+      if (errno == EPIPE) _exit(0);
+      fail("writeFailed", "standard output: %s", strerror(errno));
+    }
+    for (; count > 0 && (size_t)written >= parts->iov_len; parts++, count--) written -= parts->iov_len;
+    if (count > 0) {
+      parts->iov_base = (char *)parts->iov_base + written;
+      parts->iov_len -= written;
+    }
+  }
+}
+
+static void write_record(struct record record, const void *name, size_t name_bytes, const uint32_t *slots,
+                         const void *pages) {
+  static const char padding[8];
+  size_t slot_bytes = record.kind <= RECORD_IMAGE ? record.count * sizeof *slots : 0;
+  struct iovec parts[6] = {
+      {&record, sizeof record},
+      {(void *)name, name_bytes},
+      {(void *)padding, padded(name_bytes) - name_bytes},
+      {(void *)slots, slot_bytes},
+      {(void *)padding, padded(slot_bytes) - slot_bytes},
+      {(void *)pages, record.kind == RECORD_PAGES ? (size_t)record.count * PAGE : 0},
+  };
+  write_all(parts, 6);
+}
+
+/* A run of neighbouring pages that go into one record of one kind. */
+struct run {
+  uint32_t kind, count;
+  uint64_t address;
+  const unsigned char *pages;
+  uint32_t slots[PIECE_PAGES];
+};
+
+static void flush_run(struct run *run, const struct item *item) {
+  if (run->count == 0) return;
+  uint32_t process = item->cached ? 0 : item->process->number;
+  if (run->kind == RECORD_PAGES || process != 0)
+    write_record((struct record){run->kind, run->count, process, 0, run->address}, NULL, 0, run->slots, run->pages);
+  run->count = 0;
+}
+
+static void add_to_run(struct run *run, const struct item *item, uint32_t kind, uint64_t address, uint32_t slot,
+                       const unsigned char *page) {
+  if (run->count > 0 && (run->kind != kind || run->address + (uint64_t)run->count * PAGE != address)) flush_run(run, item);
+  if (run->count == 0) {
+    run->kind = kind;
+    run->address = address;
+    run->pages = page;
+  }
+  run->slots[run->count++] = slot;
+}
+
+/* The page at `address` has this content now: gives it a slot and tells the target. Under the lock. */
+static void place_page(struct run *run, const struct item *item, struct block *block, uint64_t address,
+                       struct page_hash hash, const unsigned char *page) {
+  uint32_t *slot = &block->slots[(address >> 12) % BLOCK_PAGES];
+  uint32_t before = *slot, after, kind = RECORD_REFS;
+  if (same_hash(hash, zero_hash)) {
+    after = NO_SLOT;
+    counted.zero++;
+  } else if ((after = find_content(hash)) != NO_SLOT) {
+    references[after]++;
+    counted.known++;
+  } else {
+    /* Freed first, so that a page that has its slot to itself gets the same one again. */
+    release_slot(before);
+    before = NO_SLOT;
+    after = take_slot(hash);
+    kind = RECORD_PAGES;
+    counted.sent++;
+  }
+  release_slot(before);
+  if (!item->cached) sum += mix(item->process->number, address, after) - mix(item->process->number, address, *slot);
+  *slot = after;
+  add_to_run(run, item, kind, address, after, page);
+}
+
+/* ---- a pass ---- */
+
+static int unchanged(const struct block *block, uint64_t address, struct page_hash hash) {
+  uint32_t slot = block->slots[(address >> 12) % BLOCK_PAGES];
+  return slot == NO_SLOT ? same_hash(hash, zero_hash) : same_hash(hashes[slot], hash);
+}
+
+static void mark_seen(struct block *block, uint64_t from, uint64_t to) {
+  for (uint64_t page = (from >> 12) % BLOCK_PAGES, end = page + (to - from) / PAGE; page < end; page++)
+    block->seen[page / 64] |= 1ull << (page % 64);
+}
+
+/* Reads memory of a process; the number of bytes from the start on that could be read. */
+static size_t read_memory(const struct process *process, uint64_t address, void *buffer, size_t bytes) {
+  struct iovec local = {buffer, bytes}, remote = {(void *)address, bytes};
+  ssize_t got = process_vm_readv(process->pid, &local, 1, &remote, 1, 0);
+  if (got == (ssize_t)bytes) return bytes;
+  /* Memory that the process itself may not read can be read this way. */
+  size_t all = got < 0 ? 0 : got & ~(size_t)(PAGE - 1);
+  while (all < bytes) {
+    ssize_t more = pread(process->memory, (char *)buffer + all, bytes - all, address + all);
+    if (more <= 0) break;
+    all += more;
+  }
+  return all & ~(size_t)(PAGE - 1);
+}
+
+static void look_at(const struct item *item, unsigned char *buffer, int frozen) {
+  struct process *process = item->process;
+  struct page_table *pages = item->cached ? &process->cached : &process->mapped;
+  pthread_mutex_lock(&lock);
+  struct block *block = need(block_at(pages, item->start >> BLOCK_SHIFT, 1));
+  pthread_mutex_unlock(&lock);
+  for (uint64_t from = item->start; from < item->end;) {
+    uint64_t to = from + PIECE_PAGES * PAGE < item->end ? from + PIECE_PAGES * PAGE : item->end;
+    size_t bytes = read_memory(process, from, buffer, to - from);
+    if (bytes == 0) {
+      if (frozen) fail("unreadable", "memory of process %d at %lx: %s", process->pid, (long)from, strerror(errno));
+      from += PAGE; /* given back meanwhile */
+      continue;
+    }
+    struct page_hash hash[PIECE_PAGES];
+    uint32_t changed[PIECE_PAGES], count = 0;
+    for (uint32_t i = 0; i < bytes / PAGE; i++) {
+      hash[i] = hash_page(&key, buffer + i * PAGE);
+      if (!unchanged(block, from + i * PAGE, hash[i])) changed[count++] = i;
+    }
+    mark_seen(block, from, from + bytes);
+    if (count > 0) {
+      struct run run = {.count = 0};
+      pthread_mutex_lock(&lock);
+      for (uint32_t i = 0; i < count; i++)
+        place_page(&run, item, block, from + changed[i] * PAGE, hash[changed[i]], buffer + changed[i] * PAGE);
+      flush_run(&run, item);
+      pthread_mutex_unlock(&lock);
+    }
+    from += bytes;
+  }
+}
+
+/* The processes wait for CRIU as well, and it has the longer way to go: on few processors it comes first. */
+#define FROZEN_NICE 10
+
+static void *work(void *frozen) {
+  if (frozen) setpriority(PRIO_PROCESS, syscall(SYS_gettid), FROZEN_NICE);
+  unsigned char *buffer = need(aligned_alloc(PAGE, PIECE_PAGES * PAGE));
+  for (;;) {
+    size_t mine = __atomic_fetch_add(&next_item, 1, __ATOMIC_RELAXED);
+    if (mine >= item_count) break;
+    look_at(&items[mine], buffer, frozen != NULL);
+    __atomic_fetch_add(&counted.looked, (items[mine].end - items[mine].start) / PAGE, __ATOMIC_RELAXED);
+    __atomic_fetch_add(&items_done, 1, __ATOMIC_RELEASE);
+  }
+  free(buffer);
+  return NULL;
+}
+
+/* A region of present pages, cut at the borders of blocks. What soft-dirty calls clean and was sent is only marked. */
+static void add_region(struct process *process, uint64_t start, uint64_t end, int cached, int dirty) {
+  while (start < end) {
+    uint64_t border = ((start >> BLOCK_SHIFT) + 1) << BLOCK_SHIFT;
+    uint64_t to = border < end ? border : end;
+    if (item_count == item_room) {
+      item_room = item_room ? item_room * 2 : 4096;
+      items = need(realloc(items, item_room * sizeof *items));
+    }
+    items[item_count++] = (struct item){process, start, to, cached, dirty};
+    start = to;
+  }
+}
+
+/* A clean page was looked at after the bits were cleared, or it has never been sent: the latter has to be looked at. */
+static void skip_clean(void) {
+  size_t count = item_count;
+  struct item *all = items;
+  items = NULL;
+  item_count = item_room = 0;
+  for (size_t i = 0; i < count; i++) {
+    struct item *item = &all[i];
+    if (!item->dirty) {
+      struct page_table *pages = item->cached ? &item->process->cached : &item->process->mapped;
+      struct block *block = block_at(pages, item->start >> BLOCK_SHIFT, 0);
+      uint64_t run = item->start;
+      for (uint64_t at = item->start; block && at < item->end; at += PAGE) {
+        if (block->slots[(at >> 12) % BLOCK_PAGES] == NO_SLOT) continue;
+        if (run < at) add_region(item->process, run, at, item->cached, 1);
+        mark_seen(block, at, at + PAGE);
+        run = at + PAGE;
+      }
+      if (run < item->end) add_region(item->process, run, item->end, item->cached, 1);
+    } else {
+      add_region(item->process, item->start, item->end, item->cached, 1);
+    }
+  }
+  free(all);
+}
+
+/* With PAGEMAP_SCAN: 1 when done, 0 when this kernel has none. */
+static int scan_mapping(struct process *process, const struct mapping *mapping) {
+  struct page_region_ regions[512];
+  int shared = mapping->kind == MAPPING_SHARED;
+  struct pm_scan_arg_ scan = {
+      .size = sizeof scan,
+      .start = mapping->start,
+      .end = mapping->end,
+      .vec = (uintptr_t)regions,
+      .vec_len = 512,
+      .category_inverted = SCAN_PFNZERO | (shared ? 0 : SCAN_FILE),
+      .category_mask = SCAN_PFNZERO | (shared ? 0 : SCAN_FILE),
+      .category_anyof_mask = SCAN_PRESENT | SCAN_SWAPPED,
+      .return_mask = SCAN_PRESENT | SCAN_SWAPPED | (soft_dirty ? SCAN_SOFT_DIRTY : 0),
+  };
+  while (scan.start < mapping->end) {
+    int count = ioctl(process->pagemap, PAGEMAP_SCAN_, &scan);
+    if (count < 0) return errno == ENOTTY || errno == EINVAL ? 0 : 1;
+    for (int i = 0; i < count; i++)
+      add_region(process, regions[i].start, regions[i].end, mapping->kind != MAPPING_LAZY,
+                 !soft_dirty || (regions[i].categories & SCAN_SOFT_DIRTY) != 0);
+    if (scan.walk_end <= scan.start) break;
+    scan.start = scan.walk_end;
+  }
+  return 1;
+}
+
+static void read_pagemap(struct process *process, const struct mapping *mapping) {
+  uint64_t entries[8192], start = 0, end = 0;
+  int dirty = 0;
+  for (uint64_t at = mapping->start; at < mapping->end;) {
+    uint64_t count = (mapping->end - at) / PAGE < 8192 ? (mapping->end - at) / PAGE : 8192;
+    ssize_t got = pread(process->pagemap, entries, count * 8, at / PAGE * 8);
+    if (got < 8) break;
+    for (ssize_t i = 0; i < got / 8; i++, at += PAGE) {
+      int there = (entries[i] & (PAGEMAP_PRESENT | PAGEMAP_SWAPPED)) != 0 &&
+                  (mapping->kind == MAPPING_SHARED || !(entries[i] & PAGEMAP_FILE));
+      int is_dirty = !soft_dirty || (entries[i] & PAGEMAP_SOFT_DIRTY) != 0;
+      if (there && end == at && is_dirty == dirty) {
+        end += PAGE;
+        continue;
+      }
+      if (start < end) add_region(process, start, end, mapping->kind != MAPPING_LAZY, dirty);
+      start = at;
+      end = there ? at + PAGE : at;
+      dirty = is_dirty;
+    }
+  }
+  if (start < end) add_region(process, start, end, mapping->kind != MAPPING_LAZY, dirty);
+}
+
+static void list_pages(struct process *process) {
+  static struct mappings mappings;
+  if (read_mappings(process->directory, &mappings) < 0) return;
+  for (size_t i = 0; i < mappings.count; i++) {
+    const struct mapping *mapping = &mappings.items[i];
+    if (mapping->kind == MAPPING_NONE) continue;
+    if (!scan_mapping(process, mapping)) read_pagemap(process, mapping);
+  }
+}
+
+/* Pages that were there and are there no more: the target forgets them. */
+static void drop_unseen(struct process *process, struct page_table *pages, int cached) {
+  struct item item = {.process = process, .cached = cached};
+  for (size_t i = 0; i < pages->size; i++) {
+    struct block *block = pages->buckets[i];
+    if (!block) continue;
+    struct run run = {.count = 0};
+    for (uint32_t page = 0; page < BLOCK_PAGES; page++) {
+      if (block->slots[page] == NO_SLOT || (block->seen[page / 64] >> (page % 64) & 1)) continue;
+      uint64_t address = (block->number << BLOCK_SHIFT) + page * PAGE;
+      if (!cached) sum -= mix(process->number, address, block->slots[page]);
+      release_slot(block->slots[page]);
+      block->slots[page] = NO_SLOT;
+      counted.dropped++;
+      if (run.count == PIECE_PAGES) flush_run(&run, &item);
+      add_to_run(&run, &item, RECORD_REFS, address, NO_SLOT, NULL);
+    }
+    flush_run(&run, &item);
+    memset(block->seen, 0, sizeof block->seen);
+  }
+}
+
+/* ---- processes ---- */
+
+/* The number of a process in its innermost namespace; 0 when it is gone or a zombie, which has no memory. */
+static uint32_t number_of(const char *directory) {
+  char path[64], line[512];
+  snprintf(path, sizeof path, "%s/status", directory);
+  FILE *file = fopen(path, "re");
+  if (!file) return 0;
+  uint32_t number = 0;
+  while (fgets(line, sizeof line, file)) {
+    if (starts_with(line, "State:") && strchr(line, 'Z')) break;
+    if (!starts_with(line, "NSpid:")) continue;
+    char *last = strrchr(line, '\t');
+    number = last ? strtoul(last + 1, NULL, 10) : 0;
+    break;
+  }
+  fclose(file);
+  return number;
+}
+
+static void clear_soft_dirty(struct process *process) {
+  char path[64];
+  snprintf(path, sizeof path, "%s/clear_refs", process->directory);
+  int file = open(path, O_WRONLY | O_CLOEXEC);
+  if (file >= 0 && write(file, "4", 1) == 1) process->cleared = 1;
+  if (file >= 0) close(file);
+}
+
+static struct process *know_process(pid_t pid) {
+  char directory[32];
+  snprintf(directory, sizeof directory, "/proc/%d", pid);
+  uint32_t number = number_of(directory);
+  if (number == 0) return NULL;
+  for (struct process *known = processes; known; known = known->next)
+    if (known->pid == pid && known->number == number) return known;
+  struct process *process = need(calloc(1, sizeof *process));
+  *process = (struct process){.pid = pid, .number = number, .next = processes};
+  strcpy(process->directory, directory);
+  process->memory = process->pagemap = -1;
+  processes = process;
+  return process;
+}
+
+static int open_file(const struct process *process, const char *name) {
+  char path[64];
+  snprintf(path, sizeof path, "%s/%s", process->directory, name);
+  return open(path, O_RDONLY | O_CLOEXEC);
+}
+
+/* Anew for every pass: an open file of /proc stays with the memory that a process has left by exec. */
+static int open_memory(struct process *process) {
+  if (process->memory >= 0) close(process->memory);
+  if (process->pagemap >= 0) close(process->pagemap);
+  process->memory = open_file(process, "mem");
+  process->pagemap = open_file(process, "pagemap");
+  return process->memory >= 0 && process->pagemap >= 0;
+}
+
+static uint32_t find_processes(int frozen) {
+  FILE *list = fopen(cgroup_procs, "re");
+  if (!list) fail("noProcesses", "%s: %s", cgroup_procs, strerror(errno));
+  for (struct process *process = processes; process; process = process->next) process->alive = 0;
+  uint32_t count = 0;
+  int pid;
+  while (fscanf(list, "%d", &pid) == 1) {
+    struct process *process = know_process(pid);
+    if (!process || process->alive || !open_memory(process)) continue;
+    process->alive = 1;
+    count++;
+    if (soft_dirty && !process->cleared && !frozen) clear_soft_dirty(process);
+  }
+  fclose(list);
+  return count;
+}
+
+/* ---- commands ---- */
+
+static void say_progress(const char *name) {
+  dprintf(2, "{\"%s\":{\"looked\":%lu,\"sent\":%lu,\"known\":%lu,\"zero\":%lu,\"dropped\":%lu,\"slots\":%u}}\n", name,
+          (long)counted.looked, (long)counted.sent, (long)counted.known, (long)counted.zero, (long)counted.dropped,
+          slots_used - 1 - free_count);
+}
+
+static void send_image(const char *path) {
+  int file = open(path, O_RDONLY | O_CLOEXEC);
+  struct stat facts;
+  if (file < 0 || fstat(file, &facts) < 0) fail("imageUnreadable", "%s: %s", path, strerror(errno));
+  uint64_t count = facts.st_size / PAGE;
+  if (facts.st_size % PAGE != 0 || count > RECORD_IMAGE_MAX) fail("imageUnreadable", "%s has %ld bytes", path, (long)facts.st_size);
+  uint32_t *slots = need(calloc(count + 1, sizeof *slots));
+  unsigned char *buffer = need(aligned_alloc(PAGE, PIECE_PAGES * PAGE));
+  struct item item = {.cached = 1};
+  struct block *block = need(calloc(1, sizeof *block));
+  for (uint64_t at = 0; at < count;) {
+    ssize_t bytes = pread(file, buffer, PIECE_PAGES * PAGE, at * PAGE);
+    if (bytes < PAGE) fail("imageUnreadable", "%s: %s", path, strerror(errno));
+    struct run run = {.count = 0};
+    pthread_mutex_lock(&lock);
+    for (ssize_t i = 0; i < bytes / PAGE; i++, at++) {
+      unsigned char *page = buffer + i * PAGE;
+      /* The slot stays held until the end: the block is only where place_page puts it. */
+      block->slots[0] = NO_SLOT;
+      place_page(&run, &item, block, 0, hash_page(&key, page), page);
+      if (run.count > 0 && run.kind == RECORD_PAGES) flush_run(&run, &item);
+      run.count = 0;
+      slots[at] = block->slots[0];
+    }
+    pthread_mutex_unlock(&lock);
+  }
+  const char *name = strrchr(path, '/') ? strrchr(path, '/') + 1 : path;
+  pthread_mutex_lock(&lock);
+  write_record((struct record){RECORD_IMAGE, count, 0, strlen(name), 0}, name, strlen(name), slots, NULL);
+  pthread_mutex_unlock(&lock);
+  free(slots);
+  free(buffer);
+  free(block);
+  close(file);
+  dprintf(2, "{\"image\":{\"pages\":%lu}}\n", (long)count);
+}
+
+static int commands_left(char *line, size_t size);
+
+static uint32_t pass(int frozen, int threads, uint64_t number) {
+  memset(&counted, 0, sizeof counted);
+  double began = now_ms();
+  uint32_t count = find_processes(frozen);
+  item_count = next_item = items_done = 0;
+  for (struct process *process = processes; process; process = process->next)
+    if (process->alive) list_pages(process);
+  if (soft_dirty) skip_clean();
+  pthread_t workers[THREADS_MAX];
+  for (int i = 0; i < threads; i++)
+    if (pthread_create(&workers[i], NULL, work, frozen ? (void *)1 : NULL) != 0) fail("noThread", "%s", strerror(errno));
+  char line[4200];
+  for (double said = began; __atomic_load_n(&items_done, __ATOMIC_ACQUIRE) < item_count;) {
+    /* CRIU's images are ready before the pass is: they do not wait for it. */
+    if (frozen && commands_left(line, sizeof line) && starts_with(line, "image ")) send_image(line + 6);
+    else usleep(500);
+    if (now_ms() - said >= PROGRESS_MS) {
+      said = now_ms();
+      say_progress("progress");
+    }
+  }
+  for (int i = 0; i < threads; i++) pthread_join(workers[i], NULL);
+  pthread_mutex_lock(&lock);
+  for (struct process *process = processes; process; process = process->next) {
+    drop_unseen(process, &process->mapped, 0);
+    drop_unseen(process, &process->cached, 1);
+  }
+  if (!frozen) write_record((struct record){RECORD_ROUND, 0, 0, 0, number}, NULL, 0, NULL, NULL);
+  pthread_mutex_unlock(&lock);
+  say_progress("done");
+  return count;
+}
+
+/* A whole line of standard input, if there is one without waiting. */
+static int commands_left(char *line, size_t size) {
+  static char pending[8400];
+  static size_t filled;
+  char *end = memchr(pending, '\n', filled);
+  if (!end) {
+    ssize_t got = read(0, pending + filled, sizeof pending - filled);
+    if (got == 0) _exit(0);
+    if (got > 0) filled += got;
+    end = memchr(pending, '\n', filled);
+    if (!end) {
+      if (filled == sizeof pending) fail("badCommand", "a command is too long");
+      return 0;
+    }
+  }
+  size_t length = end - pending;
+  if (length >= size) fail("badCommand", "a command is too long");
+  memcpy(line, pending, length);
+  line[length] = '\0';
+  filled -= length + 1;
+  memmove(pending, end + 1, filled);
+  return 1;
+}
+
+static void next_command(char *line, size_t size) {
+  while (!commands_left(line, size)) {
+    fd_set waited;
+    FD_ZERO(&waited);
+    FD_SET(0, &waited);
+    select(1, &waited, NULL, NULL, NULL);
+  }
+}
+
+static int threads_allowed(int threads) {
+  if (threads < 1 || threads > THREADS_MAX) fail("badCommand", "1 to %d threads", THREADS_MAX);
+  return threads;
+}
+
+int main(int count, char **arguments) {
+  if (count != 3 || (strcmp(arguments[2], "content") && strcmp(arguments[2], "soft-dirty")))
+    fail("usage", "memory-source CGROUP_PROCS content|soft-dirty");
+  cgroup_procs = arguments[1];
+  soft_dirty = strcmp(arguments[2], "soft-dirty") == 0;
+  prctl(PR_SET_PDEATHSIG, SIGKILL);
+  for (size_t got = 0; got < sizeof key;) {
+    ssize_t more = getrandom((char *)&key + got, sizeof key - got, 0);
+    if (more > 0) got += more;
+  }
+  zero_hash = hash_page(&key, zero_page);
+  hashes = reserve(SLOTS_MAX * sizeof *hashes);
+  references = reserve(SLOTS_MAX * sizeof *references);
+  grow_table();
+  fcntl(0, F_SETFL, fcntl(0, F_GETFL) | O_NONBLOCK);
+  fcntl(1, F_SETPIPE_SZ, 1 << 20);
+  uint32_t living = 0;
+  for (;;) {
+    char line[4200];
+    unsigned long number;
+    int threads;
+    next_command(line, sizeof line);
+    if (sscanf(line, "round %d %lu", &threads, &number) == 2) pass(0, threads_allowed(threads), number);
+    else if (sscanf(line, "final %d", &threads) == 1) living = pass(1, threads_allowed(threads), 0);
+    else if (starts_with(line, "image ")) send_image(line + 6);
+    else if (strcmp(line, "finish") == 0)
+      write_record((struct record){RECORD_FINAL, living, 0, 0, sum}, NULL, 0, NULL, NULL);
+    else fail("badCommand", "%s", line);
+  }
+}

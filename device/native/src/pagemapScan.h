@@ -1,0 +1,32 @@
+/* PAGEMAP_SCAN of /proc/PID/pagemap, kernel 6.7 and later (linux/fs.h there; older headers lack it). */
+#ifndef PAGEMAP_SCAN_H
+#define PAGEMAP_SCAN_H
+
+#include <stdint.h>
+#include <sys/ioctl.h>
+
+struct page_region_ {
+  uint64_t start, end, categories;
+};
+
+struct pm_scan_arg_ {
+  uint64_t size, flags, start, end, walk_end, vec, vec_len, max_pages;
+  uint64_t category_inverted, category_mask, category_anyof_mask, return_mask;
+};
+
+#define PAGEMAP_SCAN_ _IOWR('f', 16, struct pm_scan_arg_)
+
+#define SCAN_FILE (1u << 2)
+#define SCAN_PRESENT (1u << 3)
+#define SCAN_SWAPPED (1u << 4)
+#define SCAN_PFNZERO (1u << 5)
+#define SCAN_SOFT_DIRTY (1u << 7)
+#define SCAN_GUARD (1u << 8)
+
+/* Bits of an entry of /proc/PID/pagemap (Documentation/admin-guide/mm/pagemap.rst). */
+#define PAGEMAP_PRESENT (1ull << 63)
+#define PAGEMAP_SWAPPED (1ull << 62)
+#define PAGEMAP_FILE (1ull << 61)
+#define PAGEMAP_SOFT_DIRTY (1ull << 55)
+
+#endif
