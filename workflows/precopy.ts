@@ -79,19 +79,21 @@ export async function precopy(
     if (next.action === 'switch') return done;
     if (next.action === 'giveUp') return { ...done, causes: [causeOfGivingUp(next)] };
     if (next.action === 'throttle') {
+      if (throttle === 1) undo.register('take off the throttle', () => setThrottle(input, 1));
       throttle = next.throttleTo ?? throttle;
-      await slowDown(input, throttle, undo);
+      await setThrottle(input, throttle);
+      await controlActivities().recordThrottle(migration, throttle);
     }
   }
 }
 
-async function slowDown(input: MigrateComputeInput, share: number, undo: Undo): Promise<void> {
-  const { migrationId: migration, computes } = input;
-  const throttle = (summary: string, to: number) =>
-    deviceActivities(input.source)(summary).throttleComputes({ migration, computes, share: to });
-  undo.register('take off the throttle', () => throttle('full speed again', 1));
-  await throttle(`slow down to ${Math.round(share * 100)} %`, share);
-  await controlActivities().recordThrottle(migration, share);
+/** Gives the computes a share of their processor time; 1 is all of it. */
+async function setThrottle(
+  { migrationId, computes, source }: MigrateComputeInput,
+  share: number,
+): Promise<void> {
+  const summary = share === 1 ? 'full speed again' : `slow down to ${Math.round(share * 100)} %`;
+  await deviceActivities(source)(summary).throttleComputes({ migration: migrationId, computes, share });
 }
 
 function decided(

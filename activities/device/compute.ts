@@ -17,6 +17,8 @@ export interface LifecycleNetwork {
 export interface ComputeDeps {
   engine: Engine;
   network: LifecycleNetwork;
+  /** Ends the compute if it was frozen because its memory could not be filled in: such a one hears no signal. */
+  releaseFrozen: (computeId: string) => Promise<void>;
   /** The image's archive (`docker save` form) from the control plane. */
   fetchImage: (imageId: string) => Promise<Readable>;
 }
@@ -25,7 +27,7 @@ export interface ComputeDeps {
 const HEARTBEAT_MS = 1000;
 
 /** A device's part in making, starting, stopping and removing computes. Each finds what an earlier attempt has done. */
-export function createComputeActivities({ engine, network, fetchImage }: ComputeDeps) {
+export function createComputeActivities({ engine, network, releaseFrozen, fetchImage }: ComputeDeps) {
   /** Sandbox, interface and container; none of them runs the compute yet. */
   async function make(spec: ComputeSpec): Promise<number> {
     const { pid } = await engine.ensureSandbox(spec);
@@ -63,6 +65,7 @@ export function createComputeActivities({ engine, network, fetchImage }: Compute
     /** SIGTERM, after the grace SIGKILL. It keeps its network until it has ended. */
     async stopCompute(computeId: string, graceSeconds: number): Promise<void> {
       await beating(async () => {
+        await releaseFrozen(computeId);
         await engine.stopCompute(computeId, graceSeconds);
         await network.remove(computeId);
       });
@@ -71,6 +74,7 @@ export function createComputeActivities({ engine, network, fetchImage }: Compute
     /** Removes containers, network and volumes. */
     async removeCompute(computeId: string): Promise<void> {
       await beating(async () => {
+        await releaseFrozen(computeId);
         await network.remove(computeId);
         await engine.removeCompute(computeId, { volumes: true });
       });

@@ -94,13 +94,27 @@ export class PageStores {
     }
   }
 
-  /** Ends what is kept of a compute's memory. Nothing there is no error; one that is being filled in is left alone. */
+  /**
+   * Ends what is kept of a compute's memory. Nothing there is no error; one that processes still depend on is left alone:
+   * one that is being filled in, and one that could not be, whose processes are frozen.
+   */
   async forget(migration: string, computeId: string): Promise<void> {
     const key = keyOf(migration, computeId);
     const store = this.#stores.get(key) ?? new PageStore(this.#directory(migration, computeId), 'lazy');
     this.#expected.delete(key);
     this.#stores.delete(key);
-    if ((await store.status()).state !== 'filling') await store.discard();
+    const { state } = await store.status();
+    if (state !== 'filling' && state !== 'failed') await store.discard();
+  }
+
+  /** A compute is to be stopped: one that was frozen because its memory could not be filled in is ended by `kill`, then forgotten. */
+  async release(computeId: string, kill: () => Promise<void>): Promise<void> {
+    for (const migration of await readdir(this.#root).catch(() => [])) {
+      const store = new PageStore(this.#directory(migration, computeId), 'lazy');
+      if ((await store.status()).state !== 'failed') continue;
+      await kill();
+      await store.discard();
+    }
   }
 
   #directory(migration: string, computeId: string): string {

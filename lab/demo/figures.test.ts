@@ -17,6 +17,7 @@ function move(gapMs: number, frozenMs: number | null, state: MigrationState = 's
   const ends = { id: 'x', name: 'x' };
   const migration: Migration = {
     ...{ id: 'mig', compute: ends, source: ends, target: ends, state, reason: '', causes: [], epoch: 1 },
+    ...{ trackerReason: null, restore: null, dryRun: false, predicted: null, progress: null, throttle: null },
     ...{
       tracker: null,
       rounds: [],

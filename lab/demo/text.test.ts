@@ -85,6 +85,7 @@ const MIGRATION: Migration = {
     target: { id: '2', name: 'd2' },
   },
   ...{ state: 'succeeded', reason: 'Moved.', causes: [], epoch: 2, tracker: null, rounds: [], phases: [] },
+  ...{ trackerReason: null, restore: null, dryRun: false, predicted: null, progress: null, throttle: null },
   ...{ frozenMs: 90, wireBytes: 2_097_152, totalMs: 2_000, workflowId: '', runId: '' },
 };
 

@@ -7,12 +7,13 @@ import { Worker, type WorkflowBundleWithSourceMap } from '@temporalio/worker';
 import { temporal } from '@temporalio/proto';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { CONTROL_TASK_QUEUE } from '../../core/device.ts';
-import { ABORT_UPDATE, type AbortAnswer } from '../../workflows/contract.ts';
+import { ABORT_UPDATE, type AbortAnswer, type MigrateComputeInput } from '../../workflows/contract.ts';
 import type { migrateCompute } from '../../workflows/migrateCompute.ts';
 import {
   bundleWorkflows,
   fakes,
   input,
+  roundResult,
   untilCancelled,
   withWorkers,
   type Fakes,
@@ -42,12 +43,16 @@ beforeEach(() => {
 type Handle = WorkflowHandleWithFirstExecutionRunId<typeof migrateCompute>;
 
 /** Runs a move with the fakes as they are; `meanwhile` may talk to it. */
-async function move(name: string, meanwhile: (handle: Handle) => Promise<void> = async () => undefined) {
+async function move(
+  name: string,
+  meanwhile: (handle: Handle) => Promise<void> = async () => undefined,
+  options: Partial<MigrateComputeInput> = {},
+) {
   return withWorkers(environment, bundle, fake, async () => {
     const handle = await environment.client.workflow.start<typeof migrateCompute>('migrateCompute', {
       taskQueue: CONTROL_TASK_QUEUE,
       workflowId: `cmp_${String((runs += 1)).padStart(12, '0')}`,
-      args: [input],
+      args: [{ ...input, ...options }],
     });
     await meanwhile(handle);
     const end = await handle.result();
@@ -86,16 +91,23 @@ test('a move goes through its states in order and releases the source at its end
   expect(said.filter((word) => word.startsWith('state'))).toEqual([
     'state preflight',
     'state preparing',
+    'state precopying',
+    'state precopying',
     'state switching',
+    'state releasing',
     'state releasing',
   ]);
   const order = [
     'prepare',
     'sync',
+    'tracker content',
+    'round 1: round',
+    'round 2: switch',
     'open transfer for epoch 2',
     'arm',
     'switch',
     'close transfer owner',
+    'filled',
     'release source',
   ];
   expect(said.filter((word) => order.includes(word))).toEqual(order);
@@ -130,7 +142,14 @@ test('a target that fails to arm closes the transfer before it is cleared', asyn
   const undone = said
     .slice(said.indexOf('open transfer for epoch 2') + 1)
     .filter((word) => !/^(compute|phase)/.test(word));
-  expect(undone).toEqual(['close transfer thawed', 'forget source files', 'discard target', 'finish failed']);
+  expect(undone).toEqual([
+    'close transfer thawed',
+    'end the copy',
+    'drop the pages',
+    'forget source files',
+    'discard target',
+    'finish failed',
+  ]);
 });
 
 test('a source that thawed ends as rolled back, with its causes and phases', async () => {
@@ -143,6 +162,8 @@ test('a source that thawed ends as rolled back, with its causes and phases', asy
     frozenMs: null,
     wireBytes: 5,
     roundTrips: 1,
+    rounds: [],
+    predicted: null,
   });
   fake.target.awaitTarget = async () => ({ state: 'discarded', reason: 'r', causes: [], phases: [] });
   const end = await move('rolled-back');
@@ -181,6 +202,8 @@ test('a target that lost its copy does not end the move: the source is waited fo
       frozenMs: null,
       wireBytes: 0,
       roundTrips: 2,
+      rounds: [],
+      predicted: null,
     };
   };
   expect((await move('target-discarded')).state).toBe('rolledBack');
@@ -210,10 +233,10 @@ test('an abort in the switch comes too late, and says so', async () => {
   const switching = new Promise<void>((resolve) => (begun = resolve));
   const released = new Promise<void>((resolve) => (go = resolve));
   const done = fake.source.switchSource;
-  fake.source.switchSource = async (transfer) => {
+  fake.source.switchSource = async (transfer, options) => {
     begun();
     await released;
-    return done(transfer);
+    return done(transfer, options);
   };
   fake.target.awaitTarget = async () => {
     await released;
@@ -227,6 +250,83 @@ test('an abort in the switch comes too late, and says so', async () => {
   });
   expect(answer).toMatchObject({ accepted: false });
   expect(end.state).toBe('succeeded');
+});
+
+describe('pre-copy', () => {
+  /** More pages change in a round than the link carries in its time. */
+  const endless = (round: number) => roundResult(round, 50_000);
+
+  test('a compute that writes faster than the link carries is not frozen: the move is aborted, with what would help', async () => {
+    fake.source.copyRound = async ({ round }) => endless(round);
+    const end = await move('not-converging');
+    expect(end).toMatchObject({ state: 'aborted', causes: [{ code: 'notConverging' }] });
+    expect(end.causes[0]?.mend).toContain('--allow-throttle');
+    expect(said).not.toContain('arm');
+    expect(said).toEqual(expect.arrayContaining(['end the copy', 'drop the pages', 'discard target']));
+  });
+
+  test('where that is allowed it is slowed down first, and runs at full speed again whatever comes of it', async () => {
+    let share = 1;
+    fake.source.throttleComputes = async ({ share: to }) => {
+      said.push(`share ${to}`);
+      share = to;
+    };
+    fake.source.copyRound = async ({ round }) => (share < 0.6 ? roundResult(round, 0) : endless(round));
+    fake.target.armTarget = async () => Promise.reject(failure('restoreFailed'));
+    const end = await move('throttled', undefined, { allowThrottle: true });
+    expect(end.state).toBe('failed');
+    expect(said.filter((word) => /^(share|throttled)/.test(word))).toEqual([
+      'share 0.7',
+      'throttled 0.7',
+      'share 0.5',
+      'throttled 0.5',
+      'share 1',
+    ]);
+  });
+
+  test('a dry run copies, predicts, and leaves everything as it was', async () => {
+    const end = await move('dry-run', undefined, { dryRun: true });
+    expect(end.state).toBe('succeeded');
+    expect(end.reason).toMatch(/freeze of about \d+ ms is expected.*[Nn]othing was moved/);
+    expect(said).toEqual(expect.arrayContaining(['end the copy', 'drop the pages', 'discard target']));
+    expect(said).not.toContain('arm');
+    expect(said.slice(-2)).toEqual(['compute running', 'finish succeeded']);
+  });
+
+  test('a compute whose memory could not be filled in is said to have failed', async () => {
+    fake.target.awaitFilled = async () => ({ state: 'failed', pages: 10, ms: 1, reason: 'a page is lost' });
+    const end = await move('fill-failed');
+    expect(end).toMatchObject({ state: 'failed', causes: [{ code: 'fillFailed' }] });
+    expect(said).toEqual(expect.arrayContaining(['compute failed', 'release source']));
+    expect(said).not.toContain('compute running');
+  });
+
+  test('an abort in the middle of a round stops it and drops what was copied', async () => {
+    let begun = () => {};
+    const copying = new Promise<void>((resolve) => (begun = resolve));
+    fake.source.copyRound = () => {
+      begun();
+      return untilCancelled();
+    };
+    const end = await move('aborted-in-round', async (handle) => {
+      await copying;
+      await handle.executeUpdate<AbortAnswer, []>(ABORT_UPDATE);
+    });
+    expect(end.state).toBe('aborted');
+    expect(said).toEqual(expect.arrayContaining(['end the copy', 'drop the pages', 'discard target']));
+    expect(said).not.toContain('arm');
+  });
+
+  test('a source that refuses in its last rounds has not failed: it was never stopped', async () => {
+    const cause = { code: 'downtimeNotMet', message: 'It would take 900 ms.', mend: 'm' };
+    fake.source.switchSource = async () => ({
+      ...{ state: 'refused', reason: cause.message, causes: [cause], phases: [], frozenMs: null },
+      ...{ wireBytes: 0, roundTrips: 0, rounds: [], predicted: { freezeMs: 900, wireBytes: 1 } },
+    });
+    fake.target.awaitTarget = untilCancelled;
+    expect(await move('refused-closing')).toMatchObject({ state: 'aborted', causes: [cause] });
+    expect(said).toContain('close transfer thawed');
+  });
 });
 
 describe('recorded histories', () => {

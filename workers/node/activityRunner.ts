@@ -5,6 +5,7 @@ import { createComputeActivities } from '../../activities/device/compute.ts';
 import { createMemoryActivities } from '../../activities/device/memory.ts';
 import { createMigrationActivities } from '../../activities/device/migration.ts';
 import { deviceTaskQueue } from '../../core/device.ts';
+import { findFreezer, killFrozen } from '../../device/checkpoint/cgroupFreezer.ts';
 import type { ControlClient } from '../../device/control/controlClient.ts';
 import type { StoredIdentity } from '../../device/control/identityStore.ts';
 import type { Engine } from '../../device/engine/types.ts';
@@ -90,7 +91,16 @@ export class ActivityRunner {
   #activities() {
     const { engine, network, files, memory, pages, table, control } = this.#deps;
     const fetchImage = (imageId: string) => control.imageArchive(imageId);
-    const compute = createComputeActivities({ engine, network, fetchImage });
+    const compute = createComputeActivities({
+      engine,
+      network,
+      fetchImage,
+      releaseFrozen: (computeId) =>
+        pages.release(computeId, async () => {
+          const facts = await engine.facts(computeId);
+          if (facts && facts.pid > 0) await killFrozen(await findFreezer(facts.pid));
+        }),
+    });
     return {
       ...compute,
       ...createMemoryActivities({ engine, memory, pages, control }),

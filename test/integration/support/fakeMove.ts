@@ -9,6 +9,7 @@ import {
   type WorkflowBundleWithSourceMap,
 } from '@temporalio/worker';
 import type { ControlActivities } from '../../../activities/controlInterface.ts';
+import type { MemoryActivities, RoundResult } from '../../../activities/device/memoryInterface.ts';
 import type { MigrationActivities } from '../../../activities/device/migration.ts';
 import { computeSpecSchema } from '../../../core/compute.ts';
 import { CONTROL_TASK_QUEUE, deviceTaskQueue, type Inventory } from '../../../core/device.ts';
@@ -63,6 +64,16 @@ export async function untilCancelled(): Promise<never> {
   throw new CancelledFailure('cancelled');
 }
 
+/** A round that sent so many pages over a link of 100 MB/s; as many have changed meanwhile. */
+export function roundResult(round: number, pages: number): RoundResult {
+  const bytes = pages * 4096;
+  return {
+    ...{ round, pages, bytes, wireBytes: bytes, ms: 10 + bytes / 100_000, scanMs: 10 },
+    ...{ dirtyPagesPerSecond: round === 1 ? 0 : pages / (0.01 + bytes / 1e8), lookedPages: 1000 },
+    ...{ zeroPages: 0, knownPages: 0, linkBytesPerSecond: 1e8 },
+  };
+}
+
 /** Devices and control plane that do as they are told, and note in `said` what they were asked. */
 export function fakes(said: string[]) {
   const control: ControlActivities = {
@@ -70,7 +81,13 @@ export function fakes(said: string[]) {
     recordPhases: async (_id, phases) => {
       for (const { name } of phases) said.push(`phase ${name}`);
     },
-    recordRounds: async () => undefined,
+    recordRounds: async (_id, rounds) => {
+      for (const { round, decision } of rounds) said.push(`round ${round}: ${decision}`);
+    },
+    recordMemoryPlan: async (_id, { tracker }) => void said.push(`tracker ${tracker.name}`),
+    recordPrediction: async (_id, { freezeMs }) => void said.push(`predicted ${freezeMs}`),
+    recordThrottle: async (_id, share) => void said.push(`throttled ${share}`),
+    freezeHistory: async () => 100,
     finishMigration: async ({ state }) => void said.push(`finish ${state}`),
     inventories: async () => ({ source: inventory, target: inventory }),
     openTransfer: async ({ epoch }) => void said.push(`open transfer for epoch ${epoch}`),
@@ -80,8 +97,16 @@ export function fakes(said: string[]) {
   };
   const phase = (name: 'freeze' | 'restore') => ({ name, startedAt: '2026-01-01T00:00:00.000Z', ms: 1 });
   const source: Pick<
-    MigrationActivities,
-    'inspectSource' | 'syncFiles' | 'switchSource' | 'releaseSource' | 'forgetFiles'
+    MigrationActivities & MemoryActivities,
+    | 'inspectSource'
+    | 'syncFiles'
+    | 'switchSource'
+    | 'releaseSource'
+    | 'forgetFiles'
+    | 'openMemory'
+    | 'copyRound'
+    | 'throttleComputes'
+    | 'closeMemory'
   > = {
     inspectSource: async () => ({
       usage: [{ name: 'app', running: true, memoryBytes: 1, diskBytes: 1, blockers: [] }],
@@ -98,20 +123,39 @@ export function fakes(said: string[]) {
         frozenMs: 80,
         wireBytes: 90,
         roundTrips: 2,
+        rounds: [],
+        predicted: { freezeMs: 110, wireBytes: 90 },
       };
     },
+    openMemory: async () => ({
+      tracker: { name: 'content', reason: 'probed' },
+      restore: { mode: 'lazy', reason: 'shares nothing' },
+      memoryBytes: 4096 * 1000,
+      copies: true,
+    }),
+    copyRound: async ({ round }) => roundResult(round, round === 1 ? 1000 : 0),
+    throttleComputes: async ({ share }) => void said.push(`share ${share}`),
+    closeMemory: async () => void said.push('end the copy'),
     releaseSource: async () => void said.push('release source'),
     forgetFiles: async () => void said.push('forget source files'),
   };
   const target: Pick<
-    MigrationActivities,
-    'prepareTarget' | 'armTarget' | 'awaitTarget' | 'discardTarget' | 'forgetFiles'
+    MigrationActivities & MemoryActivities,
+    | 'prepareTarget'
+    | 'armTarget'
+    | 'awaitTarget'
+    | 'discardTarget'
+    | 'forgetFiles'
+    | 'closeMemory'
+    | 'awaitFilled'
   > = {
     prepareTarget: async () => void said.push('prepare'),
     armTarget: async () => void said.push('arm'),
     awaitTarget: async () => ({ state: 'owner', reason: 'handed', causes: [], phases: [phase('restore')] }),
     discardTarget: async () => (said.push('discard target'), { state: 'discarded' as const }),
     forgetFiles: async () => void said.push('forget target files'),
+    closeMemory: async () => void said.push('drop the pages'),
+    awaitFilled: async () => (said.push('filled'), { state: 'filled', pages: 1000, ms: 5, reason: '' }),
   };
   return { control, source, target };
 }
