@@ -20,15 +20,20 @@ const run = promisify(execFile);
  */
 const CRIU_CONF = 'network-lock skip\nghost-limit 67108864\n';
 
-/** Makes the run directory: CRIU's settings, and a tmpfs for memory images, which hold the tenants' secrets. */
+/** Memory that comes and goes with a move, each on a tmpfs of its own: CRIU's images, and pages of computes that arrive. */
+const MEMORY_DIRECTORIES = ['images', 'pages'] as const;
+
+/** Makes the run directory: CRIU's settings, and room for memory, which holds the tenants' secrets. */
 export async function prepareRunDirectory(runDir: string): Promise<void> {
   await mkdir(runDir, { recursive: true, mode: 0o711 });
   await writeFile(join(runDir, 'criu.conf'), CRIU_CONF, { mode: 0o644 });
-  const images = join(runDir, 'images');
-  await mkdir(images, { recursive: true, mode: 0o700 });
-  if (!(await isMounted(images)))
-    await run('mount', ['-t', 'tmpfs', '-o', 'size=90%,mode=0700', 'drayage-images', images]);
-  await chmod(images, 0o700);
+  for (const name of MEMORY_DIRECTORIES) {
+    const directory = join(runDir, name);
+    await mkdir(directory, { recursive: true, mode: 0o700 });
+    if (!(await isMounted(directory)))
+      await run('mount', ['-t', 'tmpfs', '-o', 'size=90%,mode=0700', `drayage-${name}`, directory]);
+    await chmod(directory, 0o700);
+  }
 }
 
 /** How long a dump that is under way is waited for, milliseconds; it is never killed in its middle. */

@@ -6,12 +6,16 @@ import { openClient } from '../client.ts';
 import { CommandFailed, Exit } from '../exit.ts';
 import { formatMs, type JsonFlag, print, subcommand } from '../output.ts';
 import { wholeNumber } from '../parse.ts';
+import { progressLine, roundLines } from '../rounds.ts';
 import { phaseLines, summary } from '../timeline.ts';
 import { waitForMigration } from '../wait.ts';
 
 interface MigrateFlags extends JsonFlag {
   to?: string;
   maxDowntime?: number;
+  bandwidth?: number;
+  allowThrottle?: boolean;
+  dryRun?: boolean;
   watch?: boolean;
   detach?: boolean;
 }
@@ -21,7 +25,10 @@ export function registerMigrate(program: Command): void {
   subcommand(program, 'migrate <compute>', 'move a running compute to another device')
     .option('--to <device>', 'where to; without it a device is chosen')
     .option('--max-downtime <ms>', 'what clients may wait at most, milliseconds', wholeNumber(1, 600_000))
-    .option('--watch', 'show its phases while it runs')
+    .option('--bandwidth <mbit>', 'most megabits a second on the link', wholeNumber(1, 100_000))
+    .option('--allow-throttle', 'slow the compute down when it writes faster than the link carries')
+    .option('--dry-run', 'copy its memory but do not move it: tells what the freeze would cost')
+    .option('--watch', 'show rounds and phases while it runs')
     .option('--detach', 'do not wait for its end')
     .action(migrate);
 }
@@ -35,7 +42,13 @@ async function migrate(name: string, flags: MigrateFlags): Promise<void> {
   };
   process.on('SIGINT', onSignal);
   try {
-    const body = { target: flags.to, maxDowntimeMs: flags.maxDowntime };
+    const body = {
+      target: flags.to,
+      maxDowntimeMs: flags.maxDowntime,
+      bandwidthMbit: flags.bandwidth,
+      allowThrottle: flags.allowThrottle,
+      dryRun: flags.dryRun,
+    };
     // Not ended by SIGINT: the move may have been accepted, and its id is what the user then needs.
     const accepted = await client.request(
       'POST',
@@ -66,7 +79,11 @@ async function migrate(name: string, flags: MigrateFlags): Promise<void> {
 /** Prints the record, also of a move that did not succeed: `--json` gives one document either way. */
 function report(ended: Migration, flags: MigrateFlags): void {
   print(flags, ended, (move) =>
-    [summary(move), ...(flags.watch === true ? [] : phaseLines(move.phases)), ...figures(move)].join('\n'),
+    [
+      summary(move),
+      ...(flags.watch === true ? [] : [...roundLines(move.rounds), ...phaseLines(move.phases)]),
+      ...figures(move),
+    ].join('\n'),
   );
   if (ended.state === 'succeeded') return;
   const own: Cause = {
@@ -79,9 +96,10 @@ function report(ended: Migration, flags: MigrateFlags): void {
   process.exitCode = ended.state === 'refused' ? Exit.refused : Exit.failed;
 }
 
-function figures({ frozenMs, totalMs }: Migration): string[] {
+function figures({ frozenMs, totalMs, predicted }: Migration): string[] {
   const parts = [
     ...(frozenMs === null ? [] : [`frozen ${formatMs(frozenMs)}`]),
+    ...(predicted === null ? [] : [`predicted ${formatMs(predicted.freezeMs)}`]),
     ...(totalMs === null ? [] : [`whole move ${formatMs(totalMs)}`]),
   ];
   return parts.length > 0 ? [parts.join(', ')] : [];
@@ -92,21 +110,34 @@ function watcher(): (migration: Migration) => void {
   let state = '';
   let drawn: string[] = [];
   let known = 0;
+  let rounds = 0;
   return (migration) => {
     const line = `${migration.state}: ${migration.reason}`;
-    const changed = line !== state || migration.phases.length !== known;
-    if (!changed) return;
-    const lines = [line, ...phaseLines(migration.phases)];
+    const progress = progressLine(migration.progress);
+    const changed = line !== state || migration.phases.length !== known || migration.rounds.length !== rounds;
+    if (!changed && (progress === null || !process.stderr.isTTY)) {
+      if (progress !== null) process.stderr.write(`  ${progress}\n`);
+      return;
+    }
+    const lines = [
+      line,
+      ...(progress === null ? [] : [`  ${progress}`]),
+      ...roundLines(migration.rounds),
+      ...phaseLines(migration.phases),
+    ];
     if (process.stderr.isTTY) {
       if (drawn.length > 0) process.stderr.write(`\u001b[${String(drawn.length)}A\u001b[J`);
       process.stderr.write(`${lines.join('\n')}\n`);
       drawn = lines;
     } else {
       if (line !== state) process.stderr.write(`${line}\n`);
+      if (migration.rounds.length !== rounds)
+        process.stderr.write(`${roundLines(migration.rounds).join('\n')}\n`);
       for (const { name, ms } of migration.phases.slice(known))
         process.stderr.write(`  ${name}  ${formatMs(ms)}\n`);
     }
     state = line;
     known = migration.phases.length;
+    rounds = migration.rounds.length;
   };
 }

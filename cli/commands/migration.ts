@@ -2,10 +2,11 @@ import type { Command } from 'commander';
 import { listOf } from '../../core/api/common.ts';
 import { abortResponseSchema } from '../../core/api/migrations.ts';
 import { formatBytes } from '../../core/memorySize.ts';
-import { type Migration, migrationSchema } from '../../core/migration.ts';
+import { type Migration, migrationSchema, type Prediction } from '../../core/migration.ts';
 import { openClient } from '../client.ts';
 import { details, formatMs, type JsonFlag, print, subcommand, table } from '../output.ts';
 import { wholeNumber } from '../parse.ts';
+import { roundLines } from '../rounds.ts';
 import { phaseLines } from '../timeline.ts';
 
 /** `drayage migration ...` */
@@ -42,6 +43,10 @@ export function registerMigration(program: Command): void {
   );
 }
 
+function predictedLine({ freezeMs, wireBytes }: Prediction): string {
+  return `frozen ${formatMs(freezeMs)}, ${formatBytes(wireBytes)} on the wire`;
+}
+
 function row(move: Migration): string[] {
   const { id, compute, source, target, state, frozenMs, totalMs } = move;
   return [id, compute.name, source.name, target.name, state, formatMs(frozenMs), formatMs(totalMs)];
@@ -57,13 +62,24 @@ function describe(move: Migration): string {
     ['reason', move.reason],
     ...move.causes.map(({ message, mend }): [string, string] => ['cause', `${message} ${mend}`]),
     ['epoch', move.epoch],
-    ['tracker', move.tracker],
+    ['dry run', move.dryRun ? 'yes: nothing was moved' : undefined],
+    ['tracker', move.tracker && `${move.tracker}: ${move.trackerReason ?? ''}`],
+    ['restore', move.restore && `${move.restore.mode}: ${move.restore.reason}`],
+    [
+      'slowed to',
+      move.throttle === null ? undefined : `${Math.round(move.throttle * 100)} % of its processor time`,
+    ],
+    ['predicted', move.predicted && predictedLine(move.predicted)],
     ['frozen', formatMs(move.frozenMs)],
     ['total', formatMs(move.totalMs)],
     ['on the wire', move.wireBytes > 0 ? formatBytes(move.wireBytes) : undefined],
-    ['rounds', move.rounds.length > 0 ? move.rounds.length : undefined],
     ['workflow', `${move.workflowId} ${move.runId}`.trim()],
   ];
   const phases = phaseLines(move.phases);
-  return [details(pairs), ...(phases.length > 0 ? ['phases', ...phases] : [])].join('\n');
+  const rounds = roundLines(move.rounds);
+  return [
+    details(pairs),
+    ...(rounds.length > 0 ? ['rounds', ...rounds] : []),
+    ...(phases.length > 0 ? ['phases', ...phases] : []),
+  ].join('\n');
 }

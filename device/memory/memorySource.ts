@@ -60,7 +60,11 @@ export class MemorySource implements PageSource {
   private constructor(child: ChildProcessByStdio<Writable, Readable, Readable>) {
     this.#child = child;
     this.records = child.stdout;
-    this.#exited = new Promise((resolve) => child.once('close', () => resolve()));
+    // Not 'close': records that nobody reads any more would keep it from coming.
+    this.#exited = new Promise((resolve) => {
+      child.once('exit', () => resolve());
+      child.once('error', () => resolve());
+    });
     child.stdin.on('error', () => undefined);
     child.once('error', (error) => this.#fail(scanFailed(error.message)));
     child.stderr.setEncoding('utf8');
@@ -99,6 +103,7 @@ export class MemorySource implements PageSource {
 
   async close(): Promise<void> {
     this.#child.kill('SIGKILL');
+    this.#child.stdout.destroy();
     await this.#exited;
   }
 

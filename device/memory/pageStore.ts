@@ -1,8 +1,8 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdir, readFile, rename, rm } from 'node:fs/promises';
+import { mkdir, readFile, rename, rm, rmdir } from 'node:fs/promises';
 import { createConnection, type Socket } from 'node:net';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import type { Duplex } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { setTimeout as pause } from 'node:timers/promises';
@@ -142,6 +142,8 @@ export class PageStore {
   async discard(): Promise<void> {
     await this.#command('discard').catch(() => undefined);
     await rm(this.directory, { recursive: true, force: true });
+    // The migration's, once its last compute's is gone.
+    await rmdir(dirname(this.directory)).catch(() => undefined);
   }
 
   #hear(line: string): void {

@@ -168,9 +168,10 @@ export class MigrationScene {
         await this.lab.exec(device, ['docker', 'ps', '-aq', '--filter', `name=${this.compute.id}`])
       ).stdout,
       images: await this.faults.list(device, '/run/drayage/images'),
+      pages: await this.faults.list(device, '/run/drayage/pages'),
       arriving: await this.faults.list(device, '/run/drayage/arriving'),
     });
-    const wanted = { containers: '', images: [], arriving: [] };
+    const wanted = { containers: '', images: [], pages: [], arriving: [] };
     const clean = async () => JSON.stringify(await look()) === JSON.stringify(wanted);
     await until(`${device} to be clean`, SOON_MS, clean, LOOK_MS).catch(() => {});
     expect(await look(), `what is left on ${device}`).toEqual(wanted);

@@ -67,7 +67,7 @@ export class NodeWorker {
       });
       await files.clear();
       const memory = new MemoryMoves({ engine, identity: () => linkIdentity(identity) });
-      const pages = new PageStores(join(runDir, 'images', 'pages'), (message, detail) =>
+      const pages = new PageStores(join(runDir, 'pages'), (message, detail) =>
         this.#log.info(detail, message),
       );
       await pages.recover();
