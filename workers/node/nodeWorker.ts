@@ -16,6 +16,7 @@ import type { Engine } from '../../device/engine/types.ts';
 import { FileSync } from '../../device/files/fileSync.ts';
 import { InventoryReader } from '../../device/inventory.ts';
 import { MemoryMoves } from '../../device/memory/memoryMoves.ts';
+import { PageListener } from '../../device/memory/pageListener.ts';
 import { PageStores } from '../../device/memory/pageStores.ts';
 import { LinkServer, type LinkRequest } from '../../device/link/linkServer.ts';
 import { ComputeNetwork } from '../../device/network/computeNetwork.ts';
@@ -66,10 +67,17 @@ export class NodeWorker {
         identity: () => linkIdentity(identity),
       });
       await files.clear();
+      const { host, port } = this.#config.link;
+      const listener = new PageListener();
+      // Beside the link's own: a firewall lets both through.
+      await listener.listen(host, port === 0 ? 0 : port + 1);
       const memory = new MemoryMoves({ engine, identity: () => linkIdentity(identity) });
-      const pages = new PageStores(join(runDir, 'pages'), (message, detail) =>
-        this.#log.info(detail, message),
-      );
+      const pages = new PageStores({
+        root: join(runDir, 'pages'),
+        listener,
+        identity: () => linkIdentity(identity),
+        log: (message, detail) => this.#log.info(detail, message),
+      });
       await pages.recover();
       const network = new ComputeNetwork(this.#config.bridge);
       const deps = {
@@ -102,7 +110,7 @@ export class NodeWorker {
         placements,
         log: this.#log,
       });
-      this.#parts = [activities, heartbeats, placements, link, control];
+      this.#parts = [activities, heartbeats, placements, link, listener, control];
       heartbeats.start();
       await placements.start(this.#stop.signal);
       this.#watchExits(engine, placements, control);
