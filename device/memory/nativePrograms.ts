@@ -7,6 +7,8 @@ export interface NativePrograms {
   memoryTarget: string;
   /** Preloaded into CRIU's dump. */
   criuHide: string;
+  /** A directory that stands first in CRIU's PATH: cheaper forms of what it runs. */
+  tools: string;
 }
 
 /** Null where they have not been built: memory is then copied as CRIU dumps it. */
@@ -19,12 +21,14 @@ export async function findNativePrograms(
     memorySource: at('memory-source'),
     memoryTarget: at('memory-target'),
     criuHide: at('criu-hide.so'),
+    tools: at('tools'),
   };
   try {
     await Promise.all([
       access(programs.memorySource, constants.X_OK),
       access(programs.memoryTarget, constants.X_OK),
       access(programs.criuHide, constants.R_OK),
+      access(`${programs.tools}/tar`, constants.X_OK),
     ]);
   } catch {
     return null;

@@ -6,12 +6,14 @@ import { dirname, join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { DrayageError } from '../../core/cause.ts';
 import type { RestoreMode } from '../../core/chooseRestore.ts';
+import { WakeUp } from '../ownership/wakeUp.ts';
 import { identityText, type Identity } from '../link/identity.ts';
 import type { Freezer } from '../checkpoint/cgroupFreezer.ts';
 
 /** Marks the helper in its environment. Not HELPER_VARIABLE: it serves a running compute, and outlives the worker. */
 const PAGER_VARIABLE = 'DRAYAGE_PAGER';
-const LOOK_MS = 5;
+/** Its helper says when that has changed; it is looked at anyway, should the words be lost. Milliseconds. */
+const LOOK_MS = 50;
 
 export interface StoreStatus {
   /** `none`: no helper is there. */
@@ -29,6 +31,7 @@ export class PageStore {
   readonly restore: RestoreMode;
   readonly #images = new Map<string, () => void>();
   readonly #arrived = new Set<string>();
+  readonly #said = new WakeUp();
   /** All pages are here and are being served. */
   readonly complete: Promise<void>;
   #complete!: { resolve: () => void; reject: (error: Error) => void };
@@ -106,10 +109,11 @@ export class PageStore {
   async serving(): Promise<void> {
     await this.complete;
     for (;;) {
+      const said = this.#said.next();
       const { state, reason } = await this.status();
       if (state === 'filling' || state === 'filled') return;
       if (state === 'failed' || state === 'none') throw storeFailed(reason || 'its helper has ended');
-      await pause(LOOK_MS);
+      await Promise.race([said, pause(LOOK_MS)]);
     }
   }
 
@@ -132,6 +136,7 @@ export class PageStore {
 
   #hear(line: string): void {
     const [word = '', name = ''] = line.split(' ');
+    this.#said.wake();
     if (word === 'image') {
       this.#arrived.add(name);
       this.#images.get(name)?.();

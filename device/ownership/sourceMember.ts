@@ -55,7 +55,7 @@ export class SourceMember {
       const facts = this.#running();
       const directory = imagesDirectory(this.#deps.runDir, this.#request.transfer, this.spec.id);
       this.#memory = this.#deps.memory.session(this.#request.migration, this.spec.id);
-      const hide = this.#memory?.restore === 'lazy' ? ((await findNativePrograms())?.criuHide ?? null) : null;
+      const native = await findNativePrograms();
       [this.#network, this.#dump, this.#files] = await Promise.all([
         this.#startNetwork(),
         ArmedDump.arm({
@@ -63,7 +63,8 @@ export class SourceMember {
           runcRoot: facts.runcRoot,
           imagesDir: join(directory, 'images'),
           workDir: join(directory, 'work'),
-          hide,
+          native,
+          withoutMemory: this.#memory?.restore === 'lazy',
         }),
         this.#deps.files.armSenders(this.#request.migration, facts, this.spec.id),
       ]);

@@ -21,6 +21,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <sys/select.h>
@@ -346,8 +347,18 @@ static void look_at(const struct item *item, unsigned char *buffer, int frozen) 
 /* The processes wait for CRIU as well, and it has the longer way to go: on few processors it comes first. */
 #define FROZEN_NICE 10
 
+/* Every processor, also one that this program is kept from: those of a frozen compute have nothing to do. */
+static void use_all_processors(void) {
+  cpu_set_t all;
+  memset(&all, 0xff, sizeof all);
+  sched_setaffinity(0, sizeof all, &all);
+}
+
 static void *work(void *frozen) {
-  if (frozen) setpriority(PRIO_PROCESS, syscall(SYS_gettid), FROZEN_NICE);
+  if (frozen) {
+    setpriority(PRIO_PROCESS, syscall(SYS_gettid), FROZEN_NICE);
+    use_all_processors();
+  }
   unsigned char *buffer = need(aligned_alloc(PAGE, PIECE_PAGES * PAGE));
   for (;;) {
     size_t mine = __atomic_fetch_add(&next_item, 1, __ATOMIC_RELAXED);

@@ -188,6 +188,8 @@ static void report_filling(void) {
 }
 
 /* Filling cannot go on: the compute stops rather than read wrong memory. The descriptors stay open. */
+static void tell_worker(const char *line, int length);
+
 static void give_up(const char *format, ...) {
   va_list arguments;
   va_start(arguments, format);
@@ -201,6 +203,7 @@ static void give_up(const char *format, ...) {
   }
   stop_watching();
   report_filling();
+  tell_worker("failed\n", 7);
 }
 
 /* ---- connections ---- */
@@ -1009,6 +1012,7 @@ static void take_lazy(void) {
         if ((uint32_t)said == RESTORE_FINISHED) {
           shared->restored = 1;
           report_filling();
+          tell_worker("filling\n", 8);
         } else if (said > 0) shared->announced = said;
         recv(shared->lazy_connection, &said, sizeof said, MSG_DONTWAIT);
         continue;
