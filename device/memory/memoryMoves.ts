@@ -31,19 +31,17 @@ export interface MemoryChoice {
 export class MemoryMoves {
   readonly #deps: MemoryMovesDeps;
   readonly #sessions = new Map<string, Map<string, MemorySession>>();
-  #tracker: Promise<{ name: TrackerName; reason: string }> | null = null;
+  #probe: ReturnType<typeof probeSoftDirty> | null = null;
 
   constructor(deps: MemoryMovesDeps) {
     this.#deps = deps;
   }
 
   /** Probed once: what the kernel can do does not change while it runs. */
-  tracker(): Promise<{ name: TrackerName; reason: string }> {
-    this.#tracker ??= probeSoftDirty().then(({ softDirty, words }) => {
-      const { action, reason } = chooseTracker({ softDirty, softDirtyWords: words });
-      return { name: action, reason };
-    });
-    return this.#tracker;
+  async #chooseTracker(helper: boolean): Promise<{ name: TrackerName; reason: string }> {
+    const { softDirty, words } = await (this.#probe ??= probeSoftDirty());
+    const { action, reason } = chooseTracker({ softDirty, softDirtyWords: words, helper });
+    return { name: action, reason };
   }
 
   /** Begins anew: what an earlier attempt had is closed. @throws DrayageError */
@@ -55,30 +53,29 @@ export class MemoryMoves {
     const native = await findNativePrograms();
     const located = await Promise.all(computeIds.map((id) => this.#locate(id)));
     const memory = await measureMemory(located.flatMap(({ pids }) => pids));
-    const tracker = await this.tracker();
-    let restore = chooseRestore({ ...memory, pager: native !== null });
-    if (native) {
-      const sessions = new Map<string, MemorySession>();
-      this.#sessions.set(migration, sessions);
-      try {
-        for (const { computeId, cgroupProcs } of located)
-          sessions.set(
+    const tracker = await this.#chooseTracker(native.memorySource !== null);
+    const hides = native.criuHide !== null;
+    let restore = chooseRestore({ ...memory, pager: true, hides });
+    const sessions = new Map<string, MemorySession>();
+    this.#sessions.set(migration, sessions);
+    try {
+      for (const { computeId, cgroupProcs } of located)
+        sessions.set(
+          computeId,
+          await MemorySession.open({
+            identity: this.#deps.identity(),
+            peer: target,
+            migration,
             computeId,
-            await MemorySession.open({
-              identity: this.#deps.identity(),
-              peer: target,
-              migration,
-              computeId,
-              restore: restore.action,
-              limitBytesPerSecond,
-              source: MemorySource.start(native.memorySource, cgroupProcs, tracker.name),
-            }),
-          );
-      } catch (error) {
-        await this.close(migration);
-        if (!(error instanceof DrayageError) || error.cause_.code !== 'noPager') throw error;
-        restore = chooseRestore({ ...memory, pager: false });
-      }
+            restore: restore.action,
+            limitBytesPerSecond,
+            source: MemorySource.start(native.memorySource, cgroupProcs, tracker.name),
+          }),
+        );
+    } catch (error) {
+      await this.close(migration);
+      if (!(error instanceof DrayageError) || error.cause_.code !== 'noPager') throw error;
+      restore = chooseRestore({ ...memory, pager: false, hides });
     }
     return {
       tracker,

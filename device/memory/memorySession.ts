@@ -81,15 +81,20 @@ export class MemorySession {
     this.#frames.run(this.#source.records).catch((error: unknown) => this.#fail(error as Error));
   }
 
-  /** @throws DrayageError when the target cannot be reached, or cannot keep pages (`noPager`) */
+  /**
+   * From here on the source is the session's to end.
+   * @throws DrayageError when the target cannot be reached, or cannot keep pages (`noPager`)
+   */
   static async open(options: SessionOptions): Promise<MemorySession> {
-    const link = await LinkClient.connect(options.identity, options.peer);
+    let link: LinkClient | null = null;
     try {
+      link = await LinkClient.connect(options.identity, options.peer);
       const stream = link.open(`/v1/memory/${options.migration}/${options.computeId}/${options.restore}`);
       await accepted(stream, options.peer);
       return new MemorySession(options, link, stream);
     } catch (error) {
-      link.close();
+      link?.close();
+      await options.source.close();
       throw error;
     }
   }

@@ -1,9 +1,10 @@
-import { spawn, type ChildProcessByStdio } from 'node:child_process';
-import type { Readable, Writable } from 'node:stream';
+import type { Readable } from 'node:stream';
 import { z } from 'zod';
 import { DrayageError } from '../../core/cause.ts';
 import type { TrackerName } from '../../core/chooseTracker.ts';
-import { HELPER_VARIABLE } from '../network/batchTool.ts';
+import { startScanHelper } from './scanHelper.ts';
+import type { Scanner } from './scanner.ts';
+import { startScanThread } from './scanThread.ts';
 
 const figuresSchema = z.object({
   /** Pages whose content was looked at. */
@@ -47,38 +48,29 @@ interface Waiting<T> {
   reject: (error: Error) => void;
 }
 
-/** The helper memory-source (device/native), which does it in C. It ends with this process. */
+/** One pass after the other by a scanner. */
 export class MemorySource implements PageSource {
   readonly records: Readable;
-  readonly #child: ChildProcessByStdio<Writable, Readable, Readable>;
-  readonly #exited: Promise<void>;
+  readonly #scanner: Scanner;
   #pass: (Waiting<PassFigures> & { progress: (figures: PassFigures) => void }) | null = null;
   #images: Waiting<void>[] = [];
   #failure: Error | null = null;
-  #said = '';
 
-  private constructor(child: ChildProcessByStdio<Writable, Readable, Readable>) {
-    this.#child = child;
-    this.records = child.stdout;
-    // Not 'close': records that nobody reads any more would keep it from coming.
-    this.#exited = new Promise((resolve) => {
-      child.once('exit', () => resolve());
-      child.once('error', () => resolve());
-    });
-    child.stdin.on('error', () => undefined);
-    child.once('error', (error) => this.#fail(scanFailed(error.message)));
-    child.stderr.setEncoding('utf8');
-    child.stderr.on('data', (text: string) => this.#hear(text));
-    void this.#exited.then(() => this.#fail(scanFailed('the helper memory-source ended')));
+  private constructor(scanner: Scanner) {
+    this.#scanner = scanner;
+    this.records = scanner.records;
+    scanner.onSaid((said) => this.#hear(saidSchema.parse(said)));
+    void scanner.ended.then((why) => this.#fail(scanFailed(why)));
   }
 
-  /** `cgroupProcs`: the file that lists the processes. */
-  static start(program: string, cgroupProcs: string, tracker: TrackerName): MemorySource {
-    const child = spawn(program, [cgroupProcs, tracker], {
-      stdio: ['pipe', 'pipe', 'pipe'],
-      env: { ...process.env, [HELPER_VARIABLE]: 'memory-source' },
-    });
-    return new MemorySource(child);
+  /**
+   * `cgroupProcs`: the file that lists the processes. By the helper at `program`; where it is not built (null), by a thread
+   * of this process, which takes about twice as long and knows no tracker but `content`.
+   */
+  static start(program: string | null, cgroupProcs: string, tracker: TrackerName): MemorySource {
+    return new MemorySource(
+      program === null ? startScanThread(cgroupProcs) : startScanHelper(program, cgroupProcs, tracker),
+    );
   }
 
   round(round: number, threads: number, progress: (figures: PassFigures) => void): Promise<PassFigures> {
@@ -93,18 +85,16 @@ export class MemorySource implements PageSource {
     if (this.#failure) return Promise.reject(this.#failure);
     return new Promise((resolve, reject) => {
       this.#images.push({ resolve, reject });
-      this.#child.stdin.write(`image ${path}\n`);
+      this.#scanner.command(`image ${path}`);
     });
   }
 
   finish(): void {
-    this.#child.stdin.write('finish\n');
+    this.#scanner.command('finish');
   }
 
   async close(): Promise<void> {
-    this.#child.kill('SIGKILL');
-    this.#child.stdout.destroy();
-    await this.#exited;
+    await this.#scanner.close();
   }
 
   #run(command: string, progress: (figures: PassFigures) => void): Promise<PassFigures> {
@@ -112,24 +102,18 @@ export class MemorySource implements PageSource {
     if (this.#pass) return Promise.reject(new Error('a pass is under way already'));
     return new Promise((resolve, reject) => {
       this.#pass = { resolve, reject, progress };
-      this.#child.stdin.write(`${command}\n`);
+      this.#scanner.command(command);
     });
   }
 
-  #hear(text: string): void {
-    this.#said += text;
-    const lines = this.#said.split('\n');
-    this.#said = lines.pop() ?? '';
-    for (const line of lines) {
-      const said = saidSchema.parse(JSON.parse(line));
-      if ('progress' in said) this.#pass?.progress(said.progress);
-      else if ('image' in said) this.#images.shift()?.resolve();
-      else if ('error' in said) this.#fail(scanFailed(said.message));
-      else {
-        const pass = this.#pass;
-        this.#pass = null;
-        pass?.resolve(said.done);
-      }
+  #hear(said: z.infer<typeof saidSchema>): void {
+    if ('progress' in said) this.#pass?.progress(said.progress);
+    else if ('image' in said) this.#images.shift()?.resolve();
+    else if ('error' in said) this.#fail(scanFailed(said.message));
+    else {
+      const pass = this.#pass;
+      this.#pass = null;
+      pass?.resolve(said.done);
     }
   }
 

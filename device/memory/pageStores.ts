@@ -55,16 +55,16 @@ export class PageStores {
     if (!match) return false;
     const [, migration = '', computeId = '', mode = ''] = match;
     const restore = Object.values(RestoreMode).find((one) => one === mode);
-    const native = await findNativePrograms();
-    if (this.#expected.get(keyOf(migration, computeId)) !== peer || !restore || !native) {
-      stream.respond({ ':status': native ? 404 : 501 });
+    const { memoryTarget } = await findNativePrograms();
+    if (this.#expected.get(keyOf(migration, computeId)) !== peer || !restore || memoryTarget === null) {
+      stream.respond({ ':status': memoryTarget === null ? 501 : 404 });
       stream.end();
       return true;
     }
     await this.store(migration, computeId)?.discard();
     const store = new PageStore(this.#directory(migration, computeId), restore);
     this.#stores.set(keyOf(migration, computeId), store);
-    await store.start(native.memoryTarget);
+    await store.start(memoryTarget);
     stream.respond({ ':status': 200 });
     await store
       .receive(stream)

@@ -55,7 +55,9 @@ export class SourceMember {
       const facts = this.#running();
       const directory = imagesDirectory(this.#deps.runDir, this.#request.transfer, this.spec.id);
       this.#memory = this.#deps.memory.session(this.#request.migration, this.spec.id);
-      const hide = this.#memory?.restore === 'lazy' ? ((await findNativePrograms())?.criuHide ?? null) : null;
+      const lazy = this.#memory?.restore === 'lazy';
+      const hide = lazy ? (await findNativePrograms()).criuHide : null;
+      if (lazy && hide === null) throw libraryGone();
       [this.#network, this.#dump, this.#files] = await Promise.all([
         this.#startNetwork(),
         ArmedDump.arm({
@@ -230,6 +232,15 @@ export class SourceMember {
     if (!this.#freezer) throw notRunning(this.spec.name);
     return this.#freezer;
   }
+}
+
+/** The target is going to fill in memory that the dump would hold as well. */
+function libraryGone(): DrayageError {
+  return new DrayageError({
+    code: 'helperMissing',
+    message: "The library that keeps memory out of CRIU's dump (criu-hide.so) has gone since the move began.",
+    mend: 'Try again: without it the memory is restored eagerly; build the native helpers to have it back.',
+  });
 }
 
 function notRunning(name: string): DrayageError {
