@@ -80,7 +80,7 @@ describe('a device that lacks native helpers', () => {
     const line = await scene.talk();
     const moved = await scene.move(target);
     expect(moved).toMatchObject({ state: 'succeeded', causes: [] });
-    expect(await line.close()).toMatchObject({ lost: 0, wrong: 0 });
+    expect(await line.close()).toMatchObject({ lost: 0, wrong: 0, problems: [] });
     return moved;
   }
 
