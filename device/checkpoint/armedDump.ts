@@ -14,8 +14,8 @@ export interface DumpRequest {
   /** On tmpfs, 0700; CRIU writes its images here. */
   imagesDir: string;
   workDir: string;
-  /** What makes the dump cheaper; null where it has not been built. */
-  native: Pick<NativePrograms, 'criuHide' | 'tools'> | null;
+  /** What makes the dump cheaper. */
+  native: Pick<NativePrograms, 'criuHide' | 'tools'>;
   /** The private anonymous memory is not dumped: it travels by itself. */
   withoutMemory: boolean;
 }
@@ -119,10 +119,9 @@ function lastLine(text: string): string {
 }
 
 function cheaper({ native, withoutMemory }: DumpRequest): NodeJS.ProcessEnv {
-  if (native === null) return {};
   return {
-    PATH: `${native.tools}:${process.env.PATH}`,
-    LD_PRELOAD: native.criuHide,
+    ...(native.tools === null ? {} : { PATH: `${native.tools}:${process.env.PATH}` }),
+    ...(native.criuHide === null ? {} : { LD_PRELOAD: native.criuHide }),
     DRAYAGE_HIDE: withoutMemory ? 'memory' : 'nothing',
   };
 }

@@ -1,4 +1,4 @@
-import tls from 'node:tls';
+import tls, { type PeerCertificate } from 'node:tls';
 import { DrayageError } from '../../core/cause.ts';
 import { tlsOptions, type Identity } from './identity.ts';
 
@@ -19,10 +19,7 @@ export function connectTls(identity: Identity, peer: Peer, protocols: string[] =
       host: peer.linkAddress.slice(0, separator),
       port: Number(peer.linkAddress.slice(separator + 1)),
       ALPNProtocols: protocols,
-      checkServerIdentity: (_host, certificate) =>
-        certificate.subject.CN === peer.id
-          ? undefined
-          : new Error(`the peer is ${String(certificate.subject.CN)}, not ${peer.id}`),
+      checkServerIdentity: verifyPeer(peer),
     });
     const timer = setTimeout(() => socket.destroy(new Error('no answer')), CONNECT_MS);
     socket.setNoDelay(true);
@@ -35,6 +32,12 @@ export function connectTls(identity: Identity, peer: Peer, protocols: string[] =
       resolve(socket);
     });
   });
+}
+
+/** Its certificate bears the peer's own name. */
+export function verifyPeer({ id }: Peer): (host: string, certificate: PeerCertificate) => Error | undefined {
+  return (_host, { subject }) =>
+    subject.CN === id ? undefined : new Error(`the peer is ${String(subject.CN)}, not ${id}`);
 }
 
 /** The error of every failed attempt to talk to a peer; worth another try. */

@@ -12,7 +12,7 @@ import { unreachable, type Peer } from '../link/connectTls.ts';
 import { measureMemory } from './measureMemory.ts';
 import { findNativePrograms } from './nativePrograms.ts';
 import { MemorySession, type RoundFigures, type SessionProgress } from './stream/memorySession.ts';
-import { MemorySource, type PageSource } from './stream/memorySource.ts';
+import { MemorySource } from './stream/memorySource.ts';
 import { probeSoftDirty } from './probeSoftDirty.ts';
 
 export interface MemoryMovesDeps {
@@ -34,19 +34,17 @@ export interface MemoryChoice {
 export class MemoryMoves {
   readonly #deps: MemoryMovesDeps;
   readonly #sessions = new Map<string, Map<string, MemorySession>>();
-  #tracker: Promise<{ name: TrackerName; reason: string }> | null = null;
+  #probe: ReturnType<typeof probeSoftDirty> | null = null;
 
   constructor(deps: MemoryMovesDeps) {
     this.#deps = deps;
   }
 
   /** Probed once: what the kernel can do does not change while it runs. */
-  tracker(): Promise<{ name: TrackerName; reason: string }> {
-    this.#tracker ??= probeSoftDirty().then(({ softDirty, words }) => {
-      const { action, reason } = chooseTracker({ softDirty, softDirtyWords: words });
-      return { name: action, reason };
-    });
-    return this.#tracker;
+  async #chooseTracker(helper: boolean): Promise<{ name: TrackerName; reason: string }> {
+    const { softDirty, words } = await (this.#probe ??= probeSoftDirty());
+    const { action, reason } = chooseTracker({ softDirty, softDirtyWords: words, helper });
+    return { name: action, reason };
   }
 
   /** Begins anew: what an earlier attempt had is closed. @throws DrayageError */
@@ -58,27 +56,23 @@ export class MemoryMoves {
     const native = await findNativePrograms();
     const located = await Promise.all(computeIds.map((id) => this.#locate(id)));
     const memory = await measureMemory(located.flatMap(({ pids }) => pids));
-    const tracker = await this.tracker();
-    let restore = chooseRestore({ ...memory, pager: native !== null });
-    if (native) {
-      const sessions = new Map<string, MemorySession>();
-      this.#sessions.set(migration, sessions);
-      try {
-        for (const { computeId, cgroupProcs } of located)
-          sessions.set(
-            computeId,
-            await this.#openSession(
-              { migration, computeId, target },
-              restore.action,
-              limitBytesPerSecond,
-              () => MemorySource.start(native.memorySource, cgroupProcs, tracker.name),
-            ),
-          );
-      } catch (error) {
-        await this.close(migration);
-        if (!(error instanceof DrayageError) || error.cause_.code !== 'noPager') throw error;
-        restore = chooseRestore({ ...memory, pager: false });
-      }
+    const tracker = await this.#chooseTracker(native.memorySource !== null);
+    const hides = native.criuHide !== null;
+    let restore = chooseRestore({ ...memory, pager: true, hides });
+    const sessions = new Map<string, MemorySession>();
+    this.#sessions.set(migration, sessions);
+    try {
+      for (const { computeId, cgroupProcs } of located)
+        sessions.set(
+          computeId,
+          await this.#openSession({ migration, computeId, target }, restore.action, limitBytesPerSecond, () =>
+            MemorySource.start(native.memorySource, cgroupProcs, tracker.name),
+          ),
+        );
+    } catch (error) {
+      await this.close(migration);
+      if (!(error instanceof DrayageError) || error.cause_.code !== 'noPager') throw error;
+      restore = chooseRestore({ ...memory, pager: false, hides });
     }
     return {
       tracker,
@@ -129,7 +123,7 @@ export class MemoryMoves {
     { migration, computeId, target }: { migration: string; computeId: string; target: Peer },
     restore: RestoreMode,
     limitBytesPerSecond: number | null,
-    startSource: () => PageSource,
+    startSource: () => MemorySource,
   ): Promise<MemorySession> {
     const identity = this.#deps.identity();
     const { port, token } = await askForPages(

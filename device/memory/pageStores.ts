@@ -72,13 +72,13 @@ export class PageStores {
     if (!match) return false;
     const [, migration = '', computeId = '', mode = ''] = match;
     const restore = Object.values(RestoreMode).find((one) => one === mode);
-    const native = await findNativePrograms();
-    if (this.#expected.get(keyOf(migration, computeId)) !== peer || !restore || !native) {
-      stream.respond({ ':status': native ? 404 : 501 });
+    const { memoryTarget } = await findNativePrograms();
+    if (this.#expected.get(keyOf(migration, computeId)) !== peer || !restore || memoryTarget === null) {
+      stream.respond({ ':status': memoryTarget === null ? 501 : 404 });
       stream.end();
       return true;
     }
-    const token = await this.#begin({ migration, computeId, peer }, restore, native.memoryTarget);
+    const token = await this.#begin({ migration, computeId, peer }, restore, memoryTarget);
     stream.respond({ ':status': 200 });
     stream.end(JSON.stringify({ port: this.#listener.port, token } satisfies PagesAccepted));
     return true;

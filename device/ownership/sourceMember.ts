@@ -56,6 +56,8 @@ export class SourceMember {
       const directory = imagesDirectory(this.#deps.runDir, this.#request.transfer, this.spec.id);
       this.#memory = this.#deps.memory.session(this.#request.migration, this.spec.id);
       const native = await findNativePrograms();
+      const lazy = this.#memory?.restore === 'lazy';
+      if (lazy && native.criuHide === null) throw libraryGone();
       [this.#network, this.#dump, this.#files] = await Promise.all([
         this.#startNetwork(),
         ArmedDump.arm({
@@ -64,7 +66,7 @@ export class SourceMember {
           imagesDir: join(directory, 'images'),
           workDir: join(directory, 'work'),
           native,
-          withoutMemory: this.#memory?.restore === 'lazy',
+          withoutMemory: lazy,
         }),
         this.#deps.files.armSenders(this.#request.migration, facts, this.spec.id),
       ]);
@@ -231,6 +233,15 @@ export class SourceMember {
     if (!this.#freezer) throw notRunning(this.spec.name);
     return this.#freezer;
   }
+}
+
+/** The target is going to fill in memory that the dump would hold as well. */
+function libraryGone(): DrayageError {
+  return new DrayageError({
+    code: 'helperMissing',
+    message: "The library that keeps memory out of CRIU's dump (criu-hide.so) has gone since the move began.",
+    mend: 'Try again: without it the memory is restored eagerly; build the native helpers to have it back.',
+  });
 }
 
 function notRunning(name: string): DrayageError {

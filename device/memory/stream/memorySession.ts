@@ -1,6 +1,7 @@
 import os from 'node:os';
 import type { RestoreMode } from '../../../core/chooseRestore.ts';
-import type { PageDestination, PageSource, PassFigures } from './memorySource.ts';
+import type { MemorySource, PassFigures } from './memorySource.ts';
+import type { PageDestination } from './scanner.ts';
 
 const PAGE = 4096;
 /** Threads of a pass when time counts; more would only wait for the memory. */
@@ -41,11 +42,11 @@ export interface SessionProgress {
 /** The memory of one compute on its way, from the first round to the end of the final difference. */
 export class MemorySession {
   readonly restore: RestoreMode;
-  readonly #source: PageSource;
+  readonly #source: MemorySource;
   #lastRoundAt: number | null = null;
   #finalPass: Promise<PassFigures> | null = null;
 
-  private constructor(restore: RestoreMode, source: PageSource) {
+  private constructor(restore: RestoreMode, source: MemorySource) {
     this.restore = restore;
     this.#source = source;
   }
@@ -53,7 +54,7 @@ export class MemorySession {
   /** The source is the session's from here on. @throws DrayageError when the target cannot be reached */
   static async open(
     restore: RestoreMode,
-    source: PageSource,
+    source: MemorySource,
     destination: PageDestination,
   ): Promise<MemorySession> {
     try {

@@ -1,12 +1,11 @@
-import { spawn, type ChildProcessByStdio } from 'node:child_process';
-import type { Readable, Writable } from 'node:stream';
+import type { Readable } from 'node:stream';
 import { z } from 'zod';
 import { DrayageError } from '../../../core/cause.ts';
 import type { TrackerName } from '../../../core/chooseTracker.ts';
 import { decideCompression } from '../../../core/decideCompression.ts';
-import type { Peer } from '../../link/connectTls.ts';
-import { identityText, type Identity } from '../../link/identity.ts';
-import { HELPER_VARIABLE } from '../../network/batchTool.ts';
+import { startScanHelper } from './scanHelper.ts';
+import type { PageDestination, Scanner } from './scanner.ts';
+import { startScanThread } from './scanThread.ts';
 
 const figuresSchema = z.object({
   /** Pages whose content was looked at. */
@@ -22,7 +21,7 @@ const figuresSchema = z.object({
   /** Different contents that the target holds. */
   slots: z.number(),
   /** Bytes given to the link so far, over all passes. */
-  wire: z.number(),
+  wire: z.number().default(0),
 });
 export type PassFigures = z.infer<typeof figuresSchema>;
 
@@ -45,143 +44,101 @@ const saidSchema = z.union([
 ]);
 type Said = z.infer<typeof saidSchema>;
 
-/** Where the memory goes. */
-export interface PageDestination {
-  identity: Identity;
-  /** The target's id, and where it takes pages. */
-  peer: Peer;
-  /** What the target expects them under. */
-  token: string;
-  limitBytesPerSecond: number | null;
-}
-
-/** What finds the changed pages of a compute and sends them to a target as records (device/native/src/records.h). */
-export interface PageSource {
-  /** Bytes given to the link. */
-  readonly wireBytes: number;
-  /** @throws DrayageError when the target cannot be reached, or is another */
-  connect(destination: PageDestination): Promise<void>;
-  /** One pass while the processes run. Resolves when all was looked at; the target answers `round N`. */
-  round(round: number, threads: number, progress: (figures: PassFigures) => void): Promise<PassFigures>;
-  /** One pass while they are frozen: only time counts. */
-  final(threads: number): Promise<PassFigures>;
-  /** A file of pages of CRIU's, by reference; also while `final` is under way. */
-  image(path: string): Promise<void>;
-  /** Nothing more comes; the target answers `final`. */
-  finish(): void;
-  /** Resolves when the target has said this. @throws DrayageError with its words when it has refused, or is gone */
-  answer(words: string): Promise<void>;
-  close(): Promise<void>;
-}
-
 interface Waiting<T> {
   resolve: (value: T) => void;
   reject: (error: Error) => void;
 }
 
-/** The helper memory-source (device/native), which does all of it in C. It ends with this process. */
-export class MemorySource implements PageSource {
+/** Finds the changed pages of a compute and sends them to a target: one pass after the other by a scanner. */
+export class MemorySource {
+  /** Bytes given to the link. */
   wireBytes = 0;
-  readonly #child: ChildProcessByStdio<Writable, null, Readable>;
-  readonly #exited: Promise<void>;
+  readonly #scanner: Scanner;
   #connected: Waiting<void> | null = null;
   #pass: (Waiting<PassFigures> & { progress: (figures: PassFigures) => void }) | null = null;
   #images: Waiting<void>[] = [];
   readonly #answers = new Map<string, Waiting<void>>();
   #failure: Error | null = null;
-  #said = '';
   #limit: number | null = null;
   #hurry = false;
   #tried: Extract<Said, { tried: unknown }>['tried'] | null = null;
 
-  private constructor(child: ChildProcessByStdio<Writable, null, Readable>) {
-    this.#child = child;
-    this.#exited = new Promise((resolve) => {
-      child.once('exit', () => resolve());
-      child.once('error', () => resolve());
-    });
-    child.stdin.on('error', () => undefined);
-    child.once('error', (error) => this.#fail(scanFailed(error.message)));
-    child.stderr.setEncoding('utf8');
-    child.stderr.on('data', (text: string) => this.#hear(text));
-    child.stderr.once('close', () => this.#fail(scanFailed('the helper memory-source ended')));
+  private constructor(scanner: Scanner) {
+    this.#scanner = scanner;
+    scanner.onSaid((said) => this.#take(saidSchema.parse(said)));
+    void scanner.ended.then((why) => this.#fail(scanFailed(why)));
   }
 
-  /** `cgroupProcs`: the file that lists the processes. */
-  static start(program: string, cgroupProcs: string, tracker: TrackerName): MemorySource {
-    const child = spawn(program, [cgroupProcs, tracker], {
-      stdio: ['pipe', 'ignore', 'pipe'],
-      env: { ...process.env, [HELPER_VARIABLE]: 'memory-source' },
-    });
-    return new MemorySource(child);
-  }
-
-  connect({ identity, peer, token, limitBytesPerSecond }: PageDestination): Promise<void> {
-    this.#limit = limitBytesPerSecond;
-    const separator = peer.linkAddress.lastIndexOf(':');
-    const place = [
-      peer.linkAddress.slice(0, separator),
-      peer.linkAddress.slice(separator + 1),
-      token,
-      peer.id,
-    ];
-    const { sizes, pem } = identityText(identity);
-    return this.#ask(
-      `connect ${[...place, limitBytesPerSecond ?? 0, ...sizes].join(' ')}\n${pem}`,
-      (waiting) => (this.#connected = waiting),
+  /**
+   * `cgroupProcs`: the file that lists the processes. By the helper at `program`; where it is not built (null), by a thread
+   * of this process, which takes about twice as long and knows no tracker but `content`.
+   */
+  static start(program: string | null, cgroupProcs: string, tracker: TrackerName): MemorySource {
+    return new MemorySource(
+      program === null ? startScanThread(cgroupProcs) : startScanHelper(program, cgroupProcs, tracker),
     );
   }
 
+  /** What is found, as long as it is not connected. */
+  get records(): Readable {
+    return this.#scanner.records;
+  }
+
+  /** @throws DrayageError when the target cannot be reached, or is another */
+  connect(destination: PageDestination): Promise<void> {
+    this.#limit = destination.limitBytesPerSecond;
+    return this.#ask(
+      (waiting) => (this.#connected = waiting),
+      () => this.#scanner.connect(destination),
+    );
+  }
+
+  /** One pass while the processes run. Resolves when all was looked at; the target answers `round N`. */
   round(round: number, threads: number, progress: (figures: PassFigures) => void): Promise<PassFigures> {
     return this.#run(`round ${threads} ${round}`, progress);
   }
 
+  /** One pass while they are frozen: only time counts. */
   final(threads: number): Promise<PassFigures> {
     this.#hurry = true;
     if (this.#tried) this.#decide(this.#tried);
     return this.#run(`final ${threads}`, () => undefined);
   }
 
+  /** A file of pages of CRIU's, by reference; also while `final` is under way. */
   image(path: string): Promise<void> {
-    return this.#ask(`image ${path}\n`, (waiting) => this.#images.push(waiting));
+    return this.#ask((waiting) => this.#images.push(waiting), `image ${path}`);
   }
 
+  /** Nothing more comes; the target answers `final`. */
   finish(): void {
-    this.#child.stdin.write('finish\n');
+    this.#scanner.command('finish');
   }
 
+  /** Resolves when the target has said this. @throws DrayageError with its words when it has refused, or is gone */
   answer(words: string): Promise<void> {
-    const answered = this.#ask('', (waiting: Waiting<void>) => this.#answers.set(words, waiting));
+    const answered = this.#ask((waiting: Waiting<void>) => this.#answers.set(words, waiting), null);
     answered.catch(() => undefined);
     return answered;
   }
 
   async close(): Promise<void> {
-    this.#child.kill('SIGKILL');
-    await this.#exited;
+    await this.#scanner.close();
   }
 
   #run(command: string, progress: (figures: PassFigures) => void): Promise<PassFigures> {
     if (this.#pass) return Promise.reject(new Error('a pass is under way already'));
-    return this.#ask(
-      `${command}\n`,
-      (waiting: Waiting<PassFigures>) => (this.#pass = { ...waiting, progress }),
-    );
+    return this.#ask((waiting: Waiting<PassFigures>) => (this.#pass = { ...waiting, progress }), command);
   }
 
-  #ask<T>(command: string, wait: (waiting: Waiting<T>) => void): Promise<T> {
+  /** Waits for what the scanner says, then gives the command, if any. */
+  #ask<T>(wait: (waiting: Waiting<T>) => void, command: string | (() => void) | null): Promise<T> {
     if (this.#failure) return Promise.reject(this.#failure);
     return new Promise((resolve, reject) => {
       wait({ resolve, reject });
-      if (command !== '') this.#child.stdin.write(command);
+      if (typeof command === 'string') this.#scanner.command(command);
+      else command?.();
     });
-  }
-
-  #hear(text: string): void {
-    this.#said += text;
-    const lines = this.#said.split('\n');
-    this.#said = lines.pop() ?? '';
-    for (const line of lines) this.#take(saidSchema.parse(JSON.parse(line)));
   }
 
   #take(said: Said): void {
@@ -212,7 +169,7 @@ export class MemorySource implements PageSource {
       linkBytesPerSecond: this.#limit ?? (tried.linkBytesPerSecond > 0 ? tried.linkBytesPerSecond : null),
       hurry: this.#hurry,
     });
-    this.#child.stdin.write(`compress ${action === 'compress' ? level : 0}\n`);
+    this.#scanner.command(`compress ${action === 'compress' ? level : 0}`);
   }
 
   #fail(error: Error): void {

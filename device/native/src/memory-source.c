@@ -415,19 +415,26 @@ static void skip_clean(void) {
 static int scan_mapping(struct process *process, const struct mapping *mapping) {
   struct page_region_ regions[512];
   int shared = mapping->kind == MAPPING_SHARED;
+  /* A kernel before 6.15 does not know this one, and refuses what it does not know. */
+  static uint32_t guard = SCAN_GUARD;
+  uint32_t without = SCAN_PFNZERO | guard | (shared ? 0 : SCAN_FILE);
   struct pm_scan_arg_ scan = {
       .size = sizeof scan,
       .start = mapping->start,
       .end = mapping->end,
       .vec = (uintptr_t)regions,
       .vec_len = 512,
-      .category_inverted = SCAN_PFNZERO | (shared ? 0 : SCAN_FILE),
-      .category_mask = SCAN_PFNZERO | (shared ? 0 : SCAN_FILE),
+      .category_inverted = without,
+      .category_mask = without,
       .category_anyof_mask = SCAN_PRESENT | SCAN_SWAPPED,
       .return_mask = SCAN_PRESENT | SCAN_SWAPPED | (soft_dirty ? SCAN_SOFT_DIRTY : 0),
   };
   while (scan.start < mapping->end) {
     int count = ioctl(process->pagemap, PAGEMAP_SCAN_, &scan);
+    if (count < 0 && errno == EINVAL && guard) {
+      guard = 0;
+      return scan_mapping(process, mapping);
+    }
     if (count < 0) return errno == ENOTTY || errno == EINVAL ? 0 : 1;
     for (int i = 0; i < count; i++)
       add_region(process, regions[i].start, regions[i].end, mapping->kind != MAPPING_LAZY,
@@ -446,7 +453,7 @@ static void read_pagemap(struct process *process, const struct mapping *mapping)
     ssize_t got = pread(process->pagemap, entries, count * 8, at / PAGE * 8);
     if (got < 8) break;
     for (ssize_t i = 0; i < got / 8; i++, at += PAGE) {
-      int there = (entries[i] & (PAGEMAP_PRESENT | PAGEMAP_SWAPPED)) != 0 &&
+      int there = (entries[i] & (PAGEMAP_PRESENT | PAGEMAP_SWAPPED)) != 0 && !(entries[i] & PAGEMAP_GUARD) &&
                   (mapping->kind == MAPPING_SHARED || !(entries[i] & PAGEMAP_FILE));
       int is_dirty = !soft_dirty || (entries[i] & PAGEMAP_SOFT_DIRTY) != 0;
       if (there && end == at && is_dirty == dirty) {
