@@ -64,6 +64,9 @@ export class MemorySession {
   readonly #frames: FrameSender;
   readonly #waiting = new Map<string, { resolve: () => void; reject: (error: Error) => void }>();
   #failure: Error | null = null;
+  /** Rejects with the first failure: whoever waits for the source would wait for ever, for nobody reads its records then. */
+  readonly #broken: Promise<never>;
+  #break!: (error: Error) => void;
   #said = '';
   #lastRoundAt: number | null = null;
   #finalPass: Promise<PassFigures> | null = null;
@@ -74,6 +77,8 @@ export class MemorySession {
     this.#source = options.source;
     this.#link = link;
     this.#frames = new FrameSender(stream, options);
+    this.#broken = new Promise((_resolve, reject) => (this.#break = reject));
+    this.#broken.catch(() => undefined);
     stream.setEncoding('utf8');
     stream.on('data', (text: string) => this.#hear(text));
     void link.closed.then(() => this.#fail(linkLost()));
@@ -115,10 +120,7 @@ export class MemorySession {
       const bytesPerSecond = Math.round(wireBytes / seconds);
       progress({ round, pages: figures.sent, bytes: figures.sent * PAGE, wireBytes, bytesPerSecond });
     };
-    const figures = await this.#source.round(round, threads, looking).catch((error: unknown) => {
-      this.#fail(error as Error);
-      throw error;
-    });
+    const figures = await this.#unbroken(this.#source.round(round, threads, looking));
     const scanMs = performance.now() - from;
     await answered;
     const ms = performance.now() - from;
@@ -148,12 +150,12 @@ export class MemorySession {
 
   /** Sends a file of pages that CRIU has written: of its pages only those that the target lacks. */
   async image(path: string): Promise<void> {
-    await this.#source.image(path);
+    await this.#unbroken(this.#source.image(path));
   }
 
   /** After `beginFinal` and all images: resolves when the target has all of it. @throws DrayageError */
   async finish(): Promise<void> {
-    await this.#finalPass;
+    if (this.#finalPass) await this.#unbroken(this.#finalPass);
     const answered = this.#answer('final');
     this.#source.finish();
     await answered;
@@ -166,8 +168,14 @@ export class MemorySession {
     await this.#source.close();
   }
 
+  /** What the source does, for as long as the target takes it. */
+  async #unbroken<T>(work: Promise<T>): Promise<T> {
+    work.catch((error: unknown) => this.#fail(error as Error));
+    return Promise.race([this.#broken, work]);
+  }
+
   #answer(words: string): Promise<void> {
-    if (this.#failure) return Promise.reject(this.#failure);
+    if (this.#failure) return this.#broken;
     const answered = new Promise<void>((resolve, reject) => this.#waiting.set(words, { resolve, reject }));
     answered.catch(() => undefined);
     return answered;
@@ -188,6 +196,7 @@ export class MemorySession {
   #fail(error: Error): void {
     if (this.#closing) return;
     this.#failure ??= error;
+    this.#break(this.#failure);
     for (const { reject } of this.#waiting.values()) reject(this.#failure);
     this.#waiting.clear();
   }
