@@ -4,7 +4,7 @@ TEMPORAL_VERSION=1.5.1
 ROOTFS_SUITE=forky
 
 # Debian packages of this machine, for the lab and its tests.
-HOST_PACKAGES='mmdebstrap debian-archive-keyring ca-certificates busybox-static gcc libc6-dev iproute2 nftables
+HOST_PACKAGES='mmdebstrap debian-archive-keyring ca-certificates busybox-static gcc libc6-dev libssl-dev libzstd-dev iproute2 nftables
   tcpdump rsync e2fsprogs util-linux mount procps iputils-arping'
 
 # Debian packages of a lab device's file system.
@@ -95,7 +95,7 @@ need_temporal() {
 need_native() {
   native_ready && return 0
   timed 'building the native helpers' 'first time ~5 s' sh "$root/scripts/native.sh" ||
-    fail 'The native helpers (device/native) could not be built.' 'The lines above say why; gcc and libc6-dev are needed.'
+    fail 'The native helpers (device/native) could not be built.' 'The lines above say why; gcc, libc6-dev, libssl-dev and libzstd-dev are needed.'
 }
 
 need_rootfs() {

@@ -31,7 +31,7 @@ const PROGRESS_MS = 300;
 /** A device's part in copying memory. A round whose worker has ended cannot be taken up: the copy begins anew. */
 export function createMemoryActivities(deps: MemoryDeps): MemoryActivities {
   const { engine, memory, pages, control } = deps;
-  return withFailures({
+  return withFailures<MemoryActivities>({
     async openMemory(given) {
       const { migration, computes, peer, bandwidthMbit } = checkInput(openMemoryInputSchema, given);
       const target = await control.peer(peer);
@@ -92,7 +92,7 @@ export function createMemoryActivities(deps: MemoryDeps): MemoryActivities {
         );
       });
     },
-  } satisfies MemoryActivities) as MemoryActivities;
+  });
 }
 
 function copyGone(): DrayageError {

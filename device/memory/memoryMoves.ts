@@ -4,12 +4,15 @@ import { chooseTracker, type TrackerName } from '../../core/chooseTracker.ts';
 import { DrayageError } from '../../core/cause.ts';
 import { findFreezer, pidsOf } from '../checkpoint/cgroupFreezer.ts';
 import type { Engine } from '../engine/types.ts';
+import { text } from 'node:stream/consumers';
+import { pagesAcceptedSchema, type PagesAccepted } from '../../core/linkMessages.ts';
 import type { Identity } from '../link/identity.ts';
-import type { Peer } from '../link/linkClient.ts';
+import { LinkClient } from '../link/linkClient.ts';
+import { unreachable, type Peer } from '../link/connectTls.ts';
 import { measureMemory } from './measureMemory.ts';
-import { MemorySession, type RoundFigures, type SessionProgress } from './memorySession.ts';
-import { MemorySource } from './memorySource.ts';
 import { findNativePrograms } from './nativePrograms.ts';
+import { MemorySession, type RoundFigures, type SessionProgress } from './stream/memorySession.ts';
+import { MemorySource, type PageSource } from './stream/memorySource.ts';
 import { probeSoftDirty } from './probeSoftDirty.ts';
 
 export interface MemoryMovesDeps {
@@ -64,15 +67,12 @@ export class MemoryMoves {
         for (const { computeId, cgroupProcs } of located)
           sessions.set(
             computeId,
-            await MemorySession.open({
-              identity: this.#deps.identity(),
-              peer: target,
-              migration,
-              computeId,
-              restore: restore.action,
+            await this.#openSession(
+              { migration, computeId, target },
+              restore.action,
               limitBytesPerSecond,
-              source: MemorySource.start(native.memorySource, cgroupProcs, tracker.name),
-            }),
+              () => MemorySource.start(native.memorySource, cgroupProcs, tracker.name),
+            ),
           );
       } catch (error) {
         await this.close(migration);
@@ -124,6 +124,24 @@ export class MemoryMoves {
     await Promise.all([...(sessions?.values() ?? [])].map((session) => session.close()));
   }
 
+  /** Asks the target to keep the pages, then connects to where it takes them. */
+  async #openSession(
+    { migration, computeId, target }: { migration: string; computeId: string; target: Peer },
+    restore: RestoreMode,
+    limitBytesPerSecond: number | null,
+    startSource: () => PageSource,
+  ): Promise<MemorySession> {
+    const identity = this.#deps.identity();
+    const { port, token } = await askForPages(
+      identity,
+      target,
+      `/v1/memory/${migration}/${computeId}/${restore}`,
+    );
+    const host = target.linkAddress.slice(0, target.linkAddress.lastIndexOf(':'));
+    const peer = { id: target.id, linkAddress: `${host}:${port}` };
+    return MemorySession.open(restore, startSource(), { identity, peer, token, limitBytesPerSecond });
+  }
+
   async #locate(computeId: string): Promise<{ computeId: string; cgroupProcs: string; pids: number[] }> {
     const facts = await this.#deps.engine.facts(computeId);
     if (!facts || facts.pid === 0)
@@ -134,6 +152,27 @@ export class MemoryMoves {
       });
     const freezer = await findFreezer(facts.pid);
     return { computeId, cgroupProcs: `${freezer.directory}/cgroup.procs`, pids: await pidsOf(freezer) };
+  }
+}
+
+/** @throws DrayageError when the target cannot be reached, or cannot keep pages (`noPager`) */
+async function askForPages(identity: Identity, target: Peer, path: string): Promise<PagesAccepted> {
+  const link = await LinkClient.connect(identity, target);
+  try {
+    const stream = link.open(path);
+    stream.end();
+    const status = await new Promise<number>((resolve, reject) => {
+      stream.once('response', (headers) => resolve(Number(headers[':status'])));
+      stream.once('close', () => reject(unreachable(target, 'the connection ended')));
+    });
+    if (status === 200) return pagesAcceptedSchema.parse(JSON.parse(await text(stream)));
+    throw new DrayageError({
+      code: status === 501 ? 'noPager' : 'memoryRefused',
+      message: `Device ${target.id} cannot keep pages of memory (status ${status}).`,
+      mend: 'Build the native helpers on it; see its log.',
+    });
+  } finally {
+    link.close();
   }
 }
 

@@ -3,17 +3,14 @@ import { once } from 'node:events';
 import { mkdir, readFile, rename, rm, rmdir } from 'node:fs/promises';
 import { createConnection, type Socket } from 'node:net';
 import { dirname, join } from 'node:path';
-import type { Duplex } from 'node:stream';
-import { pipeline } from 'node:stream/promises';
 import { setTimeout as pause } from 'node:timers/promises';
 import { DrayageError } from '../../core/cause.ts';
 import type { RestoreMode } from '../../core/chooseRestore.ts';
+import { identityText, type Identity } from '../link/identity.ts';
 import type { Freezer } from '../checkpoint/cgroupFreezer.ts';
-import { createFrameReader } from './pageFrames.ts';
 
 /** Marks the helper in its environment. Not HELPER_VARIABLE: it serves a running compute, and outlives the worker. */
 const PAGER_VARIABLE = 'DRAYAGE_PAGER';
-const START_MS = 5000;
 const LOOK_MS = 5;
 
 export interface StoreStatus {
@@ -43,26 +40,38 @@ export class PageStore {
     this.complete.catch(() => undefined);
   }
 
-  /** Starts the helper. @throws DrayageError */
-  async start(program: string): Promise<void> {
+  /** Before the source connects: an empty place for it. */
+  async prepare(): Promise<void> {
     await rm(this.directory, { recursive: true, force: true });
     await mkdir(join(this.directory, 'images'), { recursive: true, mode: 0o700 });
-    const child = spawn(program, [this.directory], {
-      stdio: ['ignore', 'ignore', 'inherit'],
+  }
+
+  /** Starts the helper on a connection of the source; it answers there, also when it cannot. */
+  start(program: string, socket: Socket, { peer, identity }: { peer: string; identity: Identity }): void {
+    const { sizes, pem } = identityText(identity);
+    const child = spawn(program, [this.directory, peer, ...sizes.map(String)], {
+      stdio: ['pipe', 'pipe', 'inherit', socket],
       detached: true,
       env: { PATH: process.env.PATH, [PAGER_VARIABLE]: this.directory },
     });
+    // It has the connection for itself now.
+    socket.destroy();
     child.unref();
-    const ended = once(child, 'exit').then(
-      () => 'ended' as const,
-      () => 'ended' as const,
-    );
-    const deadline = performance.now() + START_MS;
-    while ((await this.status()).state === 'none') {
-      const step = await Promise.race([ended, pause(LOOK_MS)]);
-      if (step === 'ended' || performance.now() > deadline)
-        throw storeFailed('the helper memory-target did not start');
-    }
+    const { stdin, stdout } = child as unknown as { stdin: Socket; stdout: Socket };
+    stdin.on('error', () => undefined);
+    stdin.end(pem);
+    stdout.unref();
+    stdout.setEncoding('utf8');
+    let said = '';
+    stdout.on('data', (text: string) => {
+      said += text;
+      const lines = said.split('\n');
+      said = lines.pop() ?? '';
+      for (const line of lines) this.#hear(line);
+    });
+    stdout.on('error', () => undefined);
+    child.once('error', (error) => this.#complete.reject(storeFailed(error.message)));
+    stdout.once('close', () => this.#complete.reject(storeFailed('the helper memory-target has ended')));
   }
 
   /** What the helper says of itself; also after a restart of this worker. */
@@ -77,31 +86,6 @@ export class PageStore {
       restarts: Number(restarts),
       reason: reason === '-' ? '' : (reason ?? ''),
     };
-  }
-
-  /** Takes the source's stream; what the helper answers goes back. Resolves when the stream ends. */
-  async receive(stream: Duplex): Promise<void> {
-    const socket = await this.#connect();
-    socket.write('stream\n');
-    let said = '';
-    socket.setEncoding('utf8');
-    socket.on('data', (text: string) => {
-      said += text;
-      const lines = said.split('\n');
-      said = lines.pop() ?? '';
-      for (const line of lines) this.#hear(line);
-      if (!stream.destroyed) stream.write(text);
-    });
-    socket.once('close', () => {
-      this.#complete.reject(storeFailed('the helper memory-target has ended'));
-      stream.end();
-    });
-    try {
-      await pipeline(stream, createFrameReader(), socket);
-    } catch (error) {
-      this.#complete.reject(error as Error);
-      throw error;
-    }
   }
 
   /** Listens for CRIU in its working directory. */
@@ -158,6 +142,8 @@ export class PageStore {
       this.#images.get(name)?.();
     } else if (word === 'final') this.#complete.resolve();
     else if (word === 'error') this.#complete.reject(storeFailed(line.slice('error '.length)));
+    // All that was not here before will never be.
+    else if (word === 'ended') this.#complete.reject(storeFailed('the stream of memory has ended'));
   }
 
   async #command(line: string): Promise<void> {

@@ -16,7 +16,7 @@ import {
 } from '../checkpoint/cgroupFreezer.ts';
 import { ImageSender } from '../checkpoint/imageSender.ts';
 import type { ContainerFacts } from '../engine/types.ts';
-import type { MemorySession } from '../memory/memorySession.ts';
+import type { MemorySession } from '../memory/stream/memorySession.ts';
 import { findNativePrograms } from '../memory/nativePrograms.ts';
 import { HotSource } from '../network/hotNetwork.ts';
 import type { FinalSender, TransferDeps, TransferRequest } from './ports.ts';

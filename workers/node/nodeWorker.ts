@@ -17,6 +17,7 @@ import { Failpoints } from '../../device/failpoints.ts';
 import { FileSync } from '../../device/files/fileSync.ts';
 import { InventoryReader } from '../../device/inventory.ts';
 import { MemoryMoves } from '../../device/memory/memoryMoves.ts';
+import { PageListener } from '../../device/memory/pageListener.ts';
 import { PageStores } from '../../device/memory/pageStores.ts';
 import { LinkServer, type LinkRequest } from '../../device/link/linkServer.ts';
 import { ComputeNetwork } from '../../device/network/computeNetwork.ts';
@@ -67,10 +68,17 @@ export class NodeWorker {
         identity: () => linkIdentity(identity),
       });
       await files.clear();
+      const { host, port } = this.#config.link;
+      const listener = new PageListener();
+      // Beside the link's own: a firewall lets both through.
+      await listener.listen(host, port === 0 ? 0 : port + 1);
       const memory = new MemoryMoves({ engine, identity: () => linkIdentity(identity) });
-      const pages = new PageStores(join(runDir, 'pages'), (message, detail) =>
-        this.#log.info(detail, message),
-      );
+      const pages = new PageStores({
+        root: join(runDir, 'pages'),
+        listener,
+        identity: () => linkIdentity(identity),
+        log: (message, detail) => this.#log.info(detail, message),
+      });
       await pages.recover();
       const network = new ComputeNetwork(this.#config.bridge);
       const deps = {
@@ -104,7 +112,7 @@ export class NodeWorker {
         failpoint: async (point) => (await Failpoints.load(runDir)).hit(point),
         log: this.#log,
       });
-      this.#parts = [activities, heartbeats, placements, link, control];
+      this.#parts = [activities, heartbeats, placements, link, listener, control];
       heartbeats.start();
       await placements.start(this.#stop.signal);
       this.#watchExits(engine, placements, control);

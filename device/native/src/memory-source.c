@@ -3,8 +3,11 @@
  *
  *   memory-source CGROUP_PROCS content|soft-dirty
  *
- * CGROUP_PROCS lists the processes. Standard output gets the records, standard error a JSON object a line, standard input
- * gives the commands, one a line:
+ * CGROUP_PROCS lists the processes. Standard output gets the records, or a target over TLS (frameSender.h); standard error
+ * gets a JSON object a line. Standard input gives the commands, one a line:
+ *   connect HOST PORT TOKEN PEER LIMIT K C A   first, if at all: records go to this target, at most LIMIT bytes a second
+ *                     (0: no limit); followed by K + C + A bytes of PEM: private key, certificate, authority
+ *   compress LEVEL    answers `tried`: zstd's level for what follows, 0 for none
  *   round THREADS N   one pass over the memory while the processes run; ends with a ROUND record of number N
  *   final THREADS     one pass while they are frozen
  *   image PATH        a file of pages that CRIU has written, by reference; may be given while `final` is under way
@@ -21,6 +24,7 @@
 #include <signal.h>
 #include <stdarg.h>
 #include <sys/select.h>
+#include <poll.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/random.h>
@@ -114,6 +118,8 @@ static void *reserve(size_t bytes) {
   return memory;
 }
 
+#include "frameSender.h"
+
 /* ---- slots by content ---- */
 
 static uint64_t place_of(struct page_hash hash) { return hash.low & (table_size - 1); }
@@ -185,7 +191,7 @@ static uint32_t take_slot(struct page_hash hash) {
 
 /* ---- the stream ---- */
 
-static void write_all(struct iovec *parts, int count) {
+static void write_out(struct iovec *parts, int count) {
   while (count > 0) {
     ssize_t written = writev(1, parts, count);
     if (written < 0) {
@@ -201,6 +207,12 @@ static void write_all(struct iovec *parts, int count) {
   }
 }
 
+static void write_all(struct iovec *parts, int count) {
+  if (sender.fd < 0) write_out(parts, count);
+  else
+    for (int i = 0; i < count; i++) send_bytes(parts[i].iov_base, parts[i].iov_len);
+}
+
 static void write_record(struct record record, const void *name, size_t name_bytes, const uint32_t *slots,
                          const void *pages) {
   static const char padding[8];
@@ -214,6 +226,9 @@ static void write_record(struct record record, const void *name, size_t name_byt
       {(void *)pages, record.kind == RECORD_PAGES ? (size_t)record.count * PAGE : 0},
   };
   write_all(parts, 6);
+  if (sender.fd < 0) return;
+  if (record.kind >= RECORD_IMAGE) send_now(0);
+  else if (sender.hurry) send_now(1);
 }
 
 /* A run of neighbouring pages that go into one record of one kind. */
@@ -546,9 +561,11 @@ static uint32_t find_processes(int frozen) {
 /* ---- commands ---- */
 
 static void say_progress(const char *name) {
-  dprintf(2, "{\"%s\":{\"looked\":%lu,\"sent\":%lu,\"known\":%lu,\"zero\":%lu,\"dropped\":%lu,\"slots\":%u}}\n", name,
-          (long)counted.looked, (long)counted.sent, (long)counted.known, (long)counted.zero, (long)counted.dropped,
-          slots_used - 1 - free_count);
+  dprintf(2,
+          "{\"%s\":{\"looked\":%lu,\"sent\":%lu,\"known\":%lu,\"zero\":%lu,\"dropped\":%lu,\"slots\":%u,"
+          "\"wire\":%lu}}\n",
+          name, (long)counted.looked, (long)counted.sent, (long)counted.known, (long)counted.zero, (long)counted.dropped,
+          slots_used - 1 - free_count, (long)sender.wire);
 }
 
 static void send_image(const char *path) {
@@ -604,8 +621,10 @@ static uint32_t pass(int frozen, int threads, uint64_t number) {
   char line[4200];
   for (double said = began; __atomic_load_n(&items_done, __ATOMIC_ACQUIRE) < item_count;) {
     /* CRIU's images are ready before the pass is: they do not wait for it. */
-    if (frozen && commands_left(line, sizeof line) && starts_with(line, "image ")) send_image(line + 6);
-    else usleep(500);
+    if (frozen && commands_left(line, sizeof line)) {
+      if (starts_with(line, "image ")) send_image(line + 6);
+      else sscanf(line, "compress %d", &sender.level);
+    } else usleep(500);
     if (now_ms() - said >= PROGRESS_MS) {
       said = now_ms();
       say_progress("progress");
@@ -623,10 +642,26 @@ static uint32_t pass(int frozen, int threads, uint64_t number) {
   return count;
 }
 
+static char pending[8400];
+static size_t filled;
+
+/* Bytes that follow a command. */
+static void read_bytes(unsigned char *into, size_t size) {
+  size_t got = filled < size ? filled : size;
+  memcpy(into, pending, got);
+  filled -= got;
+  memmove(pending, pending + got, filled);
+  while (got < size) {
+    struct pollfd waited = {.fd = 0, .events = POLLIN};
+    poll(&waited, 1, -1);
+    ssize_t more = read(0, into + got, size - got);
+    if (more == 0) _exit(0);
+    if (more > 0) got += more;
+  }
+}
+
 /* A whole line of standard input, if there is one without waiting. */
 static int commands_left(char *line, size_t size) {
-  static char pending[8400];
-  static size_t filled;
   char *end = memchr(pending, '\n', filled);
   if (!end) {
     ssize_t got = read(0, pending + filled, sizeof pending - filled);
@@ -656,6 +691,22 @@ static void next_command(char *line, size_t size) {
   }
 }
 
+static void connect_to(const char *given) {
+  char host[256], port[16], token[256], peer[256];
+  struct identity_sizes sizes;
+  double limit;
+  if (sscanf(given, "%255s %15s %255s %255s %lf %u %u %u", host, port, token, peer, &limit, &sizes.key, &sizes.certificate,
+             &sizes.authority) != 8)
+    fail("badCommand", "connect HOST PORT TOKEN PEER LIMIT K C A");
+  size_t size = (size_t)sizes.key + sizes.certificate + sizes.authority;
+  if (size > IDENTITY_MAX) fail("badCommand", "an identity of %zu bytes", size);
+  unsigned char *pem = need(malloc(size + 1));
+  read_bytes(pem, size);
+  start_sender(host, port, token, peer, limit, pem, sizes);
+  OPENSSL_cleanse(pem, size);
+  free(pem);
+}
+
 static int threads_allowed(int threads) {
   if (threads < 1 || threads > THREADS_MAX) fail("badCommand", "1 to %d threads", THREADS_MAX);
   return threads;
@@ -683,8 +734,13 @@ int main(int count, char **arguments) {
     unsigned long number;
     int threads;
     next_command(line, sizeof line);
-    if (sscanf(line, "round %d %lu", &threads, &number) == 2) pass(0, threads_allowed(threads), number);
-    else if (sscanf(line, "final %d", &threads) == 1) living = pass(1, threads_allowed(threads), 0);
+    if (starts_with(line, "connect ")) connect_to(line + 8);
+    else if (sscanf(line, "compress %d", &threads) == 1) sender.level = threads;
+    else if (sscanf(line, "round %d %lu", &threads, &number) == 2) pass(0, threads_allowed(threads), number);
+    else if (sscanf(line, "final %d", &threads) == 1) {
+      sender.hurry = 1;
+      living = pass(1, threads_allowed(threads), 0);
+    }
     else if (starts_with(line, "image ")) send_image(line + 6);
     else if (strcmp(line, "finish") == 0)
       write_record((struct record){RECORD_FINAL, living, 0, 0, sum}, NULL, 0, NULL, NULL);
