@@ -13,7 +13,7 @@ const LOST_PAGES = 32;
 
 describe('memory that checks itself', () => {
   const lab = withLab();
-  const scene = withPages(lab, 'checked', { megabytes: 128, megabytesPerSecond: 8 });
+  const scene = withPages(lab, 'checked', { megabytes: 64, megabytesPerSecond: 4 });
 
   test(
     'moves six times while it is written to: not one wrong page',
