@@ -8,6 +8,7 @@ import {
 } from '../../core/memoryInput.ts';
 import { checkInput, transferInputSchema } from '../../core/moveInput.ts';
 import type { ControlClient } from '../../device/control/controlClient.ts';
+import type { Failpoint } from '../../device/failpoints.ts';
 import type { MemoryMoves } from '../../device/memory/memoryMoves.ts';
 import type { PageStores } from '../../device/memory/pageStores.ts';
 import { throttle } from '../../device/memory/throttle.ts';
@@ -21,6 +22,7 @@ export interface MemoryDeps {
   pages: PageStores;
   engine: Engine;
   control: ControlClient;
+  failpoint: (point: Failpoint) => Promise<void>;
 }
 
 /** Progress is posted this often, milliseconds: a person sees it move. */
@@ -47,15 +49,17 @@ export function createMemoryActivities(deps: MemoryDeps): MemoryActivities {
       let posted = 0;
       let latest: object = { round };
       const figures = await beating(
-        () =>
+        async () => {
+          await deps.failpoint('source.copying');
           // One thread: the compute has the processor's other parts for itself.
-          memory.round(migration, round, 1, (now) => {
+          return memory.round(migration, round, 1, (now) => {
             latest = now;
             if (performance.now() - posted < PROGRESS_MS) return;
             posted = performance.now();
             heartbeat(now);
             void control.progress(migration, { ...now, expectedFreezeMs: null }).catch(() => undefined);
-          }),
+          });
+        },
         () => latest,
       );
       if (figures === null) throw copyGone();

@@ -1,4 +1,5 @@
 import http2, { type ClientHttp2Session, type ClientHttp2Stream } from 'node:http2';
+import type { TLSSocket } from 'node:tls';
 import { text } from 'node:stream/consumers';
 import { DrayageError } from '../../core/cause.ts';
 import { connectTls, unreachable, type Peer } from './connectTls.ts';
@@ -15,11 +16,15 @@ export class LinkClient {
   readonly #session: ClientHttp2Session;
   readonly closed: Promise<void>;
   #pinger: NodeJS.Timeout;
+  readonly #socket: TLSSocket;
   #heard = performance.now();
+  #looked = performance.now();
+  #bytesRead = 0;
 
-  private constructor(peer: Peer, session: ClientHttp2Session) {
+  private constructor(peer: Peer, session: ClientHttp2Session, socket: TLSSocket) {
     this.peer = peer;
     this.#session = session;
+    this.#socket = socket;
     session.on('error', () => undefined);
     this.closed = new Promise((resolve) => session.once('close', () => resolve()));
     this.#pinger = setInterval(() => this.#ping(), PING_EVERY_MS);
@@ -33,7 +38,7 @@ export class LinkClient {
       createConnection: () => socket,
       settings: { initialWindowSize: WINDOW.stream },
     });
-    const client = new LinkClient(peer, session);
+    const client = new LinkClient(peer, session, socket);
     await new Promise<void>((resolve, reject) => {
       session.once('connect', () => resolve());
       void client.closed.then(() => reject(unreachable(peer, 'the connection ended')));
@@ -61,6 +66,7 @@ export class LinkClient {
   }
 
   #ping(): void {
+    this.#listen();
     if (performance.now() - this.#heard > SILENCE_MS) {
       this.#session.destroy();
       return;
@@ -69,6 +75,16 @@ export class LinkClient {
     this.#session.ping((error) => {
       if (!error) this.#heard = performance.now();
     });
+  }
+
+  /** Whatever comes is a sign of life. What came while this process itself had no processor lies unread: that time does not count. */
+  #listen(): void {
+    const now = performance.now();
+    this.#heard += Math.max(0, now - this.#looked - PING_EVERY_MS);
+    this.#looked = now;
+    if (this.#socket.bytesRead === this.#bytesRead) return;
+    this.#bytesRead = this.#socket.bytesRead;
+    this.#heard = now;
   }
 }
 

@@ -102,6 +102,11 @@ export class PageStore {
     await this.#command(`guard ${directory}/${file} ${word}`);
   }
 
+  /** A failpoint: as long as the file is there, only what the compute asks for is filled in. */
+  async hold(file: string): Promise<void> {
+    await this.#command(`hold ${file}`);
+  }
+
   /**
    * Resolves when all pages are here, all processes restored, and faults are being served.
    * @throws DrayageError when that cannot be any more

@@ -13,6 +13,7 @@ import { createEngine } from '../../device/engine/createEngine.ts';
 import { handleHttp, handleUpgrade } from '../../device/engine/linkRoutes.ts';
 import { runRestarter, type ReportedExit } from '../../device/engine/restarter.ts';
 import type { Engine } from '../../device/engine/types.ts';
+import { Failpoints } from '../../device/failpoints.ts';
 import { FileSync } from '../../device/files/fileSync.ts';
 import { InventoryReader } from '../../device/inventory.ts';
 import { MemoryMoves } from '../../device/memory/memoryMoves.ts';
@@ -108,6 +109,7 @@ export class NodeWorker {
         table,
         control,
         placements,
+        failpoint: async (point) => (await Failpoints.load(runDir)).hit(point),
         log: this.#log,
       });
       this.#parts = [activities, heartbeats, placements, link, listener, control];

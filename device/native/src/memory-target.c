@@ -12,6 +12,7 @@
  *   stream            records follow (records.h); answered: `round N`, `image NAME`, `final`, each a line, when done
  *   serve DIRECTORY   listens there as `criu lazy-pages` would, for `criu restore --lazy-pages`; answered `ok`
  *   guard FILE WORD   what to write where to freeze the compute, should filling fail; answered `ok`
+ *   hold FILE         a failpoint: as long as FILE is there, only what faults is filled in; answered `ok`
  *   discard           ends all of it
  * Errors are answered as `error CODE MESSAGE`.
  *
@@ -59,6 +60,8 @@
 #define RESTORE_FINISHED 0x52535446u
 /* A pager that dies this often does so for a reason that another one will not mend. */
 #define RESTARTS_MAX 20
+/* Between two looks whether the failpoint is gone, milliseconds. */
+#define HOLD_MS 20
 #define CLIENTS_MAX 32
 #define SPACES_MAX 4096
 
@@ -122,7 +125,7 @@ struct shared {
   volatile uint32_t event_space; /* the index of the space that it is of */
   /* What CRIU said last of a process whose descriptor has not come yet. */
   volatile int32_t announced;
-  char guard_file[4096], guard_word[16];
+  char guard_file[4096], guard_word[16], hold_file[4096];
   char reason[512];
   struct space spaces[SPACES_MAX];
 };
@@ -487,6 +490,7 @@ static int take_command(struct client *client, char *line) {
     strcpy(shared->guard_word, word);
     return send_line(client, "ok");
   }
+  if (sscanf(line, "hold %4000s", shared->hold_file) == 1) return send_line(client, "ok");
   if (strcmp(line, "discard") == 0) {
     remove_all();
     /* The keeper first, or it would take this for a death. */
@@ -1124,15 +1128,19 @@ static void take(struct epoll_event *event) {
   }
 }
 
+static int held(void) { return shared->hold_file[0] != '\0' && access(shared->hold_file, F_OK) == 0; }
+
 static void loop(void) {
   struct epoll_event ready[64];
   for (int said = 0, idle = 0;;) {
     if (keeper_gone) replace_keeper();
     int serving = final && shared->restored && !shared->failed;
-    int count = epoll_wait(events, ready, 64, more_to_take || (serving && !idle) ? 0 : -1);
+    int waits = serving && held();
+    int count = epoll_wait(events, ready, 64, more_to_take || (serving && !idle && !waits) ? 0 : waits ? HOLD_MS : -1);
     for (int i = 0; i < count; i++) take(&ready[i]);
     if (more_to_take && source) take_client(source);
-    if (!serving) continue;
+    if (waits) report_filling();
+    if (!serving || waits) continue;
     idle = count <= 0 && !fill_step();
     if (++said % 64 == 0 || idle) report_filling();
     if (all_filled()) {
