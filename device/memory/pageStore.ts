@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdir, readFile, rename, rm, rmdir } from 'node:fs/promises';
+import { mkdir, readFile, rm, rmdir, symlink } from 'node:fs/promises';
 import { createConnection, type Socket } from 'node:net';
 import { dirname, join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
@@ -128,7 +128,8 @@ export class PageStore {
       const arrived = new Promise<void>((resolve) => this.#images.set(name, resolve));
       await Promise.race([arrived, this.complete.then(() => arrived)]);
     }
-    await rename(join(this.directory, 'images', name), join(directory, name));
+    // The pages have a file system of their own: moving it there would need its memory twice.
+    await symlink(join(this.directory, 'images', name), join(directory, name));
   }
 
   /** Ends the helper and drops the pages. Nothing there is no error. Only when no process is left that needs it. */
