@@ -56,6 +56,8 @@
 #define PAGE PAGE_SIZE_
 /* Pages filled in at once while nobody faults: 256 KB, about 50 us, the longest that a fault waits for it. */
 #define FILL_PAGES 64u
+/* Slots that are looked at together for whether anybody still wants them. */
+#define SWEEP_SLOTS 4096u
 /* CRIU's word at the end of a restore (criu/uffd.c of 4.2: LAZY_PAGES_RESTORE_FINISHED). */
 #define RESTORE_FINISHED 0x52535446u
 /* A pager that dies this often does so for a reason that another one will not mend. */
@@ -1090,6 +1092,21 @@ static int all_filled(void) {
   return 1;
 }
 
+/* Gives back the contents that nobody maps any more, some at a time. Returns 0 when that is done; may be done twice. */
+static int sweep_step(void) {
+  static uint64_t swept = 1;
+  uint64_t end = swept + SWEEP_SLOTS < slots_seen ? swept + SWEEP_SLOTS : slots_seen, run = 0;
+  for (; swept < end; swept++) {
+    if (references[swept] == 0) run++;
+    else if (run > 0) {
+      give_back(swept - run, run);
+      run = 0;
+    }
+  }
+  if (run > 0) give_back(end - run, run);
+  return swept < slots_seen;
+}
+
 /* One step of filling, each process in turn. Returns 0 when there is nothing to fill in. */
 static int fill_step(void) {
   static uint32_t turn;
@@ -1141,7 +1158,7 @@ static void loop(void) {
     if (more_to_take && source) take_client(source);
     if (waits) report_filling();
     if (!serving || waits) continue;
-    idle = count <= 0 && !fill_step();
+    idle = count <= 0 && !sweep_step() && !fill_step();
     if (++said % 64 == 0 || idle) report_filling();
     if (all_filled()) {
       write_status("filled", 0, 0);
@@ -1212,7 +1229,7 @@ static int make_image(struct image *image, struct process *process) {
   return image->pages ? 0 : -1;
 }
 
-/* The maps in the form that filling wants; slots that nobody maps are given back. */
+/* The maps in the form that filling wants. */
 static int make_images(void) {
   uint32_t count = 0;
   for (struct process *process = processes; process; process = process->next) count++;
@@ -1223,13 +1240,6 @@ static int make_images(void) {
   images[image_count++] = (struct image){0, 0, none};
   for (struct process *process = processes; process; process = process->next)
     if (make_image(&images[image_count++], process) < 0) return -1;
-  for (uint64_t slot = 1, run = 0; slot <= slots_seen; slot++) {
-    if (slot < slots_seen && references[slot] == 0) run++;
-    else if (run > 0) {
-      give_back(slot - run, run);
-      run = 0;
-    }
-  }
   return 0;
 }
 
