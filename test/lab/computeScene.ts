@@ -1,6 +1,6 @@
 import { Client, Connection } from '@temporalio/client';
 import { expect } from 'vitest';
-import { acceptedSchema } from '../../core/api/common.ts';
+import { acceptedSchema, listOf } from '../../core/api/common.ts';
 import { computeSchema, type ComputeView } from '../../core/api/computes.ts';
 import { migrationAcceptedSchema, type MigrateRequest } from '../../core/api/migrations.ts';
 import { FINAL_MIGRATION_STATES, migrationSchema, type Migration } from '../../core/migration.ts';
@@ -55,6 +55,16 @@ export class ComputeScene {
     return migrationAcceptedSchema.parse(await api.request('POST', path, { target, ...options })).id;
   }
 
+  /** Id of the move that something else asks for just now, once there is one. */
+  async newestMigration(): Promise<string> {
+    const api = await this.lab.api();
+    return until('a move to be asked for', SOON_MS, async () => {
+      const path = `/migrations?compute=${this.compute.id}&limit=1`;
+      const { items } = listOf(migrationSchema).parse(await api.request('GET', path));
+      return items[0]?.id;
+    });
+  }
+
   async migration(id: string): Promise<Migration> {
     return migrationSchema.parse(await (await this.lab.api()).request('GET', `/migrations/${id}`));
   }
@@ -88,8 +98,13 @@ export class ComputeScene {
     return computeSchema.parse(await (await this.lab.api()).request('GET', `/computes/${this.compute.id}`));
   }
 
+  /** What the compute's processes have in their environment, and no others. */
+  get marker(): string {
+    return `SCENE=${this.compute.name}`;
+  }
+
   copies(): Promise<Copy[]> {
-    return findCopies(this.lab.lab, `SCENE=${this.compute.name}`);
+    return findCopies(this.lab.lab, this.marker);
   }
 
   /** States that a device has written of a transfer, in order; of the newest one when none is named. */
