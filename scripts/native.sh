@@ -23,6 +23,8 @@ trap 'rm -rf "$building"' EXIT
 flags='-std=gnu11 -O3 -Wall -Wextra -Werror'
 $CC $flags -static -s -pthread -o "$building/memory-source" "$here/src/memory-source.c"
 $CC $flags -static -s -o "$building/memory-target" "$here/src/memory-target.c"
+$CC $flags -static -s -o "$building/tree-source" "$here/src/tree-source.c"
+$CC $flags -static -s -o "$building/tree-target" "$here/src/tree-target.c"
 $CC $flags -shared -fPIC -s -o "$building/criu-hide.so" "$here/src/criu-hide.c" -ldl
 echo "$key" > "$building/.built"
 chmod 755 "$building"

@@ -1,34 +1,59 @@
 import { createReadStream, createWriteStream } from 'node:fs';
-import { mkdir, rm, stat } from 'node:fs/promises';
+import { mkdir, readFile, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
+import { DrayageError } from '../../core/cause.ts';
+import { findNativePrograms } from '../memory/nativePrograms.ts';
+import type { Tmpfs } from '../../core/tmpfs.ts';
 import type { ContainerFacts, Engine } from '../engine/types.ts';
+import { parseMountInfo } from '../engine/mountInfo.ts';
 import type { Identity } from '../link/identity.ts';
 import { LinkClient, answer, type Peer } from '../link/linkClient.ts';
 import type { LinkRequest } from '../link/linkServer.ts';
 import type { FileMover, FinalReceiver, FinalSender } from '../ownership/ports.ts';
 import { createFileSource } from './createFileSource.ts';
 import { createFileTarget } from './createFileTarget.ts';
+import { createTreeSource } from './createTreeSource.ts';
+import { createTreeTarget } from './createTreeTarget.ts';
 import { appendLogHistory, readLogHistory, type LogPosition } from './logHistory.ts';
+import type { TmpfsMounts } from './tmpfsMounts.ts';
 import type { FileRoot, FileSource, FileTarget } from './types.ts';
 
 export interface FileSyncDeps {
   engine: Engine;
   /** Directory on disk for what a move keeps meanwhile; emptied when it ends. */
   workRoot: string;
+  /** Holds the file systems in memory of computes that arrive. */
+  tmpfs: TmpfsMounts;
   identity: () => Identity;
 }
 
 interface Outgoing {
   sources: Map<string, FileSource>;
+  /** Those of the sources that are a tmpfs. */
+  tmpfs: Tmpfs[];
   log: LogPosition | null;
 }
 
 interface Incoming {
   peer: string;
   targets: Map<string, FileTarget>;
+  tmpfs: Map<string, IncomingTmpfs>;
 }
+
+/** A tmpfs that the source does not send is left to CRIU. */
+interface IncomingTmpfs {
+  directory: string;
+  target: FileTarget;
+  arrived: boolean;
+}
+
+/** What a device answers that has no helper to write a tmpfs with. */
+const NOT_HERE = 501;
+/** While it runs, what a tmpfs has changed is sent until it is this little; or so often. */
+const LITTLE_BYTES = 1024 * 1024;
+const REFRESHES = 3;
 
 /** The trees of files that belong to a compute: its writable layer and its named volumes. */
 function rootsOf(facts: ContainerFacts): FileRoot[] {
@@ -60,9 +85,17 @@ export class FileSync implements FileMover {
     const directory = this.#directory(migration, computeId);
     await mkdir(directory, { recursive: true, mode: 0o700 });
     const key = keyOf(migration, computeId);
-    for (const target of this.#incoming.get(key)?.targets.values() ?? []) await target.close();
+    await this.#closeIncoming(key);
     const targets = new Map(rootsOf(facts).map((root) => [root.name, createFileTarget(root, directory)]));
-    this.#incoming.set(key, { peer, targets });
+    const incoming: Incoming = { peer, targets, tmpfs: new Map() };
+    this.#incoming.set(key, incoming);
+    const native = await findNativePrograms();
+    if (native === null) return;
+    for (const tmpfs of facts.tmpfs) {
+      const made = await this.#deps.tmpfs.make(computeId, tmpfs);
+      const target = createTreeTarget({ name: tmpfs.name, directory: made }, native.treeTarget);
+      incoming.tmpfs.set(tmpfs.name, { directory: made, target, arrived: false });
+    }
   }
 
   /** Source: all files and the log, then what changed meanwhile. Resolves with the bytes sent. */
@@ -77,7 +110,7 @@ export class FileSync implements FileMover {
     const directory = this.#directory(migration, computeId);
     await mkdir(directory, { recursive: true, mode: 0o700 });
     const sources = new Map(rootsOf(facts).map((root) => [root.name, createFileSource(root, directory)]));
-    const outgoing: Outgoing = { sources, log: null };
+    const outgoing: Outgoing = { sources, tmpfs: [], log: null };
     this.#outgoing.set(key, outgoing);
     const link = await LinkClient.connect(this.#deps.identity(), target);
     const end = () => link.close();
@@ -92,6 +125,7 @@ export class FileSync implements FileMover {
         await put(`full/${encodeURIComponent(name)}`, source.full());
         await put(`difference/${encodeURIComponent(name)}`, source.difference());
       }
+      await this.#sendTmpfs(outgoing, facts, directory, put);
       const history = await readLogHistory(facts.logPath, null);
       await put('log/history', history.stream);
       outgoing.log = await history.position;
@@ -108,14 +142,24 @@ export class FileSync implements FileMover {
     if (!match) return false;
     const [, migration = '', computeId = '', kind = '', encoded = ''] = match;
     const incoming = this.#incoming.get(keyOf(migration, computeId));
-    const target = incoming?.targets.get(decodeURIComponent(encoded));
+    const root = decodeURIComponent(encoded);
+    const tmpfs = incoming?.tmpfs.get(root);
+    const target = tmpfs?.target ?? incoming?.targets.get(root);
+    if (incoming?.peer === peer && kind === 'full' && !target) {
+      stream.respond({ ':status': NOT_HERE });
+      stream.end('no such tree of files can be kept here');
+      return true;
+    }
     if (!incoming || incoming.peer !== peer || (kind !== 'log' && !target)) {
       stream.respond({ ':status': 404 });
       stream.end('nothing of that compute is expected here');
       return true;
     }
     try {
-      if (kind === 'full') await target?.applyFull(stream);
+      if (kind === 'full') {
+        await target?.applyFull(stream);
+        if (tmpfs) tmpfs.arrived = true;
+      }
       else if (kind === 'difference') await target?.applyDifference(stream);
       else
         await pipeline(stream, createWriteStream(this.#history(migration, computeId), { mode: 0o600 }), {
@@ -149,7 +193,9 @@ export class FileSync implements FileMover {
   async armReceivers(migration: string, facts: ContainerFacts, computeId: string): Promise<FinalReceiver[]> {
     const incoming = this.#incoming.get(keyOf(migration, computeId));
     if (!incoming) throw new Error(`the files of ${computeId} are not expected by this worker`);
-    return [...incoming.targets].map(([root, target]) => {
+    const arrived = [...incoming.tmpfs].filter(([, tmpfs]) => tmpfs.arrived);
+    const targets = [...incoming.targets, ...arrived.map(([root, { target }]) => [root, target] as const)];
+    return targets.map(([root, target]) => {
       const armed = target.armFinal(root === 'layer' ? facts.mergedDir : undefined);
       return {
         root,
@@ -159,6 +205,27 @@ export class FileSync implements FileMover {
         cancel: () => quietly(() => armed.cancel(), armed.done),
       };
     });
+  }
+
+  async refresh(migration: string, computeId: string, link: LinkClient): Promise<void> {
+    const outgoing = this.#outgoing.get(keyOf(migration, computeId));
+    for (const { name } of outgoing?.tmpfs ?? [])
+      for (let count = 0, bytes = Infinity; count < REFRESHES && bytes > LITTLE_BYTES; count++) {
+        const content = outgoing?.sources.get(name)?.difference();
+        if (!content) return;
+        bytes = 0;
+        content.on('data', (chunk: Buffer) => (bytes += chunk.length));
+        await push(link, `/v1/migrations/${migration}/${computeId}/difference/${name}`, content);
+      }
+  }
+
+  externalMounts(migration: string, computeId: string): Map<string, string> {
+    const key = keyOf(migration, computeId);
+    const leaving = (this.#outgoing.get(key)?.tmpfs ?? []).map(({ name, path }) => [path, name] as const);
+    const coming = [...(this.#incoming.get(key)?.tmpfs ?? [])]
+      .filter(([, { arrived }]) => arrived)
+      .map(([name, { directory }]) => [name, directory] as const);
+    return new Map([...leaving, ...coming]);
   }
 
   /** What was logged before the move goes where the engine will open its log: it counts only what is there then. */
@@ -175,10 +242,8 @@ export class FileSync implements FileMover {
   async forget(migration: string): Promise<void> {
     for (const key of [...this.#outgoing.keys()].filter((one) => one.startsWith(`${migration}/`)))
       await this.#closeOutgoing(key);
-    for (const [key, { targets }] of [...this.#incoming].filter(([one]) => one.startsWith(`${migration}/`))) {
-      for (const target of targets.values()) await target.close();
-      this.#incoming.delete(key);
-    }
+    for (const key of [...this.#incoming.keys()].filter((one) => one.startsWith(`${migration}/`)))
+      await this.#closeIncoming(key);
     await rm(join(this.#deps.workRoot, migration), { recursive: true, force: true });
   }
 
@@ -190,6 +255,40 @@ export class FileSync implements FileMover {
   /** At start: nothing of an earlier worker's moves is of use. */
   async clear(): Promise<void> {
     await rm(this.#deps.workRoot, { recursive: true, force: true });
+    await this.#deps.tmpfs.clear();
+  }
+
+  /** Each tmpfs, if both devices have what it takes. */
+  async #sendTmpfs(
+    outgoing: Outgoing,
+    facts: ContainerFacts,
+    workDir: string,
+    put: (path: string, content: Readable) => Promise<void>,
+  ): Promise<void> {
+    const native = await findNativePrograms();
+    for (const tmpfs of native ? await demandMounted(facts) : []) {
+      const { name, path } = tmpfs;
+      const root = { name, directory: path, processRoot: `/proc/${facts.pid}/root` };
+      const source = createTreeSource(root, workDir, native?.treeSource ?? '');
+      try {
+        await put(`full/${name}`, source.full());
+        await put(`difference/${name}`, source.difference());
+      } catch (error) {
+        await source.close();
+        if (error instanceof NotHere) return;
+        throw error;
+      }
+      outgoing.sources.set(name, source);
+      outgoing.tmpfs.push(tmpfs);
+    }
+  }
+
+  async #closeIncoming(key: string): Promise<void> {
+    const incoming = this.#incoming.get(key);
+    this.#incoming.delete(key);
+    for (const target of incoming?.targets.values() ?? []) await target.close();
+    for (const { target } of incoming?.tmpfs.values() ?? []) await target.close();
+    if (incoming) await this.#deps.tmpfs.release(key.slice(key.indexOf('/') + 1));
   }
 
   async #closeOutgoing(key: string): Promise<void> {
@@ -219,7 +318,11 @@ function keyOf(migration: string, computeId: string): string {
 /** Sends a stream as one request and waits for the peer's word that all of it is in place. */
 async function push(link: LinkClient, path: string, content: Readable): Promise<void> {
   const stream = link.open(path);
-  const answered = answer(stream, link.peer);
+  let status = 0;
+  stream.once('response', (headers) => (status = Number(headers[':status'])));
+  const answered = answer(stream, link.peer).catch((error: unknown) => {
+    throw status === NOT_HERE ? new NotHere() : error;
+  });
   answered.catch(() => undefined);
   try {
     await pipeline(content, stream);
@@ -229,6 +332,26 @@ async function push(link: LinkClient, path: string, content: Readable): Promise<
     throw error;
   }
   await answered;
+}
+
+/** The peer cannot take what it was sent. */
+class NotHere extends Error {}
+
+/**
+ * The compute's file systems in memory; each must be mounted where it was asked for, for CRIU knows it by its mount point.
+ * @throws DrayageError
+ */
+async function demandMounted({ pid, tmpfs }: ContainerFacts): Promise<Tmpfs[]> {
+  const mounts = parseMountInfo(await readFile(`/proc/${pid}/mountinfo`, 'utf8'));
+  const elsewhere = tmpfs.find(
+    ({ path }) => !mounts.some(({ mountPoint, type }) => mountPoint === path && type === 'tmpfs'),
+  );
+  if (!elsewhere) return tmpfs;
+  throw new DrayageError({
+    code: 'tmpfsElsewhere',
+    message: `No tmpfs is mounted at ${elsewhere.path} in the compute: the path leads through a symbolic link of its image.`,
+    mend: 'Make the compute anew with the path that the link leads to.',
+  });
 }
 
 async function quietly(cancel: () => void, done: Promise<unknown>): Promise<void> {

@@ -7,6 +7,9 @@ export interface NativePrograms {
   memoryTarget: string;
   /** Preloaded into CRIU's dump. */
   criuHide: string;
+  /** Read and write a tmpfs. */
+  treeSource: string;
+  treeTarget: string;
 }
 
 /** Null where they have not been built: memory is then copied as CRIU dumps it. */
@@ -19,12 +22,16 @@ export async function findNativePrograms(
     memorySource: at('memory-source'),
     memoryTarget: at('memory-target'),
     criuHide: at('criu-hide.so'),
+    treeSource: at('tree-source'),
+    treeTarget: at('tree-target'),
   };
   try {
     await Promise.all([
       access(programs.memorySource, constants.X_OK),
       access(programs.memoryTarget, constants.X_OK),
       access(programs.criuHide, constants.R_OK),
+      access(programs.treeSource, constants.X_OK),
+      access(programs.treeTarget, constants.X_OK),
     ]);
   } catch {
     return null;

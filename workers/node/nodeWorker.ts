@@ -14,6 +14,7 @@ import { handleHttp, handleUpgrade } from '../../device/engine/linkRoutes.ts';
 import { runRestarter, type ReportedExit } from '../../device/engine/restarter.ts';
 import type { Engine } from '../../device/engine/types.ts';
 import { FileSync } from '../../device/files/fileSync.ts';
+import { TmpfsMounts } from '../../device/files/tmpfsMounts.ts';
 import { InventoryReader } from '../../device/inventory.ts';
 import { MemoryMoves } from '../../device/memory/memoryMoves.ts';
 import { PageStores } from '../../device/memory/pageStores.ts';
@@ -63,6 +64,7 @@ export class NodeWorker {
       const files = new FileSync({
         engine,
         workRoot: join(stateDir, 'sync'),
+        tmpfs: new TmpfsMounts(join(runDir, 'tmpfs')),
         identity: () => linkIdentity(identity),
       });
       await files.clear();
