@@ -117,7 +117,7 @@ export class MemorySession {
     };
     const figures = await this.#source.round(round, threads, looking).catch((error: unknown) => {
       this.#fail(error as Error);
-      throw error;
+      throw this.#failure ?? error;
     });
     const scanMs = performance.now() - from;
     await answered;
@@ -188,6 +188,8 @@ export class MemorySession {
   #fail(error: Error): void {
     if (this.#closing) return;
     this.#failure ??= error;
+    // It would wait for a reader that has gone, and whoever waits for its pass with it.
+    void this.#source.close();
     for (const { reject } of this.#waiting.values()) reject(this.#failure);
     this.#waiting.clear();
   }
