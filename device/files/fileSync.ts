@@ -1,23 +1,25 @@
 import { createReadStream, createWriteStream } from 'node:fs';
-import { mkdir, readFile, rm, stat } from 'node:fs/promises';
+import { mkdir, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
-import { DrayageError } from '../../core/cause.ts';
-import { findNativePrograms } from '../memory/nativePrograms.ts';
-import type { Tmpfs } from '../../core/tmpfs.ts';
 import type { ContainerFacts, Engine } from '../engine/types.ts';
-import { parseMountInfo } from '../engine/mountInfo.ts';
 import type { Identity } from '../link/identity.ts';
-import { LinkClient, answer, type Peer } from '../link/linkClient.ts';
+import { LinkClient, type Peer } from '../link/linkClient.ts';
 import type { LinkRequest } from '../link/linkServer.ts';
 import type { FileMover, FinalReceiver, FinalSender } from '../ownership/ports.ts';
 import { createFileSource } from './createFileSource.ts';
 import { createFileTarget } from './createFileTarget.ts';
-import { createTreeSource } from './createTreeSource.ts';
-import { createTreeTarget } from './createTreeTarget.ts';
 import { appendLogHistory, readLogHistory, type LogPosition } from './logHistory.ts';
+import { NOT_HERE, pushStream } from './pushStream.ts';
 import type { TmpfsMounts } from './tmpfsMounts.ts';
+import {
+  expectTmpfs,
+  refreshTmpfs,
+  sendTmpfs,
+  type IncomingTmpfs,
+  type OutgoingTmpfs,
+} from './tmpfsSync.ts';
 import type { FileRoot, FileSource, FileTarget } from './types.ts';
 
 export interface FileSyncDeps {
@@ -25,35 +27,21 @@ export interface FileSyncDeps {
   /** Directory on disk for what a move keeps meanwhile; emptied when it ends. */
   workRoot: string;
   /** Holds the file systems in memory of computes that arrive. */
-  tmpfs: TmpfsMounts;
+  mounts: TmpfsMounts;
   identity: () => Identity;
 }
 
 interface Outgoing {
   sources: Map<string, FileSource>;
-  /** Those of the sources that are a tmpfs. */
-  tmpfs: Tmpfs[];
+  tmpfs: OutgoingTmpfs;
   log: LogPosition | null;
 }
 
 interface Incoming {
   peer: string;
   targets: Map<string, FileTarget>;
-  tmpfs: Map<string, IncomingTmpfs>;
+  tmpfs: IncomingTmpfs;
 }
-
-/** A tmpfs that the source does not send is left to CRIU. */
-interface IncomingTmpfs {
-  directory: string;
-  target: FileTarget;
-  arrived: boolean;
-}
-
-/** What a device answers that has no helper to write a tmpfs with. */
-const NOT_HERE = 501;
-/** While it runs, what a tmpfs has changed is sent until it is this little; or so often. */
-const LITTLE_BYTES = 1024 * 1024;
-const REFRESHES = 3;
 
 /** The trees of files that belong to a compute: its writable layer and its named volumes. */
 function rootsOf(facts: ContainerFacts): FileRoot[] {
@@ -87,15 +75,8 @@ export class FileSync implements FileMover {
     const key = keyOf(migration, computeId);
     await this.#closeIncoming(key);
     const targets = new Map(rootsOf(facts).map((root) => [root.name, createFileTarget(root, directory)]));
-    const incoming: Incoming = { peer, targets, tmpfs: new Map() };
-    this.#incoming.set(key, incoming);
-    const native = await findNativePrograms();
-    if (native === null) return;
-    for (const tmpfs of facts.tmpfs) {
-      const made = await this.#deps.tmpfs.make(computeId, tmpfs);
-      const target = createTreeTarget({ name: tmpfs.name, directory: made }, native.treeTarget);
-      incoming.tmpfs.set(tmpfs.name, { directory: made, target, arrived: false });
-    }
+    const tmpfs = await expectTmpfs(this.#deps.mounts, computeId, facts.tmpfs);
+    this.#incoming.set(key, { peer, targets, tmpfs });
   }
 
   /** Source: all files and the log, then what changed meanwhile. Resolves with the bytes sent. */
@@ -110,7 +91,7 @@ export class FileSync implements FileMover {
     const directory = this.#directory(migration, computeId);
     await mkdir(directory, { recursive: true, mode: 0o700 });
     const sources = new Map(rootsOf(facts).map((root) => [root.name, createFileSource(root, directory)]));
-    const outgoing: Outgoing = { sources, tmpfs: [], log: null };
+    const outgoing: Outgoing = { sources, tmpfs: new Map(), log: null };
     this.#outgoing.set(key, outgoing);
     const link = await LinkClient.connect(this.#deps.identity(), target);
     const end = () => link.close();
@@ -118,14 +99,14 @@ export class FileSync implements FileMover {
     let bytes = 0;
     const put = async (path: string, content: Readable) => {
       content.on('data', (chunk: Buffer) => progress((bytes += chunk.length)));
-      await push(link, `/v1/migrations/${migration}/${computeId}/${path}`, content);
+      await pushStream(link, `/v1/migrations/${migration}/${computeId}/${path}`, content);
     };
     try {
       for (const [name, source] of sources) {
         await put(`full/${encodeURIComponent(name)}`, source.full());
         await put(`difference/${encodeURIComponent(name)}`, source.difference());
       }
-      await this.#sendTmpfs(outgoing, facts, directory, put);
+      outgoing.tmpfs = await sendTmpfs(facts, directory, put);
       const history = await readLogHistory(facts.logPath, null);
       await put('log/history', history.stream);
       outgoing.log = await history.position;
@@ -145,13 +126,8 @@ export class FileSync implements FileMover {
     const root = decodeURIComponent(encoded);
     const tmpfs = incoming?.tmpfs.get(root);
     const target = tmpfs?.target ?? incoming?.targets.get(root);
-    if (incoming?.peer === peer && kind === 'full' && !target) {
-      stream.respond({ ':status': NOT_HERE });
-      stream.end('no such tree of files can be kept here');
-      return true;
-    }
     if (!incoming || incoming.peer !== peer || (kind !== 'log' && !target)) {
-      stream.respond({ ':status': 404 });
+      stream.respond({ ':status': incoming?.peer === peer && kind === 'full' ? NOT_HERE : 404 });
       stream.end('nothing of that compute is expected here');
       return true;
     }
@@ -159,8 +135,7 @@ export class FileSync implements FileMover {
       if (kind === 'full') {
         await target?.applyFull(stream);
         if (tmpfs) tmpfs.arrived = true;
-      }
-      else if (kind === 'difference') await target?.applyDifference(stream);
+      } else if (kind === 'difference') await target?.applyDifference(stream);
       else
         await pipeline(stream, createWriteStream(this.#history(migration, computeId), { mode: 0o600 }), {
           end: true,
@@ -177,7 +152,8 @@ export class FileSync implements FileMover {
   armSenders(migration: string, _facts: ContainerFacts, computeId: string): Promise<FinalSender[]> {
     const outgoing = this.#outgoing.get(keyOf(migration, computeId));
     if (!outgoing) throw new Error(`the files of ${computeId} were not copied yet by this worker`);
-    const senders = [...outgoing.sources].map(([root, source]) => {
+    const tmpfs = [...outgoing.tmpfs].map(([root, { source }]) => [root, source] as const);
+    const senders = [...outgoing.sources, ...tmpfs].map(([root, source]) => {
       const armed = source.armFinal();
       return {
         root,
@@ -193,9 +169,8 @@ export class FileSync implements FileMover {
   async armReceivers(migration: string, facts: ContainerFacts, computeId: string): Promise<FinalReceiver[]> {
     const incoming = this.#incoming.get(keyOf(migration, computeId));
     if (!incoming) throw new Error(`the files of ${computeId} are not expected by this worker`);
-    const arrived = [...incoming.tmpfs].filter(([, tmpfs]) => tmpfs.arrived);
-    const targets = [...incoming.targets, ...arrived.map(([root, { target }]) => [root, target] as const)];
-    return targets.map(([root, target]) => {
+    const tmpfs = arrivedOf(incoming).map(([root, { target }]) => [root, target] as const);
+    return [...incoming.targets, ...tmpfs].map(([root, target]) => {
       const armed = target.armFinal(root === 'layer' ? facts.mergedDir : undefined);
       return {
         root,
@@ -208,23 +183,16 @@ export class FileSync implements FileMover {
   }
 
   async refresh(migration: string, computeId: string, link: LinkClient): Promise<void> {
-    const outgoing = this.#outgoing.get(keyOf(migration, computeId));
-    for (const { name } of outgoing?.tmpfs ?? [])
-      for (let count = 0, bytes = Infinity; count < REFRESHES && bytes > LITTLE_BYTES; count++) {
-        const content = outgoing?.sources.get(name)?.difference();
-        if (!content) return;
-        bytes = 0;
-        content.on('data', (chunk: Buffer) => (bytes += chunk.length));
-        await push(link, `/v1/migrations/${migration}/${computeId}/difference/${name}`, content);
-      }
+    await refreshTmpfs(this.#outgoing.get(keyOf(migration, computeId))?.tmpfs ?? new Map(), (path, content) =>
+      pushStream(link, `/v1/migrations/${migration}/${computeId}/${path}`, content),
+    );
   }
 
   externalMounts(migration: string, computeId: string): Map<string, string> {
-    const key = keyOf(migration, computeId);
-    const leaving = (this.#outgoing.get(key)?.tmpfs ?? []).map(({ name, path }) => [path, name] as const);
-    const coming = [...(this.#incoming.get(key)?.tmpfs ?? [])]
-      .filter(([, { arrived }]) => arrived)
-      .map(([name, { directory }]) => [name, directory] as const);
+    const outgoing = this.#outgoing.get(keyOf(migration, computeId));
+    const incoming = this.#incoming.get(keyOf(migration, computeId));
+    const leaving = [...(outgoing?.tmpfs ?? [])].map(([name, { path }]) => [path, name] as const);
+    const coming = incoming ? arrivedOf(incoming).map(([name, { directory }]) => [name, directory] as const) : [];
     return new Map([...leaving, ...coming]);
   }
 
@@ -255,32 +223,7 @@ export class FileSync implements FileMover {
   /** At start: nothing of an earlier worker's moves is of use. */
   async clear(): Promise<void> {
     await rm(this.#deps.workRoot, { recursive: true, force: true });
-    await this.#deps.tmpfs.clear();
-  }
-
-  /** Each tmpfs, if both devices have what it takes. */
-  async #sendTmpfs(
-    outgoing: Outgoing,
-    facts: ContainerFacts,
-    workDir: string,
-    put: (path: string, content: Readable) => Promise<void>,
-  ): Promise<void> {
-    const native = await findNativePrograms();
-    for (const tmpfs of native ? await demandMounted(facts) : []) {
-      const { name, path } = tmpfs;
-      const root = { name, directory: path, processRoot: `/proc/${facts.pid}/root` };
-      const source = createTreeSource(root, workDir, native?.treeSource ?? '');
-      try {
-        await put(`full/${name}`, source.full());
-        await put(`difference/${name}`, source.difference());
-      } catch (error) {
-        await source.close();
-        if (error instanceof NotHere) return;
-        throw error;
-      }
-      outgoing.sources.set(name, source);
-      outgoing.tmpfs.push(tmpfs);
-    }
+    await this.#deps.mounts.clear();
   }
 
   async #closeIncoming(key: string): Promise<void> {
@@ -288,11 +231,13 @@ export class FileSync implements FileMover {
     this.#incoming.delete(key);
     for (const target of incoming?.targets.values() ?? []) await target.close();
     for (const { target } of incoming?.tmpfs.values() ?? []) await target.close();
-    if (incoming) await this.#deps.tmpfs.release(key.slice(key.indexOf('/') + 1));
+    if (incoming) await this.#deps.mounts.release(key.slice(key.indexOf('/') + 1));
   }
 
   async #closeOutgoing(key: string): Promise<void> {
-    for (const source of this.#outgoing.get(key)?.sources.values() ?? []) await source.close();
+    const outgoing = this.#outgoing.get(key);
+    for (const source of outgoing?.sources.values() ?? []) await source.close();
+    for (const { source } of outgoing?.tmpfs.values() ?? []) await source.close();
     this.#outgoing.delete(key);
   }
 
@@ -311,47 +256,12 @@ export class FileSync implements FileMover {
   }
 }
 
+function arrivedOf({ tmpfs }: Incoming) {
+  return [...tmpfs].filter(([, { arrived }]) => arrived);
+}
+
 function keyOf(migration: string, computeId: string): string {
   return `${migration}/${computeId}`;
-}
-
-/** Sends a stream as one request and waits for the peer's word that all of it is in place. */
-async function push(link: LinkClient, path: string, content: Readable): Promise<void> {
-  const stream = link.open(path);
-  let status = 0;
-  stream.once('response', (headers) => (status = Number(headers[':status'])));
-  const answered = answer(stream, link.peer).catch((error: unknown) => {
-    throw status === NOT_HERE ? new NotHere() : error;
-  });
-  answered.catch(() => undefined);
-  try {
-    await pipeline(content, stream);
-  } catch (error) {
-    // The peer's own words say more than "aborted".
-    await answered;
-    throw error;
-  }
-  await answered;
-}
-
-/** The peer cannot take what it was sent. */
-class NotHere extends Error {}
-
-/**
- * The compute's file systems in memory; each must be mounted where it was asked for, for CRIU knows it by its mount point.
- * @throws DrayageError
- */
-async function demandMounted({ pid, tmpfs }: ContainerFacts): Promise<Tmpfs[]> {
-  const mounts = parseMountInfo(await readFile(`/proc/${pid}/mountinfo`, 'utf8'));
-  const elsewhere = tmpfs.find(
-    ({ path }) => !mounts.some(({ mountPoint, type }) => mountPoint === path && type === 'tmpfs'),
-  );
-  if (!elsewhere) return tmpfs;
-  throw new DrayageError({
-    code: 'tmpfsElsewhere',
-    message: `No tmpfs is mounted at ${elsewhere.path} in the compute: the path leads through a symbolic link of its image.`,
-    mend: 'Make the compute anew with the path that the link leads to.',
-  });
 }
 
 async function quietly(cancel: () => void, done: Promise<unknown>): Promise<void> {

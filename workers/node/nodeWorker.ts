@@ -64,7 +64,7 @@ export class NodeWorker {
       const files = new FileSync({
         engine,
         workRoot: join(stateDir, 'sync'),
-        tmpfs: new TmpfsMounts(join(runDir, 'tmpfs')),
+        mounts: new TmpfsMounts(join(runDir, 'tmpfs')),
         identity: () => linkIdentity(identity),
       });
       await files.clear();

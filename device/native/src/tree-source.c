@@ -324,12 +324,13 @@ int main(int argc, char **argv) {
     fprintf(stderr, "usage: tree-source ROOT PATH BEFORE AFTER\n");
     return 2;
   }
-  before = read_state(argv[3]);
-  now.key = before.key;
   FILE *after = strcmp(argv[4], "-") ? fopen(argv[4], "we") : NULL;
   if (!after && strcmp(argv[4], "-")) die(argv[4]);
   fcntl(1, F_SETPIPE_SZ, 1 << 20);
   if (!fgets(line, sizeof line, stdin)) return 0;
+  /* Only now: another pass may have run since this one was started. */
+  before = read_state(argv[3]);
+  now.key = before.key;
   clock_gettime(CLOCK_REALTIME, &time);
   unsure_since = nanoseconds(time) - TICK_MARGIN;
   enter(argv[1], argv[2]);
