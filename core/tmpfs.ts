@@ -21,10 +21,7 @@ const tmpfsPathSchema = z
 export const tmpfsListSchema = z
   .array(z.object({ path: tmpfsPathSchema, sizeBytes: z.number().int().min(4096) }))
   .max(16)
-  .refine(
-    (list) => new Set(list.map(({ path }) => path)).size === list.length,
-    'must not name a path twice',
-  );
+  .refine((list) => new Set(list.map(({ path }) => path)).size === list.length, 'must not name a path twice');
 export type TmpfsList = z.infer<typeof tmpfsListSchema>;
 
 /** A tmpfs of a compute; `name` tells it apart on both devices of a move. */

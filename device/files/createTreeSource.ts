@@ -112,7 +112,9 @@ class TreeFileSource implements FileSource {
     const work = async () => {
       await Promise.race([gone, running.ended]);
       running.stdin.end('\n');
-      const sent = await pipeline(running.stdout, out, { end: false }).catch((error: unknown) => error as Error);
+      const sent = await pipeline(running.stdout, out, { end: false }).catch(
+        (error: unknown) => error as Error,
+      );
       const failure = readingError(this.#root.directory, await running.ended, false) ?? sent;
       if (failure) throw failure;
       out.end();

@@ -13,13 +13,7 @@ import { createFileTarget } from './createFileTarget.ts';
 import { appendLogHistory, readLogHistory, type LogPosition } from './logHistory.ts';
 import { NOT_HERE, pushStream } from './pushStream.ts';
 import type { TmpfsMounts } from './tmpfsMounts.ts';
-import {
-  expectTmpfs,
-  refreshTmpfs,
-  sendTmpfs,
-  type IncomingTmpfs,
-  type OutgoingTmpfs,
-} from './tmpfsSync.ts';
+import { expectTmpfs, refreshTmpfs, sendTmpfs, type IncomingTmpfs, type OutgoingTmpfs } from './tmpfsSync.ts';
 import type { FileRoot, FileSource, FileTarget } from './types.ts';
 
 export interface FileSyncDeps {
@@ -192,7 +186,9 @@ export class FileSync implements FileMover {
     const outgoing = this.#outgoing.get(keyOf(migration, computeId));
     const incoming = this.#incoming.get(keyOf(migration, computeId));
     const leaving = [...(outgoing?.tmpfs ?? [])].map(([name, { path }]) => [path, name] as const);
-    const coming = incoming ? arrivedOf(incoming).map(([name, { directory }]) => [name, directory] as const) : [];
+    const coming = incoming
+      ? arrivedOf(incoming).map(([name, { directory }]) => [name, directory] as const)
+      : [];
     return new Map([...leaving, ...coming]);
   }
 

@@ -28,7 +28,10 @@ export interface BarePlaces {
  * The config.json of a copy that runs beside the original: in other places, without the engine's hooks. The network
  * namespace stays one that was made by others, as the sandbox's is: CRIU does not dump what is in it.
  */
-export function bareConfig(original: unknown, { root, network, criuConfig, id }: BarePlaces): Record<string, unknown> {
+export function bareConfig(
+  original: unknown,
+  { root, network, criuConfig, id }: BarePlaces,
+): Record<string, unknown> {
   const { hooks: _, ...config } = configSchema.parse(original);
   const namespaces = config.linux.namespaces.map((one) =>
     one.type === 'network' ? { ...one, path: network } : one,

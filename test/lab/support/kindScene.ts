@@ -32,6 +32,7 @@ export class KindScene {
   readonly #id: string;
   readonly #client: ChildProcess;
   readonly #lines: Interface;
+  readonly #ended: Promise<[string]>;
   #asked = 0;
 
   private constructor(lab: TestLab, kind: string, id: string, client: ChildProcess) {
@@ -39,6 +40,7 @@ export class KindScene {
     this.kind = kind;
     this.#id = id;
     this.#client = client;
+    this.#ended = once(client, 'exit').then(() => ['it has ended'] as [string]);
     this.#lines = createInterface({ input: client.stdout as NodeJS.ReadableStream });
   }
 
@@ -57,7 +59,7 @@ export class KindScene {
     this.#asked += 1;
     const answered = once(this.#lines, 'line', { signal: AbortSignal.timeout(ANSWER_MS) });
     this.#client.stdin?.write(`${verb} ${this.#asked}\n`);
-    const [line] = (await Promise.race([answered, once(this.#client, 'exit').then(() => [''])])) as [string];
+    const [line] = (await Promise.race([answered, this.#ended])) as [string];
     const start = `${this.#asked} ${this.kind} `;
     if (line.startsWith(start)) return answerSchema.parse(line.slice(start.length));
     throw new DrayageError({
