@@ -44,6 +44,16 @@ export function volume(
   return [...(before ?? []), { name: match[1] ?? '', path: match[2] ?? '' }];
 }
 
+/** `PATH:SIZE`, several times. */
+export function tmpfsMount(
+  text: string,
+  before: { path: string; sizeBytes: number }[] | undefined,
+): { path: string; sizeBytes: number }[] {
+  const match = /^(\/[^:]*):([^:]+)$/.exec(text);
+  if (!match) throw new InvalidArgumentError('It must be PATH:SIZE with an absolute path, e.g. /run:64m.');
+  return [...(before ?? []), { path: match[1] ?? '', sizeBytes: memorySize(match[2] ?? '') }];
+}
+
 /** `no`, `always`, `on-failure` or `on-failure:N`. */
 export function restartPolicy(text: string): { name: string; maximumRetries: number } {
   const match = /^(no|always|on-failure)(?::(\d{1,6}))?$/.exec(text);

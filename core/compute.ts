@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { idSchema } from './ids.ts';
+import { tmpfsListSchema } from './tmpfs.ts';
 
 export const ComputeState = {
   creating: 'creating',
@@ -56,6 +57,7 @@ export const computeSpecSchema = z.object({
   /** CPUs, e.g. 0.5. */
   cpus: z.number().positive().optional(),
   volumes: z.array(z.object({ name: nameSchema, path: z.string().startsWith('/') })).default([]),
+  tmpfs: tmpfsListSchema.default([]),
   restartPolicy: restartPolicySchema.default({ name: 'no', maximumRetries: 0 }),
   address: addressSchema,
 });

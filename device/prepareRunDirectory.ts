@@ -9,16 +9,11 @@ import {
   type HelperProcess,
 } from './checkpoint/helperProcesses.ts';
 import { ARRIVING_VARIABLE, deleteRuncState } from './checkpoint/armedRestore.ts';
+import { CRIU_SETTINGS } from './checkpoint/criuConfig.ts';
 import { HELPER_VARIABLE } from './network/batchTool.ts';
 import { exists } from './exists.ts';
 
 const run = promisify(execFile);
-
-/**
- * CRIU's settings for our computes, by the annotation org.criu.config. The network is shut by us before the dump and until
- * after the restore (HotNetwork): CRIU's own lock would only cost time.
- */
-const CRIU_CONF = 'network-lock skip\nghost-limit 67108864\n';
 
 /** Memory that comes and goes with a move, each on a tmpfs of its own: CRIU's images, and pages of computes that arrive. */
 const MEMORY_DIRECTORIES = ['images', 'pages'] as const;
@@ -26,7 +21,7 @@ const MEMORY_DIRECTORIES = ['images', 'pages'] as const;
 /** Makes the run directory: CRIU's settings, and room for memory, which holds the tenants' secrets. */
 export async function prepareRunDirectory(runDir: string): Promise<void> {
   await mkdir(runDir, { recursive: true, mode: 0o711 });
-  await writeFile(join(runDir, 'criu.conf'), CRIU_CONF, { mode: 0o644 });
+  await writeFile(join(runDir, 'criu.conf'), CRIU_SETTINGS, { mode: 0o644 });
   for (const name of MEMORY_DIRECTORIES) {
     const directory = join(runDir, name);
     await mkdir(directory, { recursive: true, mode: 0o700 });

@@ -1,11 +1,11 @@
-import { readFile } from 'node:fs/promises';
+import { readFile, statfs } from 'node:fs/promises';
 import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
 import type { ComputeUsage } from '../core/checkCompatibility.ts';
 import type { ComputeSpec } from '../core/compute.ts';
 import { findBlockers } from './checkpoint/findBlockers.ts';
 import { findFreezer, pidsOf } from './checkpoint/cgroupFreezer.ts';
-import type { Engine } from './engine/types.ts';
+import type { ContainerFacts, Engine } from './engine/types.ts';
 
 const run = promisify(execFile);
 
@@ -15,12 +15,13 @@ export async function measureUsage(engine: Engine, spec: ComputeSpec): Promise<C
   if (!facts || facts.state !== 'running' || facts.pid === 0)
     return { name: spec.name, running: false, memoryBytes: 0, diskBytes: 0, blockers: [] };
   const directories = [facts.upperDir, ...facts.volumes.map(({ directory }) => directory)];
-  const [memoryBytes, diskBytes, blockers] = await Promise.all([
+  const [resident, inTmpfs, diskBytes, blockers] = await Promise.all([
     residentBytes(facts.pid),
+    tmpfsBytes(facts),
     diskUse(directories),
     findBlockers(spec.name, facts.pid),
   ]);
-  return { name: spec.name, running: true, memoryBytes, diskBytes, blockers };
+  return { name: spec.name, running: true, memoryBytes: resident + inTmpfs, diskBytes, blockers };
 }
 
 /** Proportional set size of all processes of a container, bytes. */
@@ -29,6 +30,16 @@ async function residentBytes(pid: number): Promise<number> {
   for (const one of await pidsOf(await findFreezer(pid))) {
     const rollup = await readFile(`/proc/${one}/smaps_rollup`, 'utf8').catch(() => '');
     total += Number(/^Pss:\s+(\d+)/m.exec(rollup)?.[1] ?? 0) * 1024;
+  }
+  return total;
+}
+
+/** What lies in its file systems in memory, bytes. */
+async function tmpfsBytes({ pid, tmpfs }: ContainerFacts): Promise<number> {
+  let total = 0;
+  for (const { path } of tmpfs) {
+    const found = await statfs(`/proc/${pid}/root${path}`).catch(() => null);
+    if (found) total += (found.blocks - found.bfree) * found.bsize;
   }
   return total;
 }

@@ -6,11 +6,14 @@ import { apiUrl } from './control.ts';
 import type { ControlApi } from './controlApi.ts';
 import type { Lab } from './state.ts';
 
-/** Gives the tar of a root file system to the control plane. @throws DrayageError when it is refused */
+/**
+ * Gives a tar of a root file system to the control plane as an image whose computes run `command`.
+ * @throws DrayageError with the control plane's cause when it is refused
+ */
 export async function importImage(
   lab: Lab,
   api: ControlApi,
-  { name, command, path }: { name: string; command: readonly string[]; path: string },
+  { name, path, command }: { name: string; path: string; command: readonly string[] },
 ): Promise<ImageView> {
   const query = new URLSearchParams({ name });
   for (const word of command) query.append('cmd', word);

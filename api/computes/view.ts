@@ -49,6 +49,7 @@ export function computeView(row: ComputeRecord): ComputeView {
     memoryBytes: spec.memoryBytes,
     cpus: spec.cpus,
     volumes: spec.volumes,
+    tmpfs: spec.tmpfs,
     restartPolicy: spec.restartPolicy,
     exitCode: row.exitCode,
     restarts: row.restarts,

@@ -5,7 +5,7 @@ import { formatBytes } from '../../core/memorySize.ts';
 import { openClient } from '../client.ts';
 import { CommandFailed, Exit } from '../exit.ts';
 import { ago, details, type JsonFlag, print, subcommand, table } from '../output.ts';
-import { keyValue, memorySize, positiveNumber, restartPolicy, volume } from '../parse.ts';
+import { keyValue, memorySize, positiveNumber, restartPolicy, tmpfsMount, volume } from '../parse.ts';
 import { waitForCompute, waitForRemoval } from '../wait.ts';
 import { registerExec } from './computeExec.ts';
 import { registerLogs } from './computeLogs.ts';
@@ -18,6 +18,7 @@ interface CreateFlags extends JsonFlag {
   cpus?: number;
   env?: Record<string, string>;
   volume?: { name: string; path: string }[];
+  tmpfs?: { path: string; sizeBytes: number }[];
   restart?: { name: string; maximumRetries: number };
   detach?: boolean;
 }
@@ -34,6 +35,7 @@ export function registerCompute(program: Command): void {
     .option('--cpus <n>', 'limit, e.g. 0.5', positiveNumber)
     .option('--env <K=V>', 'environment; may be given several times', keyValue)
     .option('--volume <NAME:PATH>', 'a volume that moves with it; may be given several times', volume)
+    .option('--tmpfs <PATH:SIZE>', 'files in memory; may be given several times', tmpfsMount)
     .option('--restart <policy>', 'no, always, on-failure or on-failure:N', restartPolicy)
     .option('--detach', 'do not wait until it runs')
     .argument('[command...]', "after --, instead of the image's own")
@@ -75,7 +77,7 @@ export function registerCompute(program: Command): void {
 
 async function create(command: string[], flags: CreateFlags): Promise<void> {
   const client = await openClient();
-  const { name, image, device, memory, cpus, env, volume: volumes, restart, detach } = flags;
+  const { name, image, device, memory, cpus, env, volume: volumes, tmpfs, restart, detach } = flags;
   const body = {
     name,
     image,
@@ -84,6 +86,7 @@ async function create(command: string[], flags: CreateFlags): Promise<void> {
     cpus,
     env,
     volumes,
+    tmpfs,
     restartPolicy: restart,
     command: command.length > 0 ? command : undefined,
   };
@@ -175,6 +178,7 @@ function describe(view: ComputeView): string {
     ['memory', view.memoryBytes === undefined ? undefined : formatBytes(view.memoryBytes)],
     ['cpus', view.cpus],
     ['volumes', view.volumes.map(({ name, path }) => `${name}:${path}`).join(', ')],
+    ['tmpfs', view.tmpfs.map(({ path, sizeBytes }) => `${path}:${formatBytes(sizeBytes)}`).join(', ')],
     [
       'restart',
       `${policy.name}${retries}${view.restarts > 0 ? `, ${String(view.restarts)} times so far` : ''}`,

@@ -26,6 +26,7 @@ export const createComputeRequestSchema = z.object({
     .optional(),
   cpus: z.number().positive().max(1024).optional(),
   volumes: specShape.volumes,
+  tmpfs: specShape.tmpfs,
   restartPolicy: restartPolicySchema.default({ name: 'no', maximumRetries: 0 }),
 });
 export type CreateComputeRequest = z.infer<typeof createComputeRequestSchema>;
@@ -52,6 +53,7 @@ export const computeSchema = z
     memoryBytes: z.number().int().optional(),
     cpus: z.number().optional(),
     volumes: specShape.volumes,
+    tmpfs: specShape.tmpfs,
     restartPolicy: restartPolicySchema,
     exitCode: z.number().int().nullable(),
     restarts: z.number().int(),

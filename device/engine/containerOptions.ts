@@ -1,5 +1,6 @@
 import type { ContainerCreateOptions as DockerodeOptions, HostConfig } from 'dockerode';
 import { computeSpecSchema, type ComputeSpec } from '../../core/compute.ts';
+import { isShm, tmpfsOf } from '../../core/tmpfs.ts';
 
 /** Of the engine's API 1.43 and later; not in the types of dockerode yet. */
 export type ContainerCreateOptions = DockerodeOptions & {
@@ -95,6 +96,7 @@ export function computeOptions(
       // Swapped pages would have to be read back in the freeze.
       ...(spec.memoryBytes ? { Memory: spec.memoryBytes, MemorySwap: spec.memoryBytes } : {}),
       ...(spec.cpus ? { NanoCpus: Math.round(spec.cpus * 1e9) } : {}),
+      ...tmpfsOptions(spec),
       Mounts: spec.volumes.map(({ name, path }) => ({
         Type: 'volume' as const,
         Source: volumeName(spec.id, name),
@@ -102,4 +104,13 @@ export function computeOptions(
       })),
     },
   };
+}
+
+/** Their sizes are said, for they must be the same on every device. */
+function tmpfsOptions(spec: ComputeSpec): Pick<HostConfig, 'ShmSize' | 'Tmpfs'> {
+  const all = tmpfsOf(spec);
+  const Tmpfs = Object.fromEntries(
+    all.filter((one) => !isShm(one)).map(({ path, sizeBytes }) => [path, `size=${sizeBytes}`]),
+  );
+  return { ShmSize: all.find(isShm)?.sizeBytes ?? 0, Tmpfs };
 }

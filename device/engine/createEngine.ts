@@ -1,8 +1,11 @@
+import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import Docker from 'dockerode';
 import type { ComputeSpec } from '../../core/compute.ts';
 import { DrayageError } from '../../core/cause.ts';
+import { tmpfsOf } from '../../core/tmpfs.ts';
+import { criuConfigPath } from '../checkpoint/criuConfig.ts';
 import {
   computeOptions,
   containerName,
@@ -83,9 +86,8 @@ class DockerEngine implements Engine {
         this.#docker.createVolume({ Name: volumeName(spec.id, name), Labels }),
       );
     }
-    const criuConfig = join(this.#runDir, 'criu.conf');
     const id = await this.#ensureContainer(spec.id, 'compute', () =>
-      computeOptions(spec, sandbox.Id, criuConfig),
+      computeOptions(spec, sandbox.Id, criuConfigPath(this.#runDir, spec.id)),
     );
     await this.#fixedFacts(id, spec.id, spec);
     return id;
@@ -114,6 +116,7 @@ class DockerEngine implements Engine {
       const found = await this.#find(role, computeId);
       if (found) await this.#ask('removing a container', () => this.#removeContainer(found.Id));
     }
+    await rm(criuConfigPath(this.#runDir, computeId), { force: true });
     if (!volumes) return;
     await this.#ask('removing volumes', async () => {
       const label = [`${Label.role}=volume`, `${Label.compute}=${computeId}`];
@@ -233,7 +236,10 @@ class DockerEngine implements Engine {
     if (!inspected)
       throw engineError({ statusCode: 404, message: `compute ${computeId}` }, 'looking for a compute');
     const volumes = (spec?.volumes ?? []).map(({ name }) => name);
-    const fixed = await gatherFixed(inspected, computeId, await this.#rootDirectory(), volumes);
+    const fixed = {
+      ...(await gatherFixed(inspected, computeId, await this.#rootDirectory(), volumes)),
+      tmpfs: spec ? tmpfsOf(spec) : [],
+    };
     this.#fixed.set(containerId, fixed);
     return fixed;
   }

@@ -20,7 +20,7 @@ const BUNDLE_PATTERNS = [
 /** What of a container does not change while it exists, and what `facts` reads anew each time. */
 export type FixedFacts = Pick<
   ContainerFacts,
-  'computeId' | 'containerId' | 'logPath' | 'upperDir' | 'mergedDir' | 'volumes'
+  'computeId' | 'containerId' | 'logPath' | 'upperDir' | 'mergedDir' | 'volumes' | 'tmpfs'
 >;
 export type ChangingFacts = Pick<ContainerFacts, 'state' | 'pid' | 'exitCode' | 'runcRoot' | 'bundle'>;
 
@@ -30,7 +30,7 @@ export async function gatherFixed(
   computeId: string,
   dockerRoot: string,
   volumes: readonly string[],
-): Promise<FixedFacts> {
+): Promise<Omit<FixedFacts, 'tmpfs'>> {
   const containerId = inspected.Id;
   const layer = await findLayer(inspected);
   return {

@@ -1,5 +1,6 @@
 import type { Readable } from 'node:stream';
 import type { ComputeSpec } from '../../core/compute.ts';
+import type { Tmpfs } from '../../core/tmpfs.ts';
 
 /** A container that owns a compute's network namespace. */
 export interface Sandbox {
@@ -23,6 +24,8 @@ export interface ContainerFacts {
   mergedDir: string;
   /** Named volumes: their directory on this device. */
   volumes: { name: string; directory: string }[];
+  /** Its file systems in memory, as it asked for them. */
+  tmpfs: Tmpfs[];
   /** runc's state root for this container, e.g. /run/docker/runtime-runc/moby; found, not assumed. Empty when the container never ran. */
   runcRoot: string;
   /** OCI bundle directory (holds config.json). Null when the container does not run. */

@@ -1,5 +1,6 @@
 import { Writable } from 'node:stream';
 import { MAXIMUM_PIECE_BYTES } from './frames.ts';
+import { writeWhileOpen } from './ProcessInput.ts';
 
 /** tar writes whole records, of which the last ends with two blocks of zeros. */
 const RECORD_BYTES = 10_240;
@@ -86,12 +87,6 @@ export class ArchiveSink extends Writable {
   #writeArchive(chunk: Buffer, done: () => void): void {
     this.#archiveBytes += chunk.length;
     this.#tail = Buffer.concat([this.#tail, chunk.subarray(-END_BYTES)]).subarray(-END_BYTES);
-    const input = this.#consumer.archive;
-    if (!input.writable || input.write(chunk)) return done();
-    const goOn = (): void => {
-      input.off('drain', goOn).off('close', goOn);
-      done();
-    };
-    input.on('drain', goOn).on('close', goOn);
+    writeWhileOpen(this.#consumer.archive, chunk, done);
   }
 }

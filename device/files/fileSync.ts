@@ -6,29 +6,36 @@ import { pipeline } from 'node:stream/promises';
 import type { ContainerFacts, Engine } from '../engine/types.ts';
 import type { Identity } from '../link/identity.ts';
 import type { Peer } from '../link/connectTls.ts';
-import { LinkClient, answer } from '../link/linkClient.ts';
+import { LinkClient } from '../link/linkClient.ts';
 import type { LinkRequest } from '../link/linkServer.ts';
 import type { FileMover, FinalReceiver, FinalSender } from '../ownership/ports.ts';
 import { createFileSource } from './createFileSource.ts';
 import { createFileTarget } from './createFileTarget.ts';
 import { appendLogHistory, readLogHistory, type LogPosition } from './logHistory.ts';
+import { NOT_HERE, pushStream } from './pushStream.ts';
+import type { TmpfsMounts } from './tmpfsMounts.ts';
+import { expectTmpfs, refreshTmpfs, sendTmpfs, type IncomingTmpfs, type OutgoingTmpfs } from './tmpfsSync.ts';
 import type { FileRoot, FileSource, FileTarget } from './types.ts';
 
 export interface FileSyncDeps {
   engine: Engine;
   /** Directory on disk for what a move keeps meanwhile; emptied when it ends. */
   workRoot: string;
+  /** Holds the file systems in memory of computes that arrive. */
+  mounts: TmpfsMounts;
   identity: () => Identity;
 }
 
 interface Outgoing {
   sources: Map<string, FileSource>;
+  tmpfs: OutgoingTmpfs;
   log: LogPosition | null;
 }
 
 interface Incoming {
   peer: string;
   targets: Map<string, FileTarget>;
+  tmpfs: IncomingTmpfs;
 }
 
 /** The trees of files that belong to a compute: its writable layer and its named volumes. */
@@ -61,9 +68,10 @@ export class FileSync implements FileMover {
     const directory = this.#directory(migration, computeId);
     await mkdir(directory, { recursive: true, mode: 0o700 });
     const key = keyOf(migration, computeId);
-    for (const target of this.#incoming.get(key)?.targets.values() ?? []) await target.close();
+    await this.#closeIncoming(key);
     const targets = new Map(rootsOf(facts).map((root) => [root.name, createFileTarget(root, directory)]));
-    this.#incoming.set(key, { peer, targets });
+    const tmpfs = await expectTmpfs(this.#deps.mounts, computeId, facts.tmpfs);
+    this.#incoming.set(key, { peer, targets, tmpfs });
   }
 
   /** Source: all files and the log, then what changed meanwhile. Resolves with the bytes sent. */
@@ -78,7 +86,7 @@ export class FileSync implements FileMover {
     const directory = this.#directory(migration, computeId);
     await mkdir(directory, { recursive: true, mode: 0o700 });
     const sources = new Map(rootsOf(facts).map((root) => [root.name, createFileSource(root, directory)]));
-    const outgoing: Outgoing = { sources, log: null };
+    const outgoing: Outgoing = { sources, tmpfs: new Map(), log: null };
     this.#outgoing.set(key, outgoing);
     const link = await LinkClient.connect(this.#deps.identity(), target);
     const end = () => link.close();
@@ -86,13 +94,14 @@ export class FileSync implements FileMover {
     let bytes = 0;
     const put = async (path: string, content: Readable) => {
       content.on('data', (chunk: Buffer) => progress((bytes += chunk.length)));
-      await push(link, `/v1/migrations/${migration}/${computeId}/${path}`, content);
+      await pushStream(link, `/v1/migrations/${migration}/${computeId}/${path}`, content);
     };
     try {
       for (const [name, source] of sources) {
         await put(`full/${encodeURIComponent(name)}`, source.full());
         await put(`difference/${encodeURIComponent(name)}`, source.difference());
       }
+      outgoing.tmpfs = await sendTmpfs(facts, directory, put);
       const history = await readLogHistory(facts.logPath, null);
       await put('log/history', history.stream);
       outgoing.log = await history.position;
@@ -109,15 +118,19 @@ export class FileSync implements FileMover {
     if (!match) return false;
     const [, migration = '', computeId = '', kind = '', encoded = ''] = match;
     const incoming = this.#incoming.get(keyOf(migration, computeId));
-    const target = incoming?.targets.get(decodeURIComponent(encoded));
+    const root = decodeURIComponent(encoded);
+    const tmpfs = incoming?.tmpfs.get(root);
+    const target = tmpfs?.target ?? incoming?.targets.get(root);
     if (!incoming || incoming.peer !== peer || (kind !== 'log' && !target)) {
-      stream.respond({ ':status': 404 });
+      stream.respond({ ':status': incoming?.peer === peer && kind === 'full' ? NOT_HERE : 404 });
       stream.end('nothing of that compute is expected here');
       return true;
     }
     try {
-      if (kind === 'full') await target?.applyFull(stream);
-      else if (kind === 'difference') await target?.applyDifference(stream);
+      if (kind === 'full') {
+        await target?.applyFull(stream);
+        if (tmpfs) tmpfs.arrived = true;
+      } else if (kind === 'difference') await target?.applyDifference(stream);
       else
         await pipeline(stream, createWriteStream(this.#history(migration, computeId), { mode: 0o600 }), {
           end: true,
@@ -134,7 +147,8 @@ export class FileSync implements FileMover {
   armSenders(migration: string, _facts: ContainerFacts, computeId: string): Promise<FinalSender[]> {
     const outgoing = this.#outgoing.get(keyOf(migration, computeId));
     if (!outgoing) throw new Error(`the files of ${computeId} were not copied yet by this worker`);
-    const senders = [...outgoing.sources].map(([root, source]) => {
+    const tmpfs = [...outgoing.tmpfs].map(([root, { source }]) => [root, source] as const);
+    const senders = [...outgoing.sources, ...tmpfs].map(([root, source]) => {
       const armed = source.armFinal();
       return {
         root,
@@ -150,7 +164,8 @@ export class FileSync implements FileMover {
   async armReceivers(migration: string, facts: ContainerFacts, computeId: string): Promise<FinalReceiver[]> {
     const incoming = this.#incoming.get(keyOf(migration, computeId));
     if (!incoming) throw new Error(`the files of ${computeId} are not expected by this worker`);
-    return [...incoming.targets].map(([root, target]) => {
+    const tmpfs = arrivedOf(incoming).map(([root, { target }]) => [root, target] as const);
+    return [...incoming.targets, ...tmpfs].map(([root, target]) => {
       const armed = target.armFinal(root === 'layer' ? facts.mergedDir : undefined);
       return {
         root,
@@ -160,6 +175,22 @@ export class FileSync implements FileMover {
         cancel: () => quietly(() => armed.cancel(), armed.done),
       };
     });
+  }
+
+  async refresh(migration: string, computeId: string, link: LinkClient): Promise<void> {
+    await refreshTmpfs(this.#outgoing.get(keyOf(migration, computeId))?.tmpfs ?? new Map(), (path, content) =>
+      pushStream(link, `/v1/migrations/${migration}/${computeId}/${path}`, content),
+    );
+  }
+
+  externalMounts(migration: string, computeId: string): Map<string, string> {
+    const outgoing = this.#outgoing.get(keyOf(migration, computeId));
+    const incoming = this.#incoming.get(keyOf(migration, computeId));
+    const leaving = [...(outgoing?.tmpfs ?? [])].map(([name, { path }]) => [path, name] as const);
+    const coming = incoming
+      ? arrivedOf(incoming).map(([name, { directory }]) => [name, directory] as const)
+      : [];
+    return new Map([...leaving, ...coming]);
   }
 
   /** What was logged before the move goes where the engine will open its log: it counts only what is there then. */
@@ -176,10 +207,8 @@ export class FileSync implements FileMover {
   async forget(migration: string): Promise<void> {
     for (const key of [...this.#outgoing.keys()].filter((one) => one.startsWith(`${migration}/`)))
       await this.#closeOutgoing(key);
-    for (const [key, { targets }] of [...this.#incoming].filter(([one]) => one.startsWith(`${migration}/`))) {
-      for (const target of targets.values()) await target.close();
-      this.#incoming.delete(key);
-    }
+    for (const key of [...this.#incoming.keys()].filter((one) => one.startsWith(`${migration}/`)))
+      await this.#closeIncoming(key);
     await rm(join(this.#deps.workRoot, migration), { recursive: true, force: true });
   }
 
@@ -191,10 +220,21 @@ export class FileSync implements FileMover {
   /** At start: nothing of an earlier worker's moves is of use. */
   async clear(): Promise<void> {
     await rm(this.#deps.workRoot, { recursive: true, force: true });
+    await this.#deps.mounts.clear();
+  }
+
+  async #closeIncoming(key: string): Promise<void> {
+    const incoming = this.#incoming.get(key);
+    this.#incoming.delete(key);
+    for (const target of incoming?.targets.values() ?? []) await target.close();
+    for (const { target } of incoming?.tmpfs.values() ?? []) await target.close();
+    if (incoming) await this.#deps.mounts.release(key.slice(key.indexOf('/') + 1));
   }
 
   async #closeOutgoing(key: string): Promise<void> {
-    for (const source of this.#outgoing.get(key)?.sources.values() ?? []) await source.close();
+    const outgoing = this.#outgoing.get(key);
+    for (const source of outgoing?.sources.values() ?? []) await source.close();
+    for (const { source } of outgoing?.tmpfs.values() ?? []) await source.close();
     this.#outgoing.delete(key);
   }
 
@@ -213,23 +253,12 @@ export class FileSync implements FileMover {
   }
 }
 
-function keyOf(migration: string, computeId: string): string {
-  return `${migration}/${computeId}`;
+function arrivedOf({ tmpfs }: Incoming) {
+  return [...tmpfs].filter(([, { arrived }]) => arrived);
 }
 
-/** Sends a stream as one request and waits for the peer's word that all of it is in place. */
-async function push(link: LinkClient, path: string, content: Readable): Promise<void> {
-  const stream = link.open(path);
-  const answered = answer(stream, link.peer);
-  answered.catch(() => undefined);
-  try {
-    await pipeline(content, stream);
-  } catch (error) {
-    // The peer's own words say more than "aborted".
-    await answered;
-    throw error;
-  }
-  await answered;
+function keyOf(migration: string, computeId: string): string {
+  return `${migration}/${computeId}`;
 }
 
 async function quietly(cancel: () => void, done: Promise<unknown>): Promise<void> {

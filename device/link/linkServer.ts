@@ -107,7 +107,8 @@ export class LinkServer {
 
   #serve(session: ServerHttp2Session, peer: string, socket: TLSSocket): void {
     session.setLocalWindowSize(WINDOW.session);
-    // Its pings are signs of life. A peer behind a cut cable says no goodbye.
+    // Its pings are signs of life, but Node counts them only where somebody listens. A peer behind a cut cable says no goodbye.
+    session.on('ping', () => undefined);
     session.setTimeout(PEER_SILENCE_MS, () => {
       const read = socket.bytesRead;
       setTimeout(() => {

@@ -11,6 +11,9 @@ export interface NativePrograms {
   criuHide: string | null;
   /** A directory that stands first in CRIU's PATH: cheaper forms of what it runs. Without it the system's are run. */
   tools: string | null;
+  /** Read and write a tmpfs; without them CRIU does, frozen. */
+  treeSource: string | null;
+  treeTarget: string | null;
 }
 
 /** Looked for anew each time: they may be built, or taken away, while the worker runs. */
@@ -22,11 +25,13 @@ export async function findNativePrograms(architecture: string = process.arch): P
       () => null,
     );
   };
-  const [memorySource, memoryTarget, criuHide, tools] = await Promise.all([
+  const [memorySource, memoryTarget, criuHide, tools, treeSource, treeTarget] = await Promise.all([
     find('memory-source', constants.X_OK),
     find('memory-target', constants.X_OK),
     find('criu-hide.so', constants.R_OK),
     find('tools', constants.X_OK),
+    find('tree-source', constants.X_OK),
+    find('tree-target', constants.X_OK),
   ]);
-  return { memorySource, memoryTarget, criuHide, tools };
+  return { memorySource, memoryTarget, criuHide, tools, treeSource, treeTarget };
 }

@@ -4,6 +4,7 @@ import type { ComputeSpec } from '../../core/compute.ts';
 import type { ContainerFacts, Engine } from '../engine/types.ts';
 import type { Identity } from '../link/identity.ts';
 import type { Peer } from '../link/connectTls.ts';
+import type { LinkClient } from '../link/linkClient.ts';
 import type { MemorySession, RoundFigures, SessionProgress } from '../memory/stream/memorySession.ts';
 import type { PageStore } from '../memory/pageStore.ts';
 import type { ComputeNetwork } from '../network/computeNetwork.ts';
@@ -39,6 +40,13 @@ export interface FinalReceiver {
 export interface FileMover {
   armSenders(migration: string, facts: ContainerFacts, computeId: string): Promise<FinalSender[]>;
   armReceivers(migration: string, facts: ContainerFacts, computeId: string): Promise<FinalReceiver[]>;
+  /**
+   * Source, shortly before the freeze: what the compute's file systems in memory have changed since the last copy; in the
+   * freeze only what they change from here on has to be sent.
+   */
+  refresh(migration: string, computeId: string, link: LinkClient): Promise<void>;
+  /** Mounts whose content moves by this and not by CRIU; see writeCriuConfig. */
+  externalMounts(migration: string, computeId: string): ReadonlyMap<string, string>;
   /** What was logged since the last copy. */
   logTail(migration: string, facts: ContainerFacts, computeId: string): Promise<Readable>;
   /** Target, before the container is started: what was logged until the last copy. */

@@ -5,6 +5,7 @@ import type { Writable } from 'node:stream';
 import { DrayageError } from '../../core/cause.ts';
 import type { ComputeSpec } from '../../core/compute.ts';
 import type { Manifest, Neighbour } from '../../core/linkMessages.ts';
+import { writeCriuConfig } from '../checkpoint/criuConfig.ts';
 import { ArmedDump } from '../checkpoint/armedDump.ts';
 import {
   findFreezer,
@@ -16,6 +17,7 @@ import {
 } from '../checkpoint/cgroupFreezer.ts';
 import { ImageSender } from '../checkpoint/imageSender.ts';
 import type { ContainerFacts } from '../engine/types.ts';
+import type { LinkClient } from '../link/linkClient.ts';
 import type { MemorySession } from '../memory/stream/memorySession.ts';
 import { findNativePrograms } from '../memory/nativePrograms.ts';
 import { HotSource } from '../network/hotNetwork.ts';
@@ -58,6 +60,8 @@ export class SourceMember {
       const native = await findNativePrograms();
       const lazy = this.#memory?.restore === 'lazy';
       if (lazy && native.criuHide === null) throw libraryGone();
+      const external = this.#deps.files.externalMounts(this.#request.migration, this.spec.id);
+      await writeCriuConfig(this.#deps.runDir, this.spec.id, external);
       [this.#network, this.#dump, this.#files] = await Promise.all([
         this.#startNetwork(),
         ArmedDump.arm({
@@ -80,6 +84,11 @@ export class SourceMember {
   async relocate(): Promise<void> {
     await this.#locate();
     if (this.#freezer) this.#network = await this.#startNetwork();
+  }
+
+  /** Sends what would else have to be sent frozen. */
+  async refreshFiles(link: LinkClient): Promise<void> {
+    await this.#deps.files.refresh(this.#request.migration, this.spec.id, link);
   }
 
   /** The last pass over the memory begins at once, beside all that follows. */

@@ -141,6 +141,8 @@ export class SourceTransfer {
     this.#closing = new ClosingRounds(this.#deps.memory, this.request.migration, options);
     try {
       await this.#arm();
+      const link = this.#needLink();
+      await each(this.#members, (member) => member.refreshFiles(link));
       await this.#closing.run();
     } catch (error) {
       await this.#disarm();

@@ -6,6 +6,7 @@ import { DrayageError } from '../../core/cause.ts';
 import type { ComputeSpec } from '../../core/compute.ts';
 import type { Manifest, Neighbour } from '../../core/linkMessages.ts';
 import { findFreezer } from '../checkpoint/cgroupFreezer.ts';
+import { writeCriuConfig } from '../checkpoint/criuConfig.ts';
 import { ArmedRestore } from '../checkpoint/armedRestore.ts';
 import { ImageReceiver } from '../checkpoint/imageReceiver.ts';
 import type { PageStore } from '../memory/pageStore.ts';
@@ -48,6 +49,8 @@ export class TargetMember {
     await this.#deps.files.placeHistory(this.#request.migration, facts, this.spec.id);
     this.#pages = this.#deps.pages.store(this.#request.migration, this.spec.id);
     const lazy = this.#pages?.restore === 'lazy';
+    const external = this.#deps.files.externalMounts(this.#request.migration, this.spec.id);
+    await writeCriuConfig(this.#deps.runDir, this.spec.id, external);
     this.#restore = await ArmedRestore.arm({
       containerId: facts.containerId,
       runDir: this.#deps.runDir,

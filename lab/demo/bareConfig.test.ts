@@ -1,12 +1,12 @@
 import { expect, it } from 'vitest';
 import { bareConfig } from './bareConfig.ts';
 
-const PLACES = { root: '/bare/root', network: '/bare/net', id: 'bare' };
+const PLACES = { root: '/bare/root', network: '/bare/net', criuConfig: '/run/drayage/criu.conf', id: 'bare' };
 const original = (cgroupsPath: string) => ({
   ociVersion: '1.2.0',
   root: { path: '/var/lib/docker/overlay2/x/merged', readonly: false },
   hooks: { prestart: [{ path: '/proc/1/exe' }] },
-  annotations: { 'org.criu.config': '/run/drayage/criu.conf' },
+  annotations: { 'org.criu.config': '/run/drayage/criu/cmp_1.conf', other: 'kept' },
   linux: {
     cgroupsPath,
     namespaces: [
@@ -22,7 +22,7 @@ it('is the original in other places, without the hooks of the engine', () => {
   expect(bareConfig(original('/lab/d1/abc'), PLACES)).toEqual({
     ociVersion: '1.2.0',
     root: { path: '/bare/root', readonly: false },
-    annotations: { 'org.criu.config': '/run/drayage/criu.conf' },
+    annotations: { 'org.criu.config': '/run/drayage/criu.conf', other: 'kept' },
     linux: {
       cgroupsPath: '/lab/d1/bare',
       namespaces: [

@@ -20,6 +20,7 @@ const WORK = '/var/lib/drayage/bare';
 const IMAGES = '/dev/shm/drayage-bare';
 const NETWORK = `${IMAGES}/net`;
 const STATE = `${IMAGES}/state`;
+const CRIU_CONFIG = '/run/drayage/criu.conf';
 const BUNDLE = `${WORK}/bundle`;
 const ROOT = `${WORK}/root`;
 const THP_OFF = fileURLToPath(new URL('../../device/native/thp-off', import.meta.url));
@@ -82,7 +83,7 @@ function prepare(container: string): void {
   const config: unknown = JSON.parse(readFileSync(`${bundle}/config.json`, 'utf8'));
   writeFileSync(
     `${BUNDLE}/config.json`,
-    JSON.stringify(bareConfig(config, { root: ROOT, network: NETWORK, id: ID })),
+    JSON.stringify(bareConfig(config, { root: ROOT, network: NETWORK, criuConfig: CRIU_CONFIG, id: ID })),
   );
 }
 

@@ -18,7 +18,7 @@ const MOVE_TIMEOUT_MS = 300_000;
 
 /** Builds the sample's image and gives it to the control plane. */
 export async function importSampleImage(lab: Lab, api: ControlApi, name: string): Promise<ImageView> {
-  return importImage(lab, api, { name, command: SAMPLE_COMMAND, path: await buildSampleImage() });
+  return importImage(lab, api, { name, path: await buildSampleImage(), command: SAMPLE_COMMAND });
 }
 
 /** Resolves once the compute runs. @throws DrayageError when it does not come to run */

@@ -1,6 +1,5 @@
 import { createHash } from 'node:crypto';
 import { mkdir, mkdtemp, readFile, rename, rm, writeFile } from 'node:fs/promises';
-import { homedir } from 'node:os';
 import { basename, join } from 'node:path';
 import { buffer } from 'node:stream/consumers';
 import { pack } from 'tar-stream';
@@ -8,6 +7,7 @@ import { DrayageError } from '../../core/cause.ts';
 import { readBusybox } from '../../device/engine/sandboxImage.ts';
 import { exists } from '../../device/exists.ts';
 import { run } from '../machine/run.ts';
+import { cacheDirectory } from './cacheDirectory.ts';
 
 const COMPILER_FLAGS = ['-O2', '-static', '-s', '-pthread', '-Wall', '-Wextra'];
 const COMPILE_TIMEOUT_MS = 60_000;
@@ -55,12 +55,6 @@ export async function buildProgramImage(name: string, sources: readonly string[]
     await rm(building, { recursive: true, force: true });
   }
   return path;
-}
-
-/** ${XDG_CACHE_HOME:-~/.cache}/drayage, as the bootstrap scripts have it. */
-function cacheDirectory(): string {
-  const { DRAYAGE_CACHE, XDG_CACHE_HOME } = process.env;
-  return DRAYAGE_CACHE ?? join(XDG_CACHE_HOME ?? join(homedir(), '.cache'), 'drayage');
 }
 
 function recipe() {

@@ -7,7 +7,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest
 import { openAuthority, type Authority } from '../../api/pki/authority.ts';
 import { newCertificateRequest } from '../../device/control/identityStore.ts';
 import type { Identity } from '../../device/link/identity.ts';
-import { LinkClient } from '../../device/link/linkClient.ts';
+import { LinkClient, SILENCE_MS } from '../../device/link/linkClient.ts';
 import { LinkServer, type LinkRequest } from '../../device/link/linkServer.ts';
 
 let directory: string;
@@ -61,6 +61,14 @@ test('a peer with a certificate of our authority is served, under the name in it
   const client = await LinkClient.connect(await identity(ours, PEER), peer());
   expect(await client.call('/v1/x', { a: 1 })).toEqual({ heard: '/v1/x' });
   expect(served).toEqual([`${PEER} /v1/x {"a":1}`]);
+  client.close();
+});
+
+test('a link on which nothing is said stays open', async () => {
+  const client = await LinkClient.connect(await identity(ours, PEER), peer());
+  const longer = new Promise((resolve) => setTimeout(resolve, 2 * SILENCE_MS, 'open'));
+  expect(await Promise.race([client.closed.then(() => 'closed'), longer])).toBe('open');
+  expect(await client.call('/anything', {})).toEqual({ heard: '/anything' });
   client.close();
 });
 

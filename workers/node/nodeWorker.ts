@@ -15,6 +15,7 @@ import { runRestarter, type ReportedExit } from '../../device/engine/restarter.t
 import type { Engine } from '../../device/engine/types.ts';
 import { Failpoints } from '../../device/failpoints.ts';
 import { FileSync } from '../../device/files/fileSync.ts';
+import { TmpfsMounts } from '../../device/files/tmpfsMounts.ts';
 import { InventoryReader } from '../../device/inventory.ts';
 import { MemoryMoves } from '../../device/memory/memoryMoves.ts';
 import { PageListener } from '../../device/memory/pageListener.ts';
@@ -65,6 +66,7 @@ export class NodeWorker {
       const files = new FileSync({
         engine,
         workRoot: join(stateDir, 'sync'),
+        mounts: new TmpfsMounts(join(runDir, 'tmpfs')),
         identity: () => linkIdentity(identity),
       });
       await files.clear();

@@ -96,6 +96,7 @@ export async function makeCompute(
       image: { id: image.id, digest: image.digest },
       env: {},
       volumes: [],
+      tmpfs: [],
       restartPolicy: { name: 'no', maximumRetries: 0 },
       ...over.spec,
     },
