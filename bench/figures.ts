@@ -27,7 +27,7 @@ export function spread(numbers: readonly number[]): Spread | null {
 }
 
 /** The links on which figures have to hold. */
-const JUDGED_LINKS = ['unshaped', '1000'];
+const JUDGED_LINKS = ['unshaped', '1gbit'];
 const MB = 1_000_000;
 const MIB = 2 ** 20;
 /** Bytes a second of the link on which linkTime is taken. */

@@ -16,7 +16,7 @@ const BEFORE_MS = 2_000;
 /** And after it: the time in which its after-effects are looked for, and what the gap may hide of it. */
 const AFTER_MS = 6_000;
 /** A peer whose client is not answered this long after its move has lost it for good. */
-const REACHED_AGAIN_MS = 30_000;
+const REACHED_AGAIN_MS = 120_000;
 /** How long it is found out what the connections carry, milliseconds. */
 const SATURATE_MS = 1_500;
 

@@ -43,6 +43,7 @@ export async function takeSamples(input: BenchInput): Promise<Sample[]> {
       if (link !== turn.link) await setLinkSpeed(lab, LINKS[turn.link]);
       link = turn.link;
       const sample = await takeSample(input, turn, movers, wire, rates);
+      if (sample === null) continue;
       samples.push(sample);
       input.onSample?.(sample);
     }
@@ -72,36 +73,28 @@ async function warmUp(input: BenchInput, movers: Movers, wire: WireCounter): Pro
   }
 }
 
+/** Null when bare runc could not be measured: it is a floor, and no move of anybody's. */
 async function takeSample(
   { lab, cores, progress }: BenchInput,
   turn: Turn,
   movers: Movers,
   wire: WireCounter,
   rates: Map<string, number>,
-): Promise<Sample> {
+): Promise<Sample | null> {
   const { link, repeat, workload, contender } = turn;
   const words = `${link} ${workload.name} ${contender} ${repeat}`;
-  if (contender === 'bare') return progress.step(words, () => bareSample(lab, turn, movers.drayage));
-  const rate = rates.get(`${link} ${workload.name}`) ?? null;
-  const request = {
-    lab,
-    cores,
-    contender: movers[contender],
-    contenderName: contender,
-    workload,
-    link,
-    repeat,
-    wire,
-    rate,
-  };
+  const key = `${link} ${workload.name}`;
   try {
+    if (contender === 'bare') return await progress.step(words, () => bareSample(lab, turn, movers.drayage));
+    const one = { lab, cores, wire, contender: movers[contender], rate: rates.get(key) ?? null };
+    const request = { ...one, contenderName: contender, workload, link, repeat };
     const sample = await progress.step(words, () => measureMove(request));
-    rates.set(`${link} ${workload.name}`, sample.requestsPerSecond);
+    rates.set(key, sample.requestsPerSecond);
     return sample;
   } catch (error) {
     if (!(error instanceof DrayageError)) throw error;
     progress.say(`${words}: ${error.message}`);
-    return failedSample(turn, error.message);
+    return contender === 'bare' ? null : failedSample(turn, error.message);
   }
 }
 

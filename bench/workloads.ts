@@ -1,7 +1,7 @@
 import { buildPagesImage } from '../lab/programs/buildPagesImage.ts';
 
 /** Links between devices, megabits a second in each direction; null is unshaped. */
-export const LINKS = { unshaped: null, '1000': 1_000, '100': 100 } as const;
+export const LINKS = { unshaped: null, '1gbit': 1_000, '100mbit': 100 } as const;
 export type LinkName = keyof typeof LINKS;
 export const LINK_NAMES = Object.keys(LINKS) as LinkName[];
 
@@ -27,7 +27,7 @@ export interface Workload {
 }
 
 const PORT = 7000;
-const FAST: readonly LinkName[] = ['unshaped', '1000'];
+const FAST: readonly LinkName[] = ['unshaped', '1gbit'];
 
 function pages(
   name: string,
@@ -50,7 +50,7 @@ export const WORKLOADS: readonly Workload[] = [
   pages('1gb', { mb: 1_024, dirtyMbPerSecond: 20 }, PEERS),
   pages('compressible', { mb: 256, content: 'compressible' }, { ...ALONE, watched: 'resident' }),
   pages('random', { mb: 256 }, { ...ALONE, watched: 'resident' }),
-  pages('linkTime', { mb: 512 }, { ...ALONE, links: ['1000'] }),
+  pages('linkTime', { mb: 512 }, { ...ALONE, links: ['1gbit'] }),
   pages('work', { mb: 1_024, dirtyMbPerSecond: 20 }, { ...ALONE, watched: 'work' }),
   pages('memory', { mb: 1_024, dirtyMbPerSecond: 20 }, { ...ALONE, watched: 'memory' }),
 ];
