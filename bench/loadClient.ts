@@ -84,7 +84,8 @@ export class LoadClient {
 
   async #next<T extends LoadReport['type']>(type: T): Promise<Report<T>> {
     const report = await new Promise<LoadReport>((resolve, reject) => {
-      if (this.#child.exitCode !== null) reject(clientFailed('It has ended.'));
+      if (this.#child.exitCode !== null || this.#child.signalCode !== null)
+        reject(clientFailed('It has ended.'));
       else this.#waiting = { resolve, reject };
     });
     if (report.type === type) return report as Report<T>;

@@ -6,7 +6,9 @@ import { tryLock } from '../device/processLock.ts';
 import { downLab } from '../lab/down.ts';
 import { makeProgress, type Progress } from '../lab/progress.ts';
 import { upLab } from '../lab/up.ts';
-import { bindProcess, chooseCores } from './cores.ts';
+import { processesIn } from '../lab/machine/cgroup.ts';
+import { requireLab, type Lab } from '../lab/state.ts';
+import { bindProcess, chooseCores, type Cores } from './cores.ts';
 import { figures, type Figure } from './figures.ts';
 import { commitOf, machineFacts } from './machineFacts.ts';
 import { parseFlags, USAGE, type BenchFlags } from './parseFlags.ts';
@@ -17,7 +19,8 @@ import type { Sample } from './sample.ts';
 import { writeResults } from './writeResults.ts';
 
 const Exit = { done: 0, failed: 1, usage: 2, refused: 3 } as const;
-const LAB = process.env['DRAYAGE_LAB'] ?? 'bench';
+/** The benchmark's own lab; a user's are not touched. */
+const LAB = 'bench';
 const RESULTS = fileURLToPath(new URL('results', import.meta.url));
 
 process.exit(await main(process.argv.slice(2)));
@@ -34,7 +37,7 @@ async function main(args: string[]): Promise<number> {
     process.stdout.write(USAGE);
     return Exit.done;
   }
-  const lock = await tryLock(`bench-${LAB}`);
+  const lock = await tryLock('bench');
   if ('pid' in lock) {
     console.error(
       `Another benchmark is running (process ${lock.pid}). Wait for its end, or end it with Ctrl-C.`,
@@ -68,7 +71,7 @@ async function alone(flags: BenchFlags): Promise<number> {
       console.error(error instanceof DrayageError ? error.message : error);
     }
   } finally {
-    await downLab(LAB, progress);
+    if (flags.lab === null) await downLab(LAB, progress);
   }
   return code;
 }
@@ -79,8 +82,7 @@ async function bench(flags: BenchFlags, progress: Progress, signal: AbortSignal)
   if (cores === null)
     progress.say('This machine has one processor: load and moves share it, and figures mean little.');
   else await bindProcess(process.pid, cores.rest);
-  await downLab(LAB, progress);
-  const { lab } = await progress.step('starting the lab', () => upLab(LAB, { devices: 2 }, progress, signal));
+  const lab = await prepareLab(flags, cores, progress, signal);
   const machine = await machineFacts(lab, cores);
   const samples: Sample[] = [];
   const turns = plan(flags.only, flags.repeats);
@@ -92,6 +94,23 @@ async function bench(flags: BenchFlags, progress: Progress, signal: AbortSignal)
     // Of a run that ended early, too: hours may be in it.
     if (samples.length > 0) await finish();
   }
+}
+
+/** A lab of our own, made anew, or the one that was asked for, with all that runs in it bound as ours would be. */
+async function prepareLab(
+  { lab }: BenchFlags,
+  cores: Cores | null,
+  progress: Progress,
+  signal: AbortSignal,
+): Promise<Lab> {
+  if (lab === null) {
+    await downLab(LAB, progress);
+    return (await upLab(LAB, { devices: 2 }, progress, signal)).lab;
+  }
+  const found = await requireLab(lab);
+  if (cores !== null)
+    for (const pid of await processesIn(found.names.cgroup)) await bindProcess(pid, cores.rest);
+  return found;
 }
 
 async function report(

@@ -29,7 +29,7 @@ test('all of it has every workload, link and contender', () => {
 });
 
 test('flags are read, and refused with a mend', () => {
-  expect(parseFlags([])).toEqual({ quick: false, help: false, repeats: 5, only: [] });
+  expect(parseFlags([])).toEqual({ quick: false, help: false, repeats: 5, only: [], lab: null });
   expect(parseFlags(['--quick'])).toMatchObject({ repeats: 1, only: ['unshaped', 'idle', '256mb'] });
   expect(parseFlags(['--only', '1gbit,podman', '--repeats', '9'])).toMatchObject({
     repeats: 9,

@@ -19,6 +19,8 @@ export interface BenchInput {
   cores: Cores | null;
   turns: readonly Turn[];
   progress: Progress;
+  /** Whether each contender makes one move first that does not count. @default true */
+  warm?: boolean;
   onSample?: (sample: Sample) => void;
   signal?: AbortSignal;
 }
@@ -36,7 +38,7 @@ export async function takeSamples(input: BenchInput): Promise<Sample[]> {
   const rates = new Map<string, number>();
   try {
     for (const mover of used) await progress.step('setting a contender up', () => mover.setUp(lab));
-    await warmUp(input, movers, wire);
+    if (input.warm !== false) await warmUp(input, movers, wire);
     let link: string | null = null;
     for (const turn of turns) {
       signal?.throwIfAborted();
