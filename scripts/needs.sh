@@ -7,9 +7,10 @@ ROOTFS_SUITE=forky
 HOST_PACKAGES='mmdebstrap debian-archive-keyring ca-certificates busybox-static gcc libc6-dev libssl-dev libzstd-dev iproute2 nftables
   tcpdump rsync e2fsprogs util-linux mount procps iputils-arping'
 
-# Debian packages of a lab device's file system.
+# Debian packages of a lab device's file system; from podman on for `npm run bench`, which compares with it.
 DEVICE_PACKAGES='ca-certificates coreutils util-linux mount procps tini netbase iproute2 nftables iptables
-  iputils-arping iputils-ping e2fsprogs rsync tar zstd busybox-static nodejs docker.io docker-cli containerd runc criu'
+  iputils-arping iputils-ping e2fsprogs rsync tar zstd busybox-static nodejs docker.io docker-cli containerd runc criu
+  podman netavark'
 
 temporal_cached=$cache/temporal-$TEMPORAL_VERSION/temporal
 rootfs_key=$(printf '%s %s' "$ROOTFS_SUITE" "$DEVICE_PACKAGES" | tr -s ' \n' '  ' | sha256sum | cut -c 1-12)
