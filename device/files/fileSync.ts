@@ -178,7 +178,9 @@ export class FileSync implements FileMover {
   }
 
   async refresh(migration: string, computeId: string, link: LinkClient): Promise<void> {
-    await refreshTmpfs(this.#outgoing.get(keyOf(migration, computeId))?.tmpfs ?? new Map(), (path, content) =>
+    const outgoing = this.#outgoing.get(keyOf(migration, computeId));
+    if (!outgoing) return;
+    await refreshTmpfs(outgoing.tmpfs, (path, content) =>
       pushStream(link, `/v1/migrations/${migration}/${computeId}/${path}`, content),
     );
   }

@@ -54,7 +54,7 @@ test(`500 MB of redis under redis-benchmark are moved ${MOVES} times: no error, 
   ];
   const benchmark = await shared.spawnOnClient(service.command(...load, '-n', '1000000', '-l'));
   const said = Promise.all(
-    [benchmark.stdout, benchmark.stderr].map((stream) => (stream ? text(stream) : '')),
+    [benchmark.stdout, benchmark.stderr].map((stream) => (stream ? text(stream) : Promise.resolve(''))),
   );
   try {
     expect(await service.move(MOVES)).toEqual(Array.from({ length: MOVES }, () => 'succeeded'));
