@@ -27,6 +27,11 @@ export async function bindProcess(pid: number, core: number): Promise<void> {
   });
 }
 
+/** Binds this process, and all that runs in a lab by now; what either starts from now on inherits it. */
+export async function bindLab(lab: Lab, core: number): Promise<void> {
+  for (const pid of [process.pid, ...(await processesIn(lab.names.cgroup))]) await bindProcess(pid, core);
+}
+
 /** Between two looks for processes that are to be bound, milliseconds. */
 const LOOK_MS = 100;
 /** A process that is being restored gets its threads one by one; after so many looks it has all of them. */

@@ -39,7 +39,8 @@ export class LoadClient {
     const options = ['--host', host, '--port', String(port), '--connections', String(CONNECTIONS)];
     const node = [process.execPath, '--no-warnings', `--max-semi-space-size=${YOUNG_HEAP_MB}`];
     const [file, ...args] = await onClient(lab, onCore(core, [...node, PROGRAM, ...options]));
-    const client = new LoadClient(spawn(file, args, { stdio: 'pipe' }));
+    // Out of this process's group: a terminal's Ctrl-C must not end it in the middle of a move.
+    const client = new LoadClient(spawn(file, args, { stdio: 'pipe', detached: true }));
     await client.#next('ready');
     return client;
   }

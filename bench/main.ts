@@ -6,9 +6,8 @@ import { tryLock } from '../device/processLock.ts';
 import { downLab } from '../lab/down.ts';
 import { makeProgress, type Progress } from '../lab/progress.ts';
 import { upLab } from '../lab/up.ts';
-import { processesIn } from '../lab/machine/cgroup.ts';
 import { requireLab, type Lab } from '../lab/state.ts';
-import { bindProcess, chooseCores, type Cores } from './cores.ts';
+import { bindLab, bindProcess, chooseCores, type Cores } from './cores.ts';
 import { figures, type Figure } from './figures.ts';
 import { commitOf, machineFacts } from './machineFacts.ts';
 import { parseFlags, USAGE, type BenchFlags } from './parseFlags.ts';
@@ -108,8 +107,7 @@ async function prepareLab(
     return (await upLab(LAB, { devices: 2 }, progress, signal)).lab;
   }
   const found = await requireLab(lab);
-  if (cores !== null)
-    for (const pid of await processesIn(found.names.cgroup)) await bindProcess(pid, cores.rest);
+  if (cores !== null) await bindLab(found, cores.rest);
   return found;
 }
 

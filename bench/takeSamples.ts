@@ -77,7 +77,7 @@ async function warmUp(input: BenchInput, movers: Movers, wire: WireCounter): Pro
 
 /** Null when bare runc could not be measured: it is a floor, and no move of anybody's. */
 async function takeSample(
-  { lab, cores, progress }: BenchInput,
+  { lab, cores, progress, signal }: BenchInput,
   turn: Turn,
   movers: Movers,
   wire: WireCounter,
@@ -94,7 +94,8 @@ async function takeSample(
     rates.set(key, sample.requestsPerSecond);
     return sample;
   } catch (error) {
-    if (!(error instanceof DrayageError)) throw error;
+    // What an end that was asked for has broken is nobody's failure.
+    if (!(error instanceof DrayageError) || signal?.aborted === true) throw error;
     progress.say(`${words}: ${error.message}`);
     return contender === 'bare' ? null : failedSample(turn, error.message);
   }
