@@ -39,7 +39,10 @@ class Scan {
     await Promise.all(images.map((path) => this.source.image(path)));
     const figures = await pass;
     this.source.finish();
-    await until('the stream to end', 20_000, () => this.received.final !== null, 5);
+    await Promise.race([
+      this.#run,
+      until('the stream to end', 20_000, () => this.received.final !== null, 5),
+    ]);
     return figures;
   }
 
