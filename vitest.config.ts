@@ -41,8 +41,6 @@ export default defineConfig({
           globalSetup: ['test/lab/globalSetup.ts'],
           // The files share labs and the machine: one after the other.
           fileParallelism: false,
-          // Tests of one file that say they may run side by side move computes on two devices of one machine.
-          maxConcurrency: 3,
           testTimeout: 180_000,
           hookTimeout: 300_000,
         },

@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, describe, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { importImage } from '../../lab/importImage.ts';
 import { buildKindsImage } from '../../lab/programs/buildKindsImage.ts';
 import { KindScene } from './support/kindScene.ts';
@@ -42,8 +42,8 @@ afterAll(async () => {
   await (await shared.api()).request('DELETE', `/images/${IMAGE}`);
 }, LONG_MS);
 
-describe.concurrent('a program that checks its own state is moved three times:', () => {
-  test.for(KINDS)('$kind', { timeout: LONG_MS }, async ({ kind, more }, { expect }) => {
+describe('a program that checks its own state is moved three times:', () => {
+  test.for(KINDS)('$kind', { timeout: LONG_MS }, async ({ kind, more }) => {
     const scene = await KindScene.create(shared, IMAGE, kind, more);
     try {
       expect(await scene.goesOn(ROUNDS)).toEqual({ iterations: expect.any(Number) as number });

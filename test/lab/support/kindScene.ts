@@ -96,7 +96,13 @@ export class KindScene {
   async remove(): Promise<void> {
     this.#client.kill();
     const api = await this.#lab.api();
-    await api.request('DELETE', `/computes/${this.#id}`);
+    const accepted = () =>
+      api.request('DELETE', `/computes/${this.#id}`).then(
+        () => true,
+        () => false,
+      );
+    // After a failure its move may not have ended yet.
+    await until(`${this.kind} to be deleted`, REMOVAL_MS, accepted, 200);
     const gone = () =>
       api.request('GET', `/computes/${this.#id}`).then(
         () => false,
