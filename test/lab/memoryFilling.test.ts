@@ -9,7 +9,7 @@ const REPLACED = 20;
 
 describe('memory that is being filled in', () => {
   const lab = withLab();
-  const scene = withPages(lab, 'filling', { megabytes: 64, megabytesPerSecond: 4 });
+  const scene = withPages(lab, 'filling', { megabytes: 32, megabytesPerSecond: 2 });
   const { faults } = scene;
 
   /** Begins a move and resolves when the compute is owned by the target, most of its memory still to come. */

@@ -92,7 +92,7 @@ describe('a compute that writes faster than the link carries', () => {
   const lab = withLab();
   const scene = withPages(lab, 'writer', { megabytes: 4, megabytesPerSecond: 20, cpus: 1 });
   const { faults } = scene;
-  const slowLink = { bandwidthMbit: 30 };
+  const slowLink = { bandwidthMbit: 30, maxDowntimeMs: undefined };
 
   async function expectSlowed(id: string, before: string): Promise<void> {
     const slowed = async () => (await scene.migration(id)).throttle !== null;
