@@ -3,7 +3,7 @@ import { PageHelpers } from './support/pageHelpers.ts';
 import { withPages } from './support/pagesScene.ts';
 import { withLab } from './support.ts';
 
-const LONG_MS = 240_000;
+const LONG_MS = 300_000;
 /** So often a pager is replaced (RESTARTS_MAX of memory-target); one more end of it is one too many. */
 const REPLACED = 20;
 
