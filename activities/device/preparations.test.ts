@@ -3,21 +3,25 @@ import { Preparations } from './preparations.ts';
 
 function steps(made: string[]) {
   let release: () => void = () => undefined;
+  let begin: () => void = () => undefined;
   const released = new Promise<void>((resolve) => (release = resolve));
+  const begun = new Promise<void>((resolve) => (begin = resolve));
   const work = async (signal: AbortSignal) => {
     made.push('first');
+    begin();
     await released;
     signal.throwIfAborted();
     made.push('second');
   };
-  return { work, release };
+  return { work, begun, release };
 }
 
 test('one that is given up makes nothing more, and its end is waited for', async () => {
   const preparations = new Preparations();
   const made: string[] = [];
-  const { work, release } = steps(made);
+  const { work, begun, release } = steps(made);
   const prepared = preparations.begin('mig_1', work);
+  await begun;
   let cleared = false;
   const ended = preparations.end('mig_1').then(() => (cleared = true));
   await Promise.resolve();
@@ -31,8 +35,9 @@ test('one that is given up makes nothing more, and its end is waited for', async
 test('a second attempt begins when the first has ended', async () => {
   const preparations = new Preparations();
   const made: string[] = [];
-  const { work, release } = steps(made);
+  const { work, begun, release } = steps(made);
   const first = preparations.begin('mig_1', work);
+  await begun;
   const second = preparations.begin('mig_1', () => Promise.resolve(void made.push('again')));
   expect(made).toEqual(['first']);
   release();

@@ -12,9 +12,11 @@ export class Preparations {
 
   /** Ends an earlier one, then does `work`, which has to stop at the next step once its signal is aborted. */
   async begin(migration: string, work: (signal: AbortSignal) => Promise<void>): Promise<void> {
-    await this.end(migration);
     const stop = new AbortController();
-    const done = work(stop.signal);
+    const done = this.end(migration).then(() => {
+      stop.signal.throwIfAborted();
+      return work(stop.signal);
+    });
     const preparation = { stop, ended: done.catch(() => undefined) };
     this.#all.set(migration, preparation);
     try {
