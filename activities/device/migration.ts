@@ -28,6 +28,7 @@ import type { TransferTable } from '../../device/ownership/transferTable.ts';
 import { measureUsage } from '../../device/usage.ts';
 import { withFailures } from '../failure.ts';
 import { beating } from './beating.ts';
+import { Preparations } from './preparations.ts';
 
 export interface MigrationDeps {
   engine: Engine;
@@ -43,6 +44,7 @@ export interface MigrationDeps {
 /** A device's part in moves. Each is safe to run again: it attaches to what an earlier attempt began. */
 export function createMigrationActivities(deps: MigrationDeps) {
   const { engine, network, files, pages, table, control } = deps;
+  const preparations = new Preparations();
 
   const request = async (given: TransferInput) => {
     const { peer, ...input } = checkInput(transferInputSchema, given);
@@ -76,18 +78,21 @@ export function createMigrationActivities(deps: MigrationDeps) {
     /** Target: image, sandbox, network behind a shut gate, container (not started), room for the files. */
     async prepareTarget(given: PrepareInput): Promise<void> {
       const { migration, computes, peer } = checkInput(prepareInputSchema, given);
-      await beating(async () => {
+      const prepare = async (signal: AbortSignal) => {
         await deps.failpoint('target.preparing');
         for (const spec of computes) {
+          signal.throwIfAborted();
           await clearLeftovers(spec);
           await deps.ensureImage(spec, (bytes) => heartbeat({ imageBytes: bytes }));
+          signal.throwIfAborted();
           const sandbox = await engine.ensureSandbox(spec);
           await network.prepare(spec, sandbox.pid);
           await engine.createCompute(spec);
           await files.expect({ migration, computeId: spec.id, peer });
           pages.expect(migration, spec.id, peer);
         }
-      });
+      };
+      await beating(() => preparations.begin(migration, prepare));
     },
 
     /** Source: writable layer, volumes and log, copied while the compute runs; then once more what changed meanwhile. */
@@ -139,6 +144,7 @@ export function createMigrationActivities(deps: MigrationDeps) {
 
     /** Target: the source has the computes; nothing of the attempt stays here, and none can come any more. */
     async discardTarget(input: TransferInput): Promise<{ state: 'owner' | 'discarded' }> {
+      await preparations.end(input.migration);
       const state = await table.discardTarget(await request(input));
       if (state === 'owner') return { state };
       await files.forget(input.migration);

@@ -7,6 +7,7 @@ import { FINAL_MIGRATION_STATES, migrationSchema, type Migration } from '../../c
 import { until } from '../../core/until.ts';
 import { readControlPlane } from '../../lab/control.ts';
 import { LabFaults, SOON_MS } from './labFaults.ts';
+import type { JournalRecord } from '../../device/ownership/journal.ts';
 import { findCopies, readJournal, type Copy } from './liveCopies.ts';
 import type { TestLab } from './support.ts';
 
@@ -107,16 +108,21 @@ export class ComputeScene {
     return findCopies(this.lab.lab, this.marker);
   }
 
+  /** What a device has written of all transfers, in order. */
+  records(device: string): Promise<JournalRecord[]> {
+    return readJournal(this.lab.lab, device, this.compute.group);
+  }
+
   /** States that a device has written of a transfer, in order; of the newest one when none is named. */
   async journal(device: string, transfer?: string): Promise<string[]> {
-    const records = await readJournal(this.lab.lab, device, this.compute.group);
+    const records = await this.records(device);
     const wanted = transfer ?? records.at(-1)?.transfer;
     return records.filter((record) => record.transfer === wanted).map(({ state }) => state);
   }
 
   /** Id of the newest transfer that a device knows of. */
   async transfer(device = 'd1'): Promise<string> {
-    const records = await readJournal(this.lab.lab, device, this.compute.group);
+    const records = await this.records(device);
     const transfer = records.at(-1)?.transfer;
     if (transfer === undefined) throw new Error(`${device} has no transfer in its journal`);
     return transfer;

@@ -2,13 +2,11 @@ import { describe, expect, test } from 'vitest';
 import { until } from '../../core/until.ts';
 import type { Failpoint } from '../../device/failpoints.ts';
 import { askRefused, runCli } from './cliProgram.ts';
-import { SOON_MS } from './labFaults.ts';
+import { END_MS } from './computeScene.ts';
 import { withPages } from './support/pagesScene.ts';
 import { withLab } from './support.ts';
 
-const LONG_MS = 180_000;
-/** Nothing of a compute that is not touched takes this long, milliseconds; the machine has others to serve. */
-const UNDISTURBED_MS = 1_500;
+const LONG_MS = 300_000;
 
 describe('a move that is aborted', () => {
   const lab = withLab();
@@ -17,7 +15,7 @@ describe('a move that is aborted', () => {
 
   /** The abort is accepted, and afterwards everything is as if there had been no move. */
   async function expectAborted(id: string): Promise<void> {
-    await scene.expectUndisturbed(UNDISTURBED_MS, async () => {
+    await scene.expectUndisturbed(async () => {
       const answer = await runCli(lab, 'migration', 'abort', id);
       expect(answer.code, answer.stderr).toBe(0);
       await faults.mend();
@@ -50,7 +48,7 @@ describe('a move that is aborted', () => {
     async () => {
       const id = await scene.start('d2', { bandwidthMbit: 100 });
       const copying = async () => (await scene.migration(id)).progress !== null;
-      await until('the first round to be under way', SOON_MS, copying);
+      await until('the first round to be under way', END_MS, copying);
       await faults.arm('d1', 'source.copying');
       await faults.reached('d1', 'source.copying');
       expect((await scene.migration(id)).rounds.length).toBeGreaterThan(0);

@@ -3,13 +3,13 @@ import { PageHelpers } from './support/pageHelpers.ts';
 import { withPages } from './support/pagesScene.ts';
 import { withLab } from './support.ts';
 
-const LONG_MS = 240_000;
+const LONG_MS = 300_000;
 /** So often a pager is replaced (RESTARTS_MAX of memory-target); one more end of it is one too many. */
 const REPLACED = 20;
 
 describe('memory that is being filled in', () => {
   const lab = withLab();
-  const scene = withPages(lab, 'filling', { megabytes: 64, megabytesPerSecond: 4 });
+  const scene = withPages(lab, 'filling', { megabytes: 32, megabytesPerSecond: 2 });
   const { faults } = scene;
 
   /** Begins a move and resolves when the compute is owned by the target, most of its memory still to come. */

@@ -6,7 +6,7 @@ import { PageHelpers } from './support/pageHelpers.ts';
 import { withPages } from './support/pagesScene.ts';
 import { withLab } from './support.ts';
 
-const LONG_MS = 240_000;
+const LONG_MS = 300_000;
 const PAGE = 4096;
 /** Of the store, in its middle, where the checker's own pages lie. */
 const LOST_PAGES = 32;

@@ -4,7 +4,7 @@ import { PageStore, type StoreStatus } from '../../../device/memory/pageStore.ts
 import { fileOnDevice } from '../../../lab/deviceProcess.ts';
 import { processesIn, signal } from '../../../lab/machine/cgroup.ts';
 import { commandLine } from '../../../lab/machine/processes.ts';
-import { SOON_MS } from '../labFaults.ts';
+import { END_MS } from '../computeScene.ts';
 import type { TestLab } from '../support.ts';
 
 /** The processes of memory-target that fill in a compute's memory, as this machine knows them. */
@@ -34,7 +34,7 @@ export class PageHelpers {
 
   async untilStatus(migration: string, compute: string, wanted: Partial<StoreStatus>): Promise<StoreStatus> {
     const what = `the pages of ${compute} to be ${JSON.stringify(wanted)}`;
-    return until(what, SOON_MS, async () => {
+    return until(what, END_MS, async () => {
       const status = await this.status(migration, compute);
       return Object.entries(wanted).every(([key, value]) => status[key as keyof StoreStatus] === value)
         ? status
@@ -55,7 +55,7 @@ export class PageHelpers {
 
   /** The pager is the keeper's child. */
   async #find(): Promise<Helpers> {
-    return until(`the page helpers of ${this.#device}`, SOON_MS, async () => {
+    return until(`the page helpers of ${this.#device}`, END_MS, async () => {
       const parents = new Map<number, number>();
       for (const pid of await processesIn(`${this.#lab.lab.names.cgroup}/${this.#device}`)) {
         const [program = ''] = await commandLine(pid);
