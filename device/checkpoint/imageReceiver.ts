@@ -43,20 +43,17 @@ export class ImageReceiver {
   }
 
   /**
-   * Completes the directory from the manifest; `place` puts a file there that came by reference.
+   * Completes the directory from the manifest; `referenced` waits for a file that another puts there.
    * @throws DrayageError when anything is missing, short or damaged
    */
-  async complete(
-    entries: ImageEntry[],
-    place: (name: string, directory: string) => Promise<void>,
-  ): Promise<void> {
+  async complete(entries: ImageEntry[], referenced: (name: string) => Promise<void>): Promise<void> {
     if (!this.#packed) await this.#arrival('packed');
     const packed = (await this.#packed) ?? Buffer.alloc(0);
     let offset = 0;
     const writes: Promise<void>[] = [];
     for (const entry of entries) {
       if (entry.referenced) {
-        await place(entry.name, this.#directory);
+        await referenced(entry.name);
         continue;
       }
       if (!entry.packed) {

@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdir, readFile, rm, rmdir, symlink } from 'node:fs/promises';
+import { mkdir, readFile, rm, rmdir } from 'node:fs/promises';
 import { createConnection, type Socket } from 'node:net';
 import { dirname, join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
@@ -122,14 +122,16 @@ export class PageStore {
     }
   }
 
-  /** Waits for a file of pages that was sent by reference and puts it into CRIU's directory. */
-  async placeImage(name: string, directory: string): Promise<void> {
-    if (!this.#arrived.has(name)) {
-      const arrived = new Promise<void>((resolve) => this.#images.set(name, resolve));
-      await Promise.race([arrived, this.complete.then(() => arrived)]);
-    }
-    // The pages have a file system of their own: moving it there would need its memory twice.
-    await symlink(join(this.directory, 'images', name), join(directory, name));
+  /** Files of pages that come by reference are put there from here on. */
+  async placeImagesIn(directory: string): Promise<void> {
+    await this.#command(`images ${directory}`);
+  }
+
+  /** Resolves when that file is complete. */
+  async image(name: string): Promise<void> {
+    if (this.#arrived.has(name)) return;
+    const arrived = new Promise<void>((resolve) => this.#images.set(name, resolve));
+    await Promise.race([arrived, this.complete.then(() => arrived)]);
   }
 
   /** Ends the helper and drops the pages. Nothing there is no error. Only when no process is left that needs it. */

@@ -59,6 +59,7 @@ export class TargetMember {
       lazy,
       start: () => this.#deps.engine.startCompute(this.spec.id),
     });
+    await this.#pages?.placeImagesIn(imagesDir);
     if (lazy) await this.#pages?.serve(this.#restore.workDir);
     if (lazy && hold !== null) await this.#pages?.hold(hold);
     // Only now has the engine mounted the writable layer.
@@ -102,7 +103,7 @@ export class TargetMember {
     const restore = this.#restore;
     const pages = this.#pages;
     await Promise.all([
-      this.#images.complete(manifest.images, (name, directory) => this.#placeImage(name, directory)),
+      this.#images.complete(manifest.images, (name) => this.#imageOf(name)),
       Promise.all(this.#files.map((file) => file.done)),
       this.#log.arrived.next().then(() => this.#log.done),
     ]);
@@ -118,9 +119,9 @@ export class TargetMember {
     await pages.serving();
   }
 
-  async #placeImage(name: string, directory: string): Promise<void> {
+  async #imageOf(name: string): Promise<void> {
     if (!this.#pages) throw notPrepared(this.spec.name);
-    await this.#pages.placeImage(name, directory);
+    await this.#pages.image(name);
   }
 
   /** Leaves a mark that this copy is complete; it is on tmpfs and ends with the copy at a reboot. */

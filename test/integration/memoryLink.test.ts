@@ -64,6 +64,7 @@ describe.skipIf(memoryTarget === null)('memory over the link', { timeout: 60_000
       identity: await identity(ours, SOURCE),
       ...{ peer, token: TOKEN, limitBytesPerSecond: null },
     });
+    await store.placeImagesIn(directory);
     const address = await holder.map(PAGES);
     await holder.does('write', address, PAGES);
     const round = source.answer('round 1');
@@ -80,7 +81,7 @@ describe.skipIf(memoryTarget === null)('memory over the link', { timeout: 60_000
     source.finish();
     await final;
     await store.complete;
-    await store.placeImage('pages-1.img', directory);
+    await store.image('pages-1.img');
     const [sent, made] = await Promise.all([readFile(image), readFile(join(directory, 'pages-1.img'))]);
     expect(made.equals(sent)).toBe(true);
     expect(source.wireBytes).toBeGreaterThan(0);

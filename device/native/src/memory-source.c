@@ -552,6 +552,17 @@ static void drop_unseen(struct process *process, struct page_table *pages, int c
   }
 }
 
+/* Processes that have ended, before any other is looked at: one of the same number may have taken their place. */
+static void drop_dead(void) {
+  pthread_mutex_lock(&lock);
+  for (struct process *process = processes; process; process = process->next) {
+    if (process->alive) continue;
+    drop_unseen(process, &process->mapped, 0);
+    drop_unseen(process, &process->cached, 1);
+  }
+  pthread_mutex_unlock(&lock);
+}
+
 /* ---- processes ---- */
 
 /* The number of a process in its innermost namespace; 0 when it is gone or a zombie, which has no memory. */
@@ -680,6 +691,7 @@ static uint32_t pass(int frozen, int threads, uint64_t number) {
   memset(&counted, 0, sizeof counted);
   double began = now_ms();
   uint32_t count = find_processes(frozen);
+  drop_dead();
   item_count = next_item = items_done = 0;
   for (struct process *process = processes; process; process = process->next)
     if (process->alive) list_items(process);

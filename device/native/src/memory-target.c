@@ -11,6 +11,7 @@
  * begins with a line:
  *   stream            records follow (records.h); answered: `round N`, `image NAME`, `final`, each a line, when done
  *   serve DIRECTORY   listens there as `criu lazy-pages` would, for `criu restore --lazy-pages`; answered `ok`
+ *   images DIRECTORY  where files that come by reference go; DIRECTORY/images otherwise; answered `ok`
  *   guard FILE WORD   what to write where to freeze the compute, should filling fail; answered `ok`
  *   hold FILE         a failpoint: as long as FILE is there, only what faults is filled in; answered `ok`
  *   discard           ends all of it
@@ -69,7 +70,7 @@
 
 /* ---- the store ---- */
 
-static char directory[4000];
+static char directory[4000], image_directory[4000];
 static int store = -1, control = -1, events = -1;
 static const unsigned char *store_pages; /* all of the store, mapped */
 static uint64_t store_size;              /* bytes that the file has */
@@ -312,7 +313,7 @@ static const char *write_pages(const uint32_t *slots, const unsigned char *pages
 static const char *write_image(const char *name, uint32_t length, const uint32_t *slots, uint32_t count) {
   char path[4400];
   if (length == 0 || length > 200 || memchr(name, '/', length) || name[0] == '.') return "badRecord a bad file name";
-  snprintf(path, sizeof path, "%s/images/%.*s", directory, (int)length, name);
+  snprintf(path, sizeof path, "%s/%.*s", image_directory, (int)length, name);
   int file = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
   if (file < 0) return "imageFailed the image file cannot be made";
   static const unsigned char zeros[PAGE];
@@ -493,6 +494,7 @@ static int take_command(struct client *client, char *line) {
     return send_line(client, "ok");
   }
   if (sscanf(line, "hold %4000s", shared->hold_file) == 1) return send_line(client, "ok");
+  if (sscanf(line, "images %3999s", image_directory) == 1) return send_line(client, "ok");
   if (strcmp(line, "discard") == 0) {
     remove_all();
     /* The keeper first, or it would take this for a death. */
@@ -1272,6 +1274,7 @@ int main(int count, char **arguments) {
     return 2;
   }
   strcpy(directory, arguments[1]);
+  snprintf(image_directory, sizeof image_directory, "%s/images", directory);
   be_spared();
   struct sigaction action = {.sa_handler = on_keeper_gone};
   sigaction(SIGUSR1, &action, NULL);
