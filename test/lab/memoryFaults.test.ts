@@ -1,6 +1,7 @@
 import { afterEach, describe, expect, test } from 'vitest';
 import { until } from '../../core/until.ts';
 import { END_MS } from './computeScene.ts';
+import { PageHelpers } from './support/pageHelpers.ts';
 import { withPages } from './support/pagesScene.ts';
 import { withLab } from './support.ts';
 
@@ -13,8 +14,10 @@ describe('a fault while memory is copied', () => {
   const lab = withLab();
   const scene = withPages(lab, 'faulty', { megabytes: 32, megabytesPerSecond: 2 });
   const { faults } = scene;
+  const helpers = new PageHelpers(lab, 'd2');
 
   afterEach(async () => {
+    await helpers.signalStore('SIGCONT');
     await lab.exec('d2', ['mount', '-o', 'remount,size=90%', PAGES]);
     await faults.mend();
   });
@@ -40,6 +43,7 @@ describe('a fault while memory is copied', () => {
         const id = await moveUntilCopying();
         await faults.arm('d1', 'source.copying', 'kill');
         await faults.reached('d1', 'source.copying');
+        await faults.release('d1', 'source.copying');
         await faults.restartKilledWorker('d1');
         const { state, causes, rounds } = await scene.ended(id);
         expect(rounds.length).toBeGreaterThan(0);
@@ -86,7 +90,7 @@ describe('a fault while memory is copied', () => {
   test.each([
     ['the link is cut', () => lab.cut('d1', 'd2')],
     ['every frame is lost', () => lab.lose('d1', 'd2', 100)],
-    ['the target stands still', () => faults.signalWorker('d2', 'SIGSTOP')],
+    ['what keeps the pages stands still', () => helpers.signalStore('SIGSTOP')],
   ])(
     'a target that reads nothing any more, for %s: noticed within 2 s, and named',
     async (_why, stall) => {
@@ -97,6 +101,7 @@ describe('a fault while memory is copied', () => {
         const noticed = async () => (await scene.migration(id)).phases.some(({ name }) => name === 'precopy');
         await until('the copy to be ended', END_MS, noticed);
         expect(performance.now() - stalled).toBeLessThan(NOTICED_MS);
+        await helpers.signalStore('SIGCONT');
         await faults.mend();
         const { state, causes } = await scene.ended(id);
         expect({ state, code: causes[0]?.code }).toEqual({ state: 'failed', code: 'linkLost' });

@@ -27,6 +27,11 @@ export class PageHelpers {
     signal((await this.#find())[which], 'SIGKILL');
   }
 
+  /** For all of them, also while memory is only being copied; none there is no error. */
+  async signalStore(name: NodeJS.Signals): Promise<void> {
+    for (const pid of await this.#all()) signal(pid, name);
+  }
+
   async status(migration: string, compute: string): Promise<StoreStatus> {
     const directory = `/run/drayage/pages/${migration}/${compute}`;
     return new PageStore(await fileOnDevice(this.#lab.lab, this.#device, directory), 'lazy').status();
@@ -53,14 +58,20 @@ export class PageHelpers {
     throw new Error('the pager has no store');
   }
 
+  async #all(): Promise<number[]> {
+    const found: number[] = [];
+    for (const pid of await processesIn(`${this.#lab.lab.names.cgroup}/${this.#device}`)) {
+      const [program = ''] = await commandLine(pid);
+      if (program.endsWith('/memory-target')) found.push(pid);
+    }
+    return found;
+  }
+
   /** The pager is the keeper's child. */
   async #find(): Promise<Helpers> {
     return until(`the page helpers of ${this.#device}`, END_MS, async () => {
       const parents = new Map<number, number>();
-      for (const pid of await processesIn(`${this.#lab.lab.names.cgroup}/${this.#device}`)) {
-        const [program = ''] = await commandLine(pid);
-        if (program.endsWith('/memory-target')) parents.set(pid, await parentOf(pid));
-      }
+      for (const pid of await this.#all()) parents.set(pid, await parentOf(pid));
       for (const [pager, keeper] of parents) if (parents.has(keeper)) return { pager, keeper };
       return false;
     });
