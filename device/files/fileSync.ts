@@ -177,7 +177,7 @@ export class FileSync implements FileMover {
   }
 
   async refresh(migration: string, computeId: string, link: LinkClient): Promise<void> {
-    await refreshTmpfs(this.#outgoing.get(keyOf(migration, computeId))?.tmpfs ?? new Map(), (path, content) =>
+    await refreshTmpfs(this.#outgoing.get(keyOf(migration, computeId))?.tmpfs ?? (new Map() as OutgoingTmpfs), (path, content) =>
       pushStream(link, `/v1/migrations/${migration}/${computeId}/${path}`, content),
     );
   }
