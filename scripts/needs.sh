@@ -4,12 +4,13 @@ TEMPORAL_VERSION=1.5.1
 ROOTFS_SUITE=forky
 
 # Debian packages of this machine, for the lab and its tests.
-HOST_PACKAGES='mmdebstrap debian-archive-keyring ca-certificates busybox-static gcc libc6-dev iproute2 nftables
+HOST_PACKAGES='mmdebstrap debian-archive-keyring ca-certificates busybox-static gcc libc6-dev libssl-dev libzstd-dev iproute2 nftables
   tcpdump rsync e2fsprogs util-linux mount procps iputils-arping'
 
-# Debian packages of a lab device's file system.
+# Debian packages of a lab device's file system; from podman on for `npm run bench`, which compares with it.
 DEVICE_PACKAGES='ca-certificates coreutils util-linux mount procps tini netbase iproute2 nftables iptables
-  iputils-arping iputils-ping e2fsprogs rsync tar zstd busybox-static nodejs docker.io docker-cli containerd runc criu'
+  iputils-arping iputils-ping e2fsprogs rsync tar zstd busybox-static nodejs docker.io docker-cli containerd runc criu
+  podman netavark'
 
 temporal_cached=$cache/temporal-$TEMPORAL_VERSION/temporal
 rootfs_key=$(printf '%s %s' "$ROOTFS_SUITE" "$DEVICE_PACKAGES" | tr -s ' \n' '  ' | sha256sum | cut -c 1-12)
@@ -95,7 +96,7 @@ need_temporal() {
 need_native() {
   native_ready && return 0
   timed 'building the native helpers' 'first time ~5 s' sh "$root/scripts/native.sh" ||
-    fail 'The native helpers (device/native) could not be built.' 'The lines above say why; gcc and libc6-dev are needed.'
+    fail 'The native helpers (device/native) could not be built.' 'The lines above say why; gcc, libc6-dev, libssl-dev and libzstd-dev are needed.'
 }
 
 need_rootfs() {

@@ -16,6 +16,7 @@ import {
 } from '../../core/moveInput.ts';
 import { externalDescriptors } from '../../device/checkpoint/armedDump.ts';
 import type { Engine } from '../../device/engine/types.ts';
+import type { Failpoint } from '../../device/failpoints.ts';
 import type { FileSync } from '../../device/files/fileSync.ts';
 import type { PageStores } from '../../device/memory/pageStores.ts';
 import type { ComputeNetwork } from '../../device/network/computeNetwork.ts';
@@ -27,6 +28,7 @@ import type { TransferTable } from '../../device/ownership/transferTable.ts';
 import { measureUsage } from '../../device/usage.ts';
 import { withFailures } from '../failure.ts';
 import { beating } from './beating.ts';
+import { Preparations } from './preparations.ts';
 
 export interface MigrationDeps {
   engine: Engine;
@@ -36,11 +38,13 @@ export interface MigrationDeps {
   table: TransferTable;
   control: ControlPlane;
   ensureImage: (spec: ComputeSpec, progress: (bytes: number) => void) => Promise<void>;
+  failpoint: (point: Failpoint) => Promise<void>;
 }
 
 /** A device's part in moves. Each is safe to run again: it attaches to what an earlier attempt began. */
 export function createMigrationActivities(deps: MigrationDeps) {
   const { engine, network, files, pages, table, control } = deps;
+  const preparations = new Preparations();
 
   const request = async (given: TransferInput) => {
     const { peer, ...input } = checkInput(transferInputSchema, given);
@@ -74,17 +78,21 @@ export function createMigrationActivities(deps: MigrationDeps) {
     /** Target: image, sandbox, network behind a shut gate, container (not started), room for the files. */
     async prepareTarget(given: PrepareInput): Promise<void> {
       const { migration, computes, peer } = checkInput(prepareInputSchema, given);
-      await beating(async () => {
+      const prepare = async (signal: AbortSignal) => {
+        await deps.failpoint('target.preparing');
         for (const spec of computes) {
+          signal.throwIfAborted();
           await clearLeftovers(spec);
           await deps.ensureImage(spec, (bytes) => heartbeat({ imageBytes: bytes }));
+          signal.throwIfAborted();
           const sandbox = await engine.ensureSandbox(spec);
           await network.prepare(spec, sandbox.pid);
           await engine.createCompute(spec);
           await files.expect({ migration, computeId: spec.id, peer });
           pages.expect(migration, spec.id, peer);
         }
-      });
+      };
+      await beating(() => preparations.begin(migration, prepare));
     },
 
     /** Source: writable layer, volumes and log, copied while the compute runs; then once more what changed meanwhile. */
@@ -92,6 +100,7 @@ export function createMigrationActivities(deps: MigrationDeps) {
       const { migration, computes, peer } = checkInput(prepareInputSchema, given);
       const target = await control.peer(peer);
       return beating(async () => {
+        await deps.failpoint('source.syncing');
         let bytes = 0;
         for (const { id } of computes)
           bytes += await files.send(
@@ -135,6 +144,7 @@ export function createMigrationActivities(deps: MigrationDeps) {
 
     /** Target: the source has the computes; nothing of the attempt stays here, and none can come any more. */
     async discardTarget(input: TransferInput): Promise<{ state: 'owner' | 'discarded' }> {
+      await preparations.end(input.migration);
       const state = await table.discardTarget(await request(input));
       if (state === 'owner') return { state };
       await files.forget(input.migration);

@@ -5,7 +5,8 @@ import type { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import type { ContainerFacts, Engine } from '../engine/types.ts';
 import type { Identity } from '../link/identity.ts';
-import { LinkClient, type Peer } from '../link/linkClient.ts';
+import type { Peer } from '../link/connectTls.ts';
+import { LinkClient } from '../link/linkClient.ts';
 import type { LinkRequest } from '../link/linkServer.ts';
 import type { FileMover, FinalReceiver, FinalSender } from '../ownership/ports.ts';
 import { createFileSource } from './createFileSource.ts';
@@ -177,7 +178,9 @@ export class FileSync implements FileMover {
   }
 
   async refresh(migration: string, computeId: string, link: LinkClient): Promise<void> {
-    await refreshTmpfs(this.#outgoing.get(keyOf(migration, computeId))?.tmpfs ?? (new Map() as OutgoingTmpfs), (path, content) =>
+    const outgoing = this.#outgoing.get(keyOf(migration, computeId));
+    if (!outgoing) return;
+    await refreshTmpfs(outgoing.tmpfs, (path, content) =>
       pushStream(link, `/v1/migrations/${migration}/${computeId}/${path}`, content),
     );
   }

@@ -31,12 +31,12 @@ export type IncomingTmpfs = Map<string, { directory: string; target: FileTarget;
  */
 export async function sendTmpfs(facts: ContainerFacts, workDir: string, put: Put): Promise<OutgoingTmpfs> {
   const sent: OutgoingTmpfs = new Map();
-  const native = await findNativePrograms();
-  if (native === null) return sent;
+  const { treeSource } = await findNativePrograms();
+  if (treeSource === null) return sent;
   await demandMounted(facts);
   for (const { name, path } of facts.tmpfs) {
     const root = { name, directory: path, processRoot: `/proc/${facts.pid}/root` };
-    const source = createTreeSource(root, workDir, native.treeSource);
+    const source = createTreeSource(root, workDir, treeSource);
     try {
       await put(`full/${name}`, source.full());
       await put(`difference/${name}`, source.difference());
@@ -68,12 +68,12 @@ export async function expectTmpfs(
   list: readonly Tmpfs[],
 ): Promise<IncomingTmpfs> {
   const expected: IncomingTmpfs = new Map();
-  const native = await findNativePrograms();
-  if (native === null) return expected;
+  const { treeTarget } = await findNativePrograms();
+  if (treeTarget === null) return expected;
   await mounts.release(arrival);
   for (const tmpfs of list) {
     const directory = await mounts.make(arrival, tmpfs);
-    const target = createTreeTarget({ name: tmpfs.name, directory }, native.treeTarget);
+    const target = createTreeTarget({ name: tmpfs.name, directory }, treeTarget);
     expected.set(tmpfs.name, { directory, target, arrived: false });
   }
   return expected;

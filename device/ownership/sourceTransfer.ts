@@ -12,6 +12,7 @@ import { toCause } from '../../core/toCause.ts';
 import type { SwitchOptions } from '../../core/memoryInput.ts';
 import { ClosingRounds } from '../memory/closingRounds.ts';
 import { LinkClient, SILENCE_MS } from '../link/linkClient.ts';
+import { collectGarbage } from '../collectGarbage.ts';
 import { Failpoints } from '../failpoints.ts';
 import { LineChannel } from '../link/lineChannel.ts';
 import type { Journal, JournalRecord } from './journal.ts';
@@ -190,6 +191,7 @@ export class SourceTransfer {
     });
     void link.closed.then(() => this.#lost());
     await within(armed.next(), SILENCE_MS, 'the target did not take part in the transfer');
+    collectGarbage();
   }
 
   /** The hot window up to the offer. Every process in it was started before it; nothing in it asks the engine. */

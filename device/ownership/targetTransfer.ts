@@ -12,6 +12,7 @@ import {
 import type { Phase } from '../../core/migration.ts';
 import { decideTarget, type SourceState, type TargetState, type TargetView } from '../../core/ownership.ts';
 import { toCause } from '../../core/toCause.ts';
+import { collectGarbage } from '../collectGarbage.ts';
 import { Failpoints } from '../failpoints.ts';
 import { LineChannel } from '../link/lineChannel.ts';
 import type { Journal, JournalRecord } from './journal.ts';
@@ -88,8 +89,11 @@ export class TargetTransfer {
     descriptors: Record<string, string[]>,
   ): TargetTransfer {
     return new TargetTransfer(deps, request, journal, async (self) => {
-      self.#failpoints = await Failpoints.load(deps.runDir);
-      await Promise.all(self.#members.map((member) => member.arm(descriptors[member.spec.id] ?? [])));
+      const failpoints = (self.#failpoints = await Failpoints.load(deps.runDir));
+      await failpoints.hit('target.arming');
+      const hold = failpoints.fileOf('target.filling');
+      await Promise.all(self.#members.map((member) => member.arm(descriptors[member.spec.id] ?? [], hold)));
+      collectGarbage();
     });
   }
 

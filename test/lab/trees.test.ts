@@ -34,11 +34,11 @@ beforeEach(async () => {
   [left, right] = [join(base, 'left'), join(base, 'right')];
   mkdirSync(left);
   mkdirSync(right);
-  const native = await findNativePrograms();
-  if (!native) throw new Error('the native helpers must have been built');
+  const { treeSource, treeTarget } = await findNativePrograms();
+  if (treeSource === null || treeTarget === null) throw new Error('the native helpers must have been built');
   const root = { name: 'tree', processRoot: base, directory: '/left' };
-  source = createTreeSource(root, join(base, 'work'), native.treeSource);
-  target = createTreeTarget({ name: 'tree', directory: right }, native.treeTarget);
+  source = createTreeSource(root, join(base, 'work'), treeSource);
+  target = createTreeTarget({ name: 'tree', directory: right }, treeTarget);
 });
 
 afterEach(async () => {

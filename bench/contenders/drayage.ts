@@ -1,0 +1,107 @@
+import { openAsBlob } from 'node:fs';
+import { basename } from 'node:path';
+import { imageSchema } from '../../core/api/images.ts';
+import { problemSchema } from '../../core/api/common.ts';
+import { DrayageError } from '../../core/cause.ts';
+import type { Migration } from '../../core/migration.ts';
+import { until } from '../../core/until.ts';
+import { containerName } from '../../device/engine/containerOptions.ts';
+import { apiUrl } from '../../lab/control.ts';
+import { controlApi, type ControlApi } from '../../lab/controlApi.ts';
+import { createSampleCompute, moveCompute } from '../../lab/demo/sampleCompute.ts';
+import type { Lab } from '../../lab/state.ts';
+import type { Workload } from '../workloads.ts';
+import type { Contender, Outcome, Running } from './contender.ts';
+
+const REMOVE_MS = 120_000;
+const LOOK_MS = 200;
+
+/** Drayage as a user has it: its API asked for a move. */
+export class Drayage implements Contender {
+  readonly #images = new Map<string, string>();
+  #lab: Lab | null = null;
+  #api: ControlApi | null = null;
+  #count = 0;
+
+  async setUp(lab: Lab): Promise<void> {
+    this.#lab = lab;
+    this.#api = await controlApi(lab);
+  }
+
+  async start(workload: Workload): Promise<Running> {
+    const api = this.#ready(this.#api);
+    const [source = '', target = ''] = this.#ready(this.#lab).devices;
+    const image = await this.#import(workload);
+    this.#count += 1;
+    const name = `bench-${this.#count}`;
+    const request = { name, image, device: source, command: workload.command };
+    const compute = await createSampleCompute(api, request);
+    return {
+      ip: compute.ip,
+      container: containerName(compute.id, 'compute'),
+      move: async () => outcomeOf(await moveCompute(api, compute.id, target)),
+      remove: () => this.#remove(api, compute.id),
+    };
+  }
+
+  async tearDown(): Promise<void> {
+    const api = this.#ready(this.#api);
+    for (const id of this.#images.values()) await api.request('DELETE', `/images/${id}`);
+    this.#images.clear();
+  }
+
+  /** Id of the workload's image at the control plane. */
+  async #import(workload: Workload): Promise<string> {
+    const path = await workload.buildImage();
+    const known = this.#images.get(path);
+    if (known !== undefined) return known;
+    const api = this.#ready(this.#api);
+    const query = new URLSearchParams({ name: `bench-${basename(path, '.tar')}` });
+    const answer = await fetch(`${apiUrl(this.#ready(this.#lab))}/api/v1/images?${query.toString()}`, {
+      method: 'POST',
+      headers: { authorization: `Bearer ${api.token}`, 'content-type': 'application/x-tar' },
+      body: await openAsBlob(path, { type: 'application/x-tar' }),
+    });
+    const body: unknown = await answer.json();
+    if (!answer.ok) {
+      const { detail, causes } = problemSchema.parse(body);
+      throw new DrayageError(causes[0] ?? { code: 'imageRefused', message: detail, mend: '' });
+    }
+    const { id } = imageSchema.parse(body);
+    this.#images.set(path, id);
+    return id;
+  }
+
+  /** Refused as long as something else is being done to it. */
+  async #remove(api: ControlApi, id: string): Promise<void> {
+    const gone = async () => {
+      const here = await api.request('GET', `/computes/${id}`).then(
+        () => true,
+        (error: Error) => !/404/.test(error.message),
+      );
+      if (here) await api.request('DELETE', `/computes/${id}`).catch(() => {});
+      return !here;
+    };
+    await until(`${id} to be removed`, REMOVE_MS, gone, LOOK_MS);
+  }
+
+  #ready<T>(value: T | null): T {
+    if (value === null) throw new Error('set it up first');
+    return value;
+  }
+}
+
+function outcomeOf(migration: Migration): Outcome {
+  const { state, reason, phases, frozenMs, totalMs, wireBytes, tracker, restore, rounds } = migration;
+  return {
+    succeeded: state === 'succeeded',
+    reason: state === 'succeeded' ? '' : `${state}: ${reason}`,
+    steps: phases.map(({ name, startedAt, ms }) => ({ name, startedAt: Date.parse(startedAt), ms })),
+    frozenMs,
+    totalMs: totalMs ?? 0,
+    wireBytes,
+    tracker,
+    restore: restore?.mode ?? null,
+    rounds: rounds.length,
+  };
+}

@@ -1,0 +1,144 @@
+import { DrayageError } from '../core/cause.ts';
+import { measureMemory } from '../device/memory/measureMemory.ts';
+import type { Lab } from '../lab/state.ts';
+import type { LoadWindow } from './client/report.ts';
+import type { Contender, Outcome, Running } from './contenders/contender.ts';
+import { findProcesses, keepBound, type Cores } from './cores.ts';
+import type { WireCounter } from './link.ts';
+import { LoadClient } from './loadClient.ts';
+import { watchMemory } from './memoryWatch.ts';
+import { memoryFigures, workRates } from './observations.ts';
+import type { MoveSample } from './sample.ts';
+import type { ContenderName, LinkName, Workload } from './workloads.ts';
+
+/** How long the client talks before a move, milliseconds. */
+const BEFORE_MS = 2_000;
+/** And after it: the time in which its after-effects are looked for, and what the gap may hide of it. */
+const AFTER_MS = 6_000;
+/** A peer whose client is not answered this long after its move has lost it for good. */
+const REACHED_AGAIN_MS = 120_000;
+/** How long it is found out what the connections carry, milliseconds. */
+const SATURATE_MS = 1_500;
+
+export interface MoveRequest {
+  lab: Lab;
+  cores: Cores | null;
+  contender: Contender;
+  contenderName: ContenderName;
+  workload: Workload;
+  link: LinkName;
+  repeat: number;
+  wire: WireCounter;
+  /** Requests a second; null to take half of what saturates. */
+  rate: number | null;
+}
+
+/** Starts a workload, loads it, has it moved once and removes it. Resolves with what was seen. */
+export async function measureMove(request: MoveRequest): Promise<MoveSample> {
+  const { lab, cores, contender, workload } = request;
+  const stopBinding = cores === null ? async () => {} : keepBound(lab, workload.program, cores.load);
+  let running: Running | null = null;
+  let client: LoadClient | null = null;
+  try {
+    running = await contender.start(workload);
+    client = await LoadClient.start(lab, running.ip, workload.port, cores?.load ?? null);
+    return await underLoad(request, running, client);
+  } finally {
+    await client?.kill();
+    await running?.remove();
+    await stopBinding();
+  }
+}
+
+async function underLoad(request: MoveRequest, running: Running, client: LoadClient): Promise<MoveSample> {
+  const { lab, workload, wire } = request;
+  const [source = '', target = ''] = lab.devices;
+  const rate = request.rate ?? Math.round((await client.saturate(SATURATE_MS)) / 2);
+  await client.setRate(rate);
+  const watched = workload.watched;
+  if (watched === 'work') await client.beginWork();
+  const watches =
+    watched === 'memory' ? [source, target].map((device) => watchMemory(lab, device, workload.program)) : [];
+  await pause(BEFORE_MS);
+  const residentBefore = await residentBytes(request);
+  await wire.take();
+  await client.mark();
+  const outcome = await running.move();
+  const countedBytes = await wire.take();
+  await pause(AFTER_MS);
+  const window = await answered(client);
+  const [onSource = [], onTarget = []] = await Promise.all(watches.map((end) => end()));
+  const work = watched === 'work' ? workRates(await client.endWork(), outcome.steps) : null;
+  if (watched === 'resident' && (await client.checkAll()) > 0) window.wrong += 1;
+  const residentAfter = watched === 'resident' ? await residentBytes(request) : null;
+  const memory = memoryFigures(onSource, onTarget);
+  return {
+    ...describe(request, outcome, window),
+    requestsPerSecond: rate,
+    countedBytes,
+    residentBefore,
+    residentAfter,
+    sourceExtra: memory?.sourceExtra ?? null,
+    targetPeak: memory?.targetPeak ?? null,
+    workBefore: work?.before ?? null,
+    workDuringRounds: work?.during ?? null,
+  };
+}
+
+function describe(
+  { contenderName, workload, link, repeat }: MoveRequest,
+  outcome: Outcome,
+  window: LoadWindow,
+) {
+  const { gapMs, p99AfterMs, p99BeforeMs, wrong, connections, lost } = window;
+  return {
+    kind: 'move' as const,
+    contender: contenderName,
+    workload: workload.name,
+    link,
+    repeat,
+    ...outcome,
+    ...{ gapMs, p99AfterMs, p99BeforeMs, wrong, connections, lost },
+  };
+}
+
+/**
+ * The window of the move, once the client is answered again: a peer may have lost its connections, and the gap goes on until
+ * they stand again. @throws DrayageError clientNotAnswered
+ */
+async function answered(client: LoadClient): Promise<LoadWindow> {
+  let window = await client.mark();
+  for (let waited = 0; waited < REACHED_AGAIN_MS; waited += AFTER_MS) {
+    // A silence that ends before the window does had its answer.
+    if (window.gapAt + window.gapMs < Date.now() - AFTER_MS / 2) return window;
+    await pause(AFTER_MS);
+    const next = await client.mark();
+    window = { ...merged(window, next) };
+  }
+  throw new DrayageError({
+    code: 'clientNotAnswered',
+    message: `The client had no answer for ${Math.round(window.gapMs / 1000)} s, which began with the move.`,
+    mend: '',
+  });
+}
+
+/** Two windows, one after the other, as one. A silence across both is whole in neither: its two parts add up. */
+function merged(one: LoadWindow, next: LoadWindow): LoadWindow {
+  const goesOn = Math.abs(next.gapAt - one.gapAt) < 1;
+  const longer = goesOn || next.gapMs > one.gapMs ? next : one;
+  return {
+    ...longer,
+    wrong: one.wrong + next.wrong,
+    lost: Math.max(one.lost, next.lost),
+    p99BeforeMs: one.p99BeforeMs,
+  };
+}
+
+async function residentBytes({ lab, workload }: MoveRequest): Promise<number> {
+  const pids = await findProcesses(lab.names.cgroup, workload.program);
+  return (await measureMemory(pids)).residentBytes;
+}
+
+function pause(ms: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, ms));
+}

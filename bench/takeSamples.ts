@@ -1,0 +1,136 @@
+import { DrayageError } from '../core/cause.ts';
+import { measureBare } from '../lab/demo/bare.ts';
+import type { Progress } from '../lab/progress.ts';
+import type { Lab } from '../lab/state.ts';
+import type { Contender } from './contenders/contender.ts';
+import { DockerCheckpoint } from './contenders/dockerCheckpoint.ts';
+import { Drayage } from './contenders/drayage.ts';
+import { Podman } from './contenders/podman.ts';
+import type { Cores } from './cores.ts';
+import { setLinkSpeed, WireCounter } from './link.ts';
+import { measureMove } from './measureMove.ts';
+import type { Turn } from './plan.ts';
+import type { BareSample, MoveSample, Sample } from './sample.ts';
+import { LINKS, type ContenderName } from './workloads.ts';
+
+export interface BenchInput {
+  lab: Lab;
+  /** Null where all may run everywhere. */
+  cores: Cores | null;
+  turns: readonly Turn[];
+  progress: Progress;
+  /** Whether each contender makes one move first that does not count. @default true */
+  warm?: boolean;
+  onSample?: (sample: Sample) => void;
+  signal?: AbortSignal;
+}
+
+type Movers = Record<Exclude<ContenderName, 'bare'>, Contender>;
+
+/** Takes all samples of a plan on a lab that is up, and leaves the lab's devices as they were. */
+export async function takeSamples(input: BenchInput): Promise<Sample[]> {
+  const { lab, turns, progress, signal } = input;
+  const movers: Movers = { drayage: new Drayage(), podman: new Podman(), docker: new DockerCheckpoint() };
+  const wire = new WireCounter(lab);
+  await wire.setUp();
+  const used = contendersOf(turns).map((name) => movers[name]);
+  const samples: Sample[] = [];
+  const rates = new Map<string, number>();
+  try {
+    for (const mover of used) await progress.step('setting a contender up', () => mover.setUp(lab));
+    if (input.warm !== false) await warmUp(input, movers, wire);
+    let link: string | null = null;
+    for (const turn of turns) {
+      signal?.throwIfAborted();
+      if (link !== turn.link) await setLinkSpeed(lab, LINKS[turn.link]);
+      link = turn.link;
+      const sample = await takeSample(input, turn, movers, wire, rates);
+      if (sample === null) continue;
+      samples.push(sample);
+      input.onSample?.(sample);
+    }
+  } finally {
+    await setLinkSpeed(lab, lab.settings.linkMbit);
+    await wire.tearDown();
+    for (const mover of used) await mover.tearDown();
+  }
+  return samples;
+}
+
+/** Drayage is always one of them: bare runc is measured on a compute of its. */
+function contendersOf(turns: readonly Turn[]): (keyof Movers)[] {
+  const names = new Set(turns.map(({ contender }) => (contender === 'bare' ? 'drayage' : contender)));
+  return [...names];
+}
+
+/** The first move of a contender reads its programs from the disk: one each is made that does not count. */
+async function warmUp(input: BenchInput, movers: Movers, wire: WireCounter): Promise<void> {
+  const [turn] = input.turns;
+  if (turn === undefined) return;
+  for (const contender of contendersOf(input.turns)) {
+    input.signal?.throwIfAborted();
+    await input.progress.step(`warming ${contender} up`, () =>
+      takeSample(input, { ...turn, contender }, movers, wire, new Map()),
+    );
+  }
+}
+
+/** Null when bare runc could not be measured: it is a floor, and no move of anybody's. */
+async function takeSample(
+  { lab, cores, progress, signal }: BenchInput,
+  turn: Turn,
+  movers: Movers,
+  wire: WireCounter,
+  rates: Map<string, number>,
+): Promise<Sample | null> {
+  const { link, repeat, workload, contender } = turn;
+  const words = `${link} ${workload.name} ${contender} ${repeat}`;
+  const key = `${link} ${workload.name}`;
+  try {
+    if (contender === 'bare') return await progress.step(words, () => bareSample(lab, turn, movers.drayage));
+    const one = { lab, cores, wire, contender: movers[contender], rate: rates.get(key) ?? null };
+    const request = { ...one, contenderName: contender, workload, link, repeat };
+    const sample = await progress.step(words, () => measureMove(request));
+    rates.set(key, sample.requestsPerSecond);
+    return sample;
+  } catch (error) {
+    // What an end that was asked for has broken is nobody's failure.
+    if (!(error instanceof DrayageError) || signal?.aborted === true) throw error;
+    progress.say(`${words}: ${error.message}`);
+    return contender === 'bare' ? null : failedSample(turn, error.message);
+  }
+}
+
+async function bareSample(
+  lab: Lab,
+  { link, repeat, workload }: Turn,
+  drayage: Contender,
+): Promise<BareSample> {
+  const running = await drayage.start(workload);
+  try {
+    const [device = ''] = lab.devices;
+    const { samples } = await measureBare(lab, device, running.container);
+    return { kind: 'bare', workload: workload.name, link, repeat, turns: samples };
+  } finally {
+    await running.remove();
+  }
+}
+
+/** A turn of which nothing can be said but why. */
+function failedSample({ link, repeat, workload, contender }: Turn, reason: string): MoveSample {
+  return {
+    ...{ kind: 'move', contender, workload: workload.name, link, repeat, succeeded: false, reason },
+    ...{
+      gapMs: 0,
+      p99AfterMs: null,
+      p99BeforeMs: null,
+      requestsPerSecond: 0,
+      wrong: 0,
+      connections: 0,
+      lost: 0,
+    },
+    ...{ steps: [], frozenMs: null, totalMs: 0, wireBytes: null, countedBytes: 0, residentBefore: 0 },
+    ...{ residentAfter: null, sourceExtra: null, targetPeak: null, workBefore: null, workDuringRounds: null },
+    ...{ tracker: null, restore: null, rounds: 0 },
+  };
+}
