@@ -70,7 +70,7 @@ export class FileSync implements FileMover {
     const key = keyOf(migration, computeId);
     await this.#closeIncoming(key);
     const targets = new Map(rootsOf(facts).map((root) => [root.name, createFileTarget(root, directory)]));
-    const tmpfs = await expectTmpfs(this.#deps.mounts, computeId, facts.tmpfs);
+    const tmpfs = await expectTmpfs(this.#deps.mounts, arrivalOf(key), facts.tmpfs);
     this.#incoming.set(key, { peer, targets, tmpfs });
   }
 
@@ -230,7 +230,7 @@ export class FileSync implements FileMover {
     this.#incoming.delete(key);
     for (const target of incoming?.targets.values() ?? []) await target.close();
     for (const { target } of incoming?.tmpfs.values() ?? []) await target.close();
-    if (incoming) await this.#deps.mounts.release(key.slice(key.indexOf('/') + 1));
+    if (incoming) await this.#deps.mounts.release(arrivalOf(key));
   }
 
   async #closeOutgoing(key: string): Promise<void> {
@@ -253,6 +253,11 @@ export class FileSync implements FileMover {
   #history(migration: string, computeId: string): string {
     return join(this.#directory(migration, computeId), 'history.log');
   }
+}
+
+/** A move that ended late must not end what a later one has begun: its name is a part of it. */
+function arrivalOf(key: string): string {
+  return key.replace('/', '-');
 }
 
 function arrivedOf({ tmpfs }: Incoming) {

@@ -18,13 +18,9 @@ export class TmpfsMounts {
     this.#root = root;
   }
 
-  directory(computeId: string, { name }: Tmpfs): string {
-    return join(this.#root, computeId, name);
-  }
-
-  /** An empty one, with the rights that Docker gives. */
-  async make(computeId: string, tmpfs: Tmpfs): Promise<string> {
-    const directory = this.directory(computeId, tmpfs);
+  /** An empty one, with the rights that Docker gives. `arrival`: a name for one compute of one move. */
+  async make(arrival: string, tmpfs: Tmpfs): Promise<string> {
+    const directory = join(this.#root, arrival, tmpfs.name);
     await mkdir(directory, { recursive: true, mode: 0o700 });
     const options = `size=${tmpfs.sizeBytes},mode=1777,nosuid,nodev,noexec`;
     await run('mount', ['-t', 'tmpfs', '-o', options, 'drayage-tmpfs', directory]);
@@ -32,15 +28,15 @@ export class TmpfsMounts {
   }
 
   /** Nothing there is no error. */
-  async release(computeId: string): Promise<void> {
-    const above = join(this.#root, computeId);
+  async release(arrival: string): Promise<void> {
+    const above = join(this.#root, arrival);
     for (const name of await readdir(above).catch(() => [])) await unmountAll(join(above, name));
     await rm(above, { recursive: true, force: true });
   }
 
   /** At start: those of moves that an earlier worker began. */
   async clear(): Promise<void> {
-    for (const computeId of await readdir(this.#root).catch(() => [])) await this.release(computeId);
+    for (const arrival of await readdir(this.#root).catch(() => [])) await this.release(arrival);
   }
 }
 

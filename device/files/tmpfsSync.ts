@@ -64,15 +64,15 @@ export async function refreshTmpfs(outgoing: OutgoingTmpfs, put: Put): Promise<v
 /** Makes an empty one for each. None where this device has no helper to fill it. */
 export async function expectTmpfs(
   mounts: TmpfsMounts,
-  computeId: string,
+  arrival: string,
   list: readonly Tmpfs[],
 ): Promise<IncomingTmpfs> {
   const expected: IncomingTmpfs = new Map();
   const { treeTarget } = await findNativePrograms();
   if (treeTarget === null) return expected;
-  await mounts.release(computeId);
+  await mounts.release(arrival);
   for (const tmpfs of list) {
-    const directory = await mounts.make(computeId, tmpfs);
+    const directory = await mounts.make(arrival, tmpfs);
     const target = createTreeTarget({ name: tmpfs.name, directory }, treeTarget);
     expected.set(tmpfs.name, { directory, target, arrived: false });
   }

@@ -48,8 +48,8 @@ describe('a program that checks its own state is moved three times:', () => {
     try {
       expect(await scene.goesOn(ROUNDS)).toEqual({ iterations: expect.any(Number) as number });
       for (const target of ['d2', 'd1', 'd2']) {
-        const { state, reason } = await scene.move(target);
-        expect(`${state}: ${reason}`).toMatch(/^succeeded/);
+        const { state, reason, causes } = await scene.move(target);
+        expect({ state, reason, causes }).toMatchObject({ state: 'succeeded', causes: [] });
         expect(await scene.goesOn(ROUNDS)).toEqual({ iterations: expect.any(Number) as number });
       }
       expect(await scene.spoil(), 'a fault is noticed').not.toBe('');
