@@ -71,7 +71,7 @@ export class MemorySource {
 
   /**
    * `cgroupProcs`: the file that lists the processes. By the helper at `program`; where it is not built (null), by a thread
-   * of this process, which takes about twice as long and knows no tracker but `content`.
+   * of this process, which takes several times as long and knows no tracker but `content`.
    */
   static start(program: string | null, cgroupProcs: string, tracker: TrackerName): MemorySource {
     return new MemorySource(
