@@ -56,14 +56,16 @@ export class ComputeScene {
     return migrationAcceptedSchema.parse(await api.request('POST', path, { target, ...options })).id;
   }
 
-  /** Id of the move that something else asks for just now, once there is one. */
+  /** All of its moves, newest first. */
+  async migrations(): Promise<Migration[]> {
+    const path = `/migrations?compute=${this.compute.id}`;
+    const { items } = listOf(migrationSchema).parse(await (await this.lab.api()).request('GET', path));
+    return items;
+  }
+
+  /** Id of the first move that something else asks for just now, once there is one. */
   async newestMigration(): Promise<string> {
-    const api = await this.lab.api();
-    return until('a move to be asked for', SOON_MS, async () => {
-      const path = `/migrations?compute=${this.compute.id}&limit=1`;
-      const { items } = listOf(migrationSchema).parse(await api.request('GET', path));
-      return items[0]?.id;
-    });
+    return until('a move to be asked for', SOON_MS, async () => (await this.migrations())[0]?.id);
   }
 
   async migration(id: string): Promise<Migration> {

@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, expect } from 'vitest';
+import { afterAll, afterEach, beforeAll, expect } from 'vitest';
 import type { MigrateRequest } from '../../../core/api/migrations.ts';
 import type { Migration } from '../../../core/migration.ts';
 import { importImage } from '../../../lab/importImage.ts';
@@ -54,6 +54,17 @@ export class PagesScene extends ComputeScene {
     await (await this.lab.api()).request('DELETE', `/images/${this.#name}`);
   }
 
+  /** After a test, whatever it has left: the lab is whole, and no move is under way. */
+  async settle(): Promise<void> {
+    await this.faults.mend();
+    const api = await this.lab.api();
+    for (const { id, totalMs } of await this.migrations()) {
+      if (totalMs !== null) continue;
+      await api.request('POST', `/migrations/${id}/abort`).catch(() => undefined);
+      await this.ended(id);
+    }
+  }
+
   /** Unless a test says otherwise, a machine that others use too is no reason to give up. */
   override start(target?: string, options: Omit<MigrateRequest, 'target'> = {}): Promise<string> {
     return super.start(target, { maxDowntimeMs: PATIENT_MS, ...options });
@@ -92,6 +103,7 @@ export class PagesScene extends ComputeScene {
 export function withPages(lab: TestLab, name: string, options: PagesOptions): PagesScene {
   const scene = new PagesScene(lab, name);
   beforeAll(() => scene.setUp(options), END_MS);
+  afterEach(() => scene.settle(), 2 * END_MS);
   afterAll(() => scene.tearDown(), 2 * END_MS);
   return scene;
 }
