@@ -34,6 +34,9 @@ export class PageStore {
   readonly #said = new WakeUp();
   /** All pages are here and are being served. */
   readonly complete: Promise<void>;
+  /** Rejects when the pages cannot be filled in any more; never resolves. */
+  readonly broken: Promise<never>;
+  #break!: (error: Error) => void;
   #complete!: { resolve: () => void; reject: (error: Error) => void };
 
   constructor(directory: string, restore: RestoreMode) {
@@ -41,6 +44,8 @@ export class PageStore {
     this.restore = restore;
     this.complete = new Promise((resolve, reject) => (this.#complete = { resolve, reject }));
     this.complete.catch(() => undefined);
+    this.broken = new Promise((_, reject) => (this.#break = reject));
+    this.broken.catch(() => undefined);
   }
 
   /** Before the source connects: an empty place for it. */
@@ -150,6 +155,8 @@ export class PageStore {
       this.#images.get(name)?.();
     } else if (word === 'final') this.#complete.resolve();
     else if (word === 'error') this.#complete.reject(storeFailed(line.slice('error '.length)));
+    else if (word === 'failed')
+      void this.status().then(({ reason }) => this.#break(storeFailed(reason || 'its helper has failed')));
     // All that was not here before will never be.
     else if (word === 'ended') this.#complete.reject(storeFailed('the stream of memory has ended'));
   }

@@ -114,7 +114,8 @@ export class TargetMember {
 
   /** The processes exist when CRIU has ended; they may run when all that has changed is here, and whoever fills it in. */
   async #restoreLazily(restore: ArmedRestore, pages: PageStore): Promise<void> {
-    await restore.go();
+    // Without its pages CRIU waits for ever.
+    await Promise.race([restore.go(), pages.broken]);
     await pages.guard(await findFreezer(await restore.pid()));
     await pages.serving();
   }

@@ -13,23 +13,34 @@ export interface Copy {
 
 /**
  * Every process on all devices that has `marker` in its environment: what the kernel has, whatever engine, worker and
- * control plane believe.
+ * control plane believe. An environment that is not there (its page was never filled in) is made up for by the name of the
+ * program.
  */
-export async function findProcesses(lab: Lab, marker: string): Promise<{ device: string; pid: number }[]> {
+export async function findProcesses(
+  lab: Lab,
+  marker: string,
+  program?: string,
+): Promise<{ device: string; pid: number }[]> {
   const found: { device: string; pid: number }[] = [];
   for (const device of lab.devices) {
     for (const pid of await processesIn(`${lab.names.cgroup}/${device}`)) {
       const environment = await readFile(`/proc/${pid}/environ`, 'utf8').catch(() => '');
-      if (environment.split('\0').includes(marker)) found.push({ device, pid });
+      const named = environment === '' && program !== undefined && (await isAlive(pid, program));
+      if (named || environment.split('\0').includes(marker)) found.push({ device, pid });
     }
   }
   return found;
 }
 
+async function isAlive(pid: number, program: string): Promise<boolean> {
+  const facts = await readFile(`/proc/${pid}/stat`, 'utf8').catch(() => '');
+  return new RegExp(`^\\d+ \\(${program}\\) [^ZX]`).test(facts);
+}
+
 /** The same, with whether they may run. */
-export async function findCopies(lab: Lab, marker: string): Promise<Copy[]> {
+export async function findCopies(lab: Lab, marker: string, program?: string): Promise<Copy[]> {
   const copies: Copy[] = [];
-  for (const { device, pid } of await findProcesses(lab, marker)) {
+  for (const { device, pid } of await findProcesses(lab, marker, program)) {
     const freezer = await findFreezer(pid).catch(() => null);
     if (freezer !== null) copies.push({ device, frozen: await isFrozen(freezer) });
   }

@@ -1,6 +1,7 @@
 import { afterAll, afterEach, beforeAll, expect } from 'vitest';
 import type { MigrateRequest } from '../../../core/api/migrations.ts';
 import type { Migration } from '../../../core/migration.ts';
+import { findCopies, type Copy } from '../liveCopies.ts';
 import { importImage } from '../../../lab/importImage.ts';
 import { buildPagesImage } from '../../../lab/programs/buildPagesImage.ts';
 import { ComputeScene, END_MS } from '../computeScene.ts';
@@ -52,6 +53,10 @@ export class PagesScene extends ComputeScene {
     this.#client = null;
     await this.remove();
     await (await this.lab.api()).request('DELETE', `/images/${this.#name}`);
+  }
+
+  override copies(): Promise<Copy[]> {
+    return findCopies(this.lab.lab, this.marker, 'pages');
   }
 
   /** After a test, whatever it has left: the lab is whole, and no move is under way. */
