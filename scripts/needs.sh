@@ -11,10 +11,21 @@ HOST_PACKAGES='mmdebstrap debian-archive-keyring ca-certificates busybox-static 
 DEVICE_PACKAGES='ca-certificates coreutils util-linux mount procps tini netbase iproute2 nftables iptables
   iputils-arping iputils-ping e2fsprogs rsync tar zstd busybox-static nodejs docker.io docker-cli containerd runc criu'
 
+# For guests of QEMU, and for those of another processor: what emulates it, and what builds for it.
+VM_PACKAGES='qemu-system-x86 openssh-client sshfs'
+VM_ARM64_PACKAGES='qemu-system-arm qemu-user-static binfmt-support arch-test gcc-aarch64-linux-gnu libc6-dev-arm64-cross'
+[ -z "$want_vm" ] || HOST_PACKAGES="$HOST_PACKAGES $VM_PACKAGES"
+[ -z "$want_vm_arm64" ] || HOST_PACKAGES="$HOST_PACKAGES $VM_ARM64_PACKAGES"
+
 temporal_cached=$cache/temporal-$TEMPORAL_VERSION/temporal
 rootfs_key=$(printf '%s %s' "$ROOTFS_SUITE" "$DEVICE_PACKAGES" | tr -s ' \n' '  ' | sha256sum | cut -c 1-12)
 rootfs=$cache/rootfs-$rootfs_key
 export DRAYAGE_LAB_ROOTFS="$rootfs"
+if [ -n "$want_vm" ]; then
+  vm_key=$(cat "$root/scripts/vmImage.sh" "$root"/scripts/guest/* | sha256sum | cut -c 1-12)
+  vm_packages=$cache/vm-packages-$(cat "$root/package-lock.json" "$root/scripts/vmPackages.sh" | sha256sum | cut -c 1-12).img
+  export DRAYAGE_VM_X64="$cache/vm-x64-$vm_key" DRAYAGE_VM_ARM64="$cache/vm-arm64-$vm_key" DRAYAGE_VM_PACKAGES="$vm_packages"
+fi
 
 # ---- is it there? (each answers in milliseconds)
 
@@ -25,7 +36,9 @@ node_modules_ready() {
 lock_hash() { sha256sum < "$root/package-lock.json" | cut -c 1-64; }
 temporal_ready() { [ -x "$temporal_cached" ] || command -v temporal > /dev/null 2>&1; }
 rootfs_ready() { [ -d "$rootfs" ]; }
-native_ready() { sh "$root/scripts/native.sh" "$(uname -m)" --check; }
+native_ready() { sh "$root/scripts/native.sh" "${1:-$(uname -m)}" --check; }
+vm_ready() { [ -d "$DRAYAGE_VM_X64" ] && [ -f "$vm_packages" ]; }
+vm_arm64_ready() { [ -d "$DRAYAGE_VM_ARM64" ] && native_ready arm64; }
 missing_packages() {
   # shellcheck disable=SC2086 # a list of words
   { dpkg-query -W -f='${Package} ${db:Status-Status}\n' $HOST_PACKAGES 2> /dev/null || true; } |
@@ -36,6 +49,8 @@ everything_ready() {
   node_modules_ready || return 1
   [ -z "$want_temporal" ] || temporal_ready || return 1
   [ -z "$want_lab" ] || { native_ready && rootfs_ready && command -v dpkg-query > /dev/null && [ -z "$(missing_packages)" ]; } || return 1
+  [ -z "$want_vm" ] || vm_ready || return 1
+  [ -z "$want_vm_arm64" ] || vm_arm64_ready || return 1
 }
 
 # ---- get it
@@ -92,9 +107,10 @@ need_temporal() {
   chmod 755 "$building" && rm -rf "${temporal_cached%/*}" && mv "$building" "${temporal_cached%/*}"
 }
 
+# need_native [ARCHITECTURE]
 need_native() {
-  native_ready && return 0
-  timed 'building the native helpers' 'first time ~5 s' sh "$root/scripts/native.sh" ||
+  native_ready "$@" && return 0
+  timed "building the native helpers${1:+ for $1}" 'first time ~5 s' sh "$root/scripts/native.sh" "$@" ||
     fail 'The native helpers (device/native) could not be built.' 'The lines above say why; gcc and libc6-dev are needed.'
 }
 
@@ -117,3 +133,35 @@ need_rootfs() {
     [ "$old" = "$rootfs" ] || grep -qs "$old" /proc/[0-9]*/mountinfo || rm -rf "$old"
   done
 }
+
+# need_vm_image ARCHITECTURE FOLDER EXPECTATION
+need_vm_image() {
+  [ -d "$2" ] && return 0
+  [ "$(uname -m)" = x86_64 ] || fail "Guests are set up on x86-64 machines only; this one is $(uname -m)." 'Use the lab without guests.'
+  building=$(mktemp -d "$cache/building.XXXXXX")
+  timed "making the file system of $1 guests (Debian with systemd)" "$3" sh "$root/scripts/vmImage.sh" "$1" "$building" || {
+    rm -rf "$building"
+    fail "The file system of $1 guests could not be made." "The lines above say why; check that Debian's archive can be reached from here."
+  }
+  chmod 755 "$building"
+  mv "$building" "$2"
+  for old in "$cache/vm-$1"-*; do
+    [ "$old" = "$2" ] || in_use "$old" || rm -rf "$old"
+  done
+}
+
+need_vm_packages() {
+  [ -f "$vm_packages" ] && return 0
+  building=$(mktemp -d "$cache/building.XXXXXX")
+  timed "making the guests' disk of npm packages" 'first time ~30 s, 500 MB' sh "$root/scripts/vmPackages.sh" "$building/packages.img" || {
+    rm -rf "$building"
+    fail "The guests' disk of npm packages could not be made." 'The lines above say why; 2 GB of disk are needed.'
+  }
+  mv "$building/packages.img" "$vm_packages" && rmdir "$building"
+  for old in "$cache"/vm-packages-*; do
+    [ "$old" = "$vm_packages" ] || in_use "$old" || rm -f "$old"
+  done
+}
+
+# Whether a guest that runs stands on it.
+in_use() { grep -qsF "$1" /proc/[0-9]*/cmdline; }

@@ -8,6 +8,7 @@ import { FINAL_MIGRATION_STATES, migrationSchema, type Migration } from '../../c
 import { until } from '../../core/until.ts';
 import { apiUrl } from '../control.ts';
 import type { ControlApi } from '../controlApi.ts';
+import { foreignTarget } from '../guest/foreignTarget.ts';
 import { buildSampleImage } from '../sample/buildSampleImage.ts';
 import { SAMPLE_COMMAND } from '../sample/sampleProtocol.ts';
 import type { Lab } from '../state.ts';
@@ -24,7 +25,7 @@ export async function importSampleImage(lab: Lab, api: ControlApi, name: string)
   const answer = await fetch(`${apiUrl(lab)}/api/v1/images?${query.toString()}`, {
     method: 'POST',
     headers: { authorization: `Bearer ${api.token}`, 'content-type': 'application/x-tar' },
-    body: await openAsBlob(await buildSampleImage(), { type: 'application/x-tar' }),
+    body: await openAsBlob(await buildSampleImage(foreignTarget(lab)), { type: 'application/x-tar' }),
   });
   const body: unknown = await answer.json();
   if (answer.ok) return imageSchema.parse(body);

@@ -1,9 +1,11 @@
 import { readFile } from 'node:fs/promises';
 import { findFreezer, isFrozen } from '../../device/checkpoint/cgroupFreezer.ts';
 import { recordSchema, type JournalRecord } from '../../device/ownership/journal.ts';
-import { fileOnDevice } from '../../lab/deviceProcess.ts';
+import { fileOnDevice, onDevice } from '../../lab/deviceProcess.ts';
 import { processesIn } from '../../lab/machine/cgroup.ts';
+import { run } from '../../lab/machine/run.ts';
 import type { Lab } from '../../lab/state.ts';
+import { patient } from './patience.ts';
 
 /** One set of a compute's processes on a device. */
 export interface Copy {
@@ -18,6 +20,10 @@ export interface Copy {
 export async function findCopies(lab: Lab, marker: string): Promise<Copy[]> {
   const copies: Copy[] = [];
   for (const device of lab.devices) {
+    if (lab.settings.guests !== null) {
+      copies.push(...(await findOnGuest(lab, device, marker)));
+      continue;
+    }
     for (const pid of await processesIn(`${lab.names.cgroup}/${device}`)) {
       const environment = await readFile(`/proc/${pid}/environ`, 'utf8').catch(() => '');
       if (!environment.split('\0').includes(marker)) continue;
@@ -26,6 +32,18 @@ export async function findCopies(lab: Lab, marker: string): Promise<Copy[]> {
     }
   }
   return copies;
+}
+
+/** The same where another kernel has the processes; cgroup v2, as systemd has it. */
+const FIND = `for file in $(grep -lszxF -- "$1" /proc/[0-9]*/environ); do
+  group=$(sed -n 's/^0:://p' "\${file%/environ}/cgroup") && grep -h '^frozen ' "/sys/fs/cgroup$group/cgroup.events"
+done
+true`;
+
+async function findOnGuest(lab: Lab, device: string, marker: string): Promise<Copy[]> {
+  const [file, ...args] = await onDevice(lab, device, 'exec', ['sh', '-c', FIND, 'sh', marker]);
+  const { stdout } = await run(file, args, { timeoutMs: patient(30_000) });
+  return [...stdout.matchAll(/^frozen ([01])$/gm)].map(([, frozen]) => ({ device, frozen: frozen === '1' }));
 }
 
 /** What a device has in its journal of a group, oldest first. */

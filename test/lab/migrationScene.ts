@@ -10,13 +10,16 @@ import { DemoClient } from '../../lab/demo/demoClient.ts';
 import { importSampleImage } from '../../lab/demo/sampleCompute.ts';
 import { LabFaults, SOON_MS } from './labFaults.ts';
 import { findCopies, readJournal, type Copy } from './liveCopies.ts';
+import { patient } from './patience.ts';
 import type { TestLab } from './support.ts';
 
 /** A workflow that waits for a device that is back has retries and grace periods of up to 30 s ahead of it. */
-const END_MS = 120_000;
+const END_MS = patient(120_000);
 /** Between two looks at what changes within seconds, milliseconds. */
 const LOOK_MS = 100;
-/** A connection that had an answer within this is alive, milliseconds; asked is every 5. */
+/** Between two questions on a connection, milliseconds. */
+const ASK_MS = 5;
+/** A connection that had an answer within this is alive, milliseconds. */
 const ALIVE_MS = 1_000;
 
 /**
@@ -64,7 +67,8 @@ export class MigrationScene {
     this.#compute = await this.#untilState(id, 'running');
     this.#problems = [];
     const onProblem = (problem: string) => void this.#problems.push(problem);
-    this.#client = await DemoClient.start(this.lab.lab, { host: this.#compute.ip, onProblem });
+    const intervalMs = patient(ASK_MS);
+    this.#client = await DemoClient.start(this.lab.lab, { host: this.#compute.ip, intervalMs, onProblem });
   }
 
   async tearDown(): Promise<void> {
