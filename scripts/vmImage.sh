@@ -39,14 +39,17 @@ rm -f "$tree"/etc/ssh/ssh_host_* "$tree/etc/hostname" "$tree/var/lib/dbus/machin
 cp "$here"/guest/*.network "$tree/etc/systemd/network/"
 cp "$here"/guest/*.service "$tree/etc/systemd/system/"
 mkdir -p "$tree/opt/drayage"
-printf '%s\n' '/dev/vda / ext4 defaults,noatime 0 1' \
+printf '%s\n' '/dev/vda / ext4 defaults,noatime 0 0' \
   'LABEL=drayage-code /opt/drayage ext4 ro,noatime 0 0' \
   'LABEL=drayage-packages /opt/drayage/node_modules ext4 ro,noatime 0 0' > "$tree/etc/fstab"
 chroot "$tree" systemctl enable -q systemd-networkd.service ssh.service guest-host-keys.service
 # Docker starts once the install script has told it how.
 chroot "$tree" systemctl disable -q docker.service docker.socket
 chroot "$tree" systemctl mask -q systemd-timesyncd.service apt-daily.timer apt-daily-upgrade.timer e2scrub_all.timer \
-  fstrim.timer dpkg-db-backup.timer systemd-networkd-wait-online.service
+  e2scrub_reap.service fstrim.timer dpkg-db-backup.timer systemd-networkd-wait-online.service systemd-pstore.service \
+  systemd-hwdb-update.service getty.target
+# Nothing is to be brought up to date at the first boot.
+touch "$tree/etc/.updated" "$tree/var/.updated"
 
 cp "$tree"/boot/vmlinuz-* "$folder/vmlinuz"
 cp "$tree"/boot/initrd.img-* "$folder/initrd.img"

@@ -34,6 +34,8 @@ export interface TestLab {
   deviceCensus(device: string): Promise<DeviceCensus>;
 }
 
+/** Longest time that a command on a device takes unless a test says otherwise, milliseconds. */
+const EXEC_MS = 30_000;
 /** Longest time until a lab is up, milliseconds. */
 const UP_MS = 300_000;
 
@@ -88,7 +90,7 @@ function testLab(lab: () => Lab): TestLab {
       return lab();
     },
     exec: async (device, command, options) =>
-      runCommand(await onDevice(lab(), device, 'exec', command), options),
+      runCommand(await onDevice(lab(), device, 'exec', command), { timeoutMs: patient(EXEC_MS), ...options }),
     client: async (command, options) => runCommand(await onClient(lab(), command), options),
     spawnOnClient: async (command) => spawnCommand(await onClient(lab(), command)),
     spawnOnSwitch: async (command) => spawnCommand(await onSwitch(lab(), command)),
