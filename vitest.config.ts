@@ -26,7 +26,7 @@ export default defineConfig({
           env: { DRAYAGE_TEST_PATIENCE: '10' },
           fileParallelism: false,
           testTimeout: 3_600_000,
-          hookTimeout: 3_600_000,
+          hookTimeout: 10_800_000,
         },
       },
       {

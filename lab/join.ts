@@ -10,7 +10,7 @@ import type { Lab } from './state.ts';
 /** From the worker's start to its first heartbeat, milliseconds; its programs are bundled for Temporal meanwhile. */
 const JOIN_TIMEOUT_MS = 90_000;
 /** The same where the processor is emulated. */
-const GUEST_JOIN_TIMEOUT_MS = 900_000;
+const GUEST_JOIN_TIMEOUT_MS = 3_600_000;
 
 const joinTokenSchema = z.object({ token: z.string() });
 const devicesSchema = z.object({

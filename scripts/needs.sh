@@ -12,7 +12,7 @@ DEVICE_PACKAGES='ca-certificates coreutils util-linux mount procps tini netbase 
   iputils-arping iputils-ping e2fsprogs rsync tar zstd busybox-static nodejs docker.io docker-cli containerd runc criu'
 
 # For guests of QEMU, and for those of another processor: what emulates it, and what builds for it.
-VM_PACKAGES='qemu-system-x86 openssh-client sshfs'
+VM_PACKAGES='qemu-system-x86 openssh-client sshfs xz-utils'
 VM_ARM64_PACKAGES='qemu-system-arm qemu-user-static binfmt-support arch-test gcc-aarch64-linux-gnu libc6-dev-arm64-cross'
 [ -z "$want_vm" ] || HOST_PACKAGES="$HOST_PACKAGES $VM_PACKAGES"
 [ -z "$want_vm_arm64" ] || HOST_PACKAGES="$HOST_PACKAGES $VM_ARM64_PACKAGES"
@@ -22,7 +22,7 @@ rootfs_key=$(printf '%s %s' "$ROOTFS_SUITE" "$DEVICE_PACKAGES" | tr -s ' \n' '  
 rootfs=$cache/rootfs-$rootfs_key
 export DRAYAGE_LAB_ROOTFS="$rootfs"
 if [ -n "$want_vm" ]; then
-  vm_key=$(cat "$root/scripts/vmImage.sh" "$root"/scripts/guest/* | sha256sum | cut -c 1-12)
+  vm_key=$(cat "$root/scripts/vmImage.sh" $(find "$root/scripts/guest" -type f | sort) | sha256sum | cut -c 1-12)
   vm_packages=$cache/vm-packages-$(cat "$root/package-lock.json" "$root/scripts/vmPackages.sh" | sha256sum | cut -c 1-12).img
   export DRAYAGE_VM_X64="$cache/vm-x64-$vm_key" DRAYAGE_VM_ARM64="$cache/vm-arm64-$vm_key" DRAYAGE_VM_PACKAGES="$vm_packages"
 fi

@@ -8,7 +8,7 @@ type GuestPart = keyof typeof UNITS;
 
 const INSTALLER = `${CHECKOUT_ON_DEVICE}/deploy/install-device.sh`;
 /** Docker's first start on an emulated processor: half a minute. */
-const INSTALL_TIMEOUT_MS = 900_000;
+const INSTALL_TIMEOUT_MS = 3_600_000;
 const COMMAND_TIMEOUT_MS = 600_000;
 
 /** The process that a part is on its guest; null when it does not run. The id is the guest's own. */

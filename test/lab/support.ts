@@ -37,7 +37,7 @@ export interface TestLab {
 /** Longest time that a command on a device takes unless a test says otherwise, milliseconds. */
 const EXEC_MS = 30_000;
 /** Longest time until a lab is up, milliseconds. */
-const UP_MS = 300_000;
+const UP_MS = 900_000;
 
 const progress = makeProgress((line) => process.stderr.write(`${line}\n`));
 
