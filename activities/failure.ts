@@ -16,11 +16,11 @@ export function toFailure(error: unknown): Error {
   });
 }
 
+type Activity = (...args: never[]) => Promise<unknown>;
+
 /** Wraps activities so that they throw typed failures only. */
-export function withFailures<T extends Record<string, (...args: never[]) => Promise<unknown>>>(
-  activities: T,
-): T {
-  const wrapped = Object.entries(activities).map(([name, activity]) => [
+export function withFailures<T extends { [Name in keyof T]: Activity }>(activities: T): T {
+  const wrapped = Object.entries<Activity>(activities).map(([name, activity]) => [
     name,
     async (...args: never[]) => {
       try {

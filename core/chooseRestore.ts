@@ -13,19 +13,26 @@ export interface RestoreFacts {
   anonymousBytes: number;
   /** The same, shared pages counted once (Pss_Anon), bytes. */
   onceBytes: number;
-  /** Both devices have the helpers that fill a running compute's memory. */
+  /** The target has the helper that fills a running compute's memory. */
   pager: boolean;
+  /** The source has the library that keeps this memory out of CRIU's dump. */
+  hides: boolean;
 }
 
 /** How a compute's memory is restored. */
-export function chooseRestore({ anonymousBytes, onceBytes, pager }: RestoreFacts): {
+export function chooseRestore({ anonymousBytes, onceBytes, pager, hides }: RestoreFacts): {
   action: RestoreMode;
   reason: string;
 } {
   if (!pager)
     return {
       action: 'eager',
-      reason: 'a device lacks the helper that fills in the memory of running processes',
+      reason: 'the target lacks the helper that fills in the memory of running processes (memory-target)',
+    };
+  if (!hides)
+    return {
+      action: 'eager',
+      reason: "the source lacks the library that keeps memory out of CRIU's dump (criu-hide.so)",
     };
   const factor = onceBytes > 0 ? anonymousBytes / onceBytes : 1;
   if (factor > SHARING_BOUND)

@@ -7,13 +7,21 @@ export interface TrackerProbes {
   softDirty: boolean;
   /** What the probe saw, for a person. */
   softDirtyWords: string;
+  /** The device has the helper that scans memory; else a thread of the worker does, which only compares content. */
+  helper: boolean;
 }
 
 /** Which tracker a device uses. The probe decides, never the kernel's configuration. */
-export function chooseTracker({ softDirty, softDirtyWords }: TrackerProbes): {
+export function chooseTracker({ softDirty, softDirtyWords, helper }: TrackerProbes): {
   action: TrackerName;
   reason: string;
 } {
+  if (!helper)
+    return {
+      action: 'content',
+      reason:
+        'pages are compared by hash, by a thread of the worker: the helper memory-source is not built on the source',
+    };
   if (softDirty) return { action: 'soft-dirty', reason: `the kernel marks written pages: ${softDirtyWords}` };
   return {
     action: 'content',

@@ -90,3 +90,10 @@ export const exchangeSchema = z.discriminatedUnion('role', [
   }),
 ]);
 export type Exchange = z.infer<typeof exchangeSchema>;
+
+/** Where a target takes the pages that a source has asked it to keep: the port, on the same host, and what is said first. */
+export const pagesAcceptedSchema = z.object({
+  port: z.number().int().min(1).max(65_535),
+  token: z.string().regex(/^[\w-]{1,64}$/),
+});
+export type PagesAccepted = z.infer<typeof pagesAcceptedSchema>;

@@ -5,6 +5,10 @@ import { exists } from './exists.ts';
 
 /** Where a transfer can be stopped on purpose, in order. */
 export const FAILPOINTS = [
+  /** The files are about to be copied. */
+  'source.syncing',
+  /** A round of the memory is about to begin. */
+  'source.copying',
   /** Frozen and off the network; the dump has not begun. */
   'source.frozen',
   /** Everything is on its way; the offer is not written yet. */
@@ -15,8 +19,14 @@ export const FAILPOINTS = [
   'source.handed',
   /** `go` has left. */
   'source.go',
+  /** Nothing is made on the target yet. */
+  'target.preparing',
+  /** Nothing of the hot window is started yet. */
+  'target.arming',
   /** All images and files are here; nothing is restored. */
   'target.restoring',
+  /** From its restore on, only what the compute asks for is filled in; nothing else of the move waits. */
+  'target.filling',
   /** Restored behind shut queues; `ready` is not said. */
   'target.ready',
   /** `owner` is on disk; the gate is shut. */
@@ -31,7 +41,8 @@ export type Failpoint = (typeof FAILPOINTS)[number];
 /**
  * Faults on demand, for the proofs of the ownership protocol and for drills on real devices. Root puts a file named for a
  * point into `<run directory>/failpoints`: `pause` waits there until the file is removed (and shows that it does by a file
- * `<point>.reached`), `kill` ends the worker as SIGKILL does. Read once when a transfer is armed; nothing there costs nothing.
+ * `<point>.reached`), `kill` ends the worker as SIGKILL does. Read when a transfer is armed and
+ * before each earlier step; nothing there costs nothing.
  */
 export class Failpoints {
   readonly #directory: string;
@@ -50,6 +61,11 @@ export class Failpoints {
         armed.set(name, (await readFile(join(directory, name), 'utf8')).trim());
     }
     return new Failpoints(directory, armed);
+  }
+
+  /** The point's file, for a helper that waits there in the worker's place; null when nothing is armed. */
+  fileOf(point: Failpoint): string | null {
+    return this.#armed.has(point) ? join(this.#directory, point) : null;
   }
 
   /** Passes, waits, or does not return. */

@@ -1,7 +1,8 @@
 #!/bin/sh
 # Builds the native helpers of device/native for an architecture:   scripts/native.sh [x64|arm64]   (default: this machine's)
 # into device/native/bin/ARCHITECTURE; what is up to date is left alone. CC names the compiler (arm64 elsewhere:
-# aarch64-linux-gnu-gcc). The programs are static, so that a device needs no library for them; the preloaded one needs libc.
+# aarch64-linux-gnu-gcc). They are linked
+# with the system's OpenSSL and zstd, so that its security updates reach them.
 set -eu
 here=$(CDPATH='' cd -- "$(dirname -- "$0")/../device/native" && pwd)
 
@@ -21,9 +22,11 @@ mkdir -p "$here/bin"
 building=$(mktemp -d "$here/bin/building.XXXXXX")
 trap 'rm -rf "$building"' EXIT
 flags='-std=gnu11 -O3 -Wall -Wextra -Werror'
-$CC $flags -static -s -pthread -o "$building/memory-source" "$here/src/memory-source.c"
-$CC $flags -static -s -o "$building/memory-target" "$here/src/memory-target.c"
+$CC $flags -s -pthread -o "$building/memory-source" "$here/src/memory-source.c" -lssl -lcrypto -lzstd
+$CC $flags -s -o "$building/memory-target" "$here/src/memory-target.c" -lssl -lcrypto -lzstd
 $CC $flags -shared -fPIC -s -o "$building/criu-hide.so" "$here/src/criu-hide.c" -ldl
+mkdir "$building/tools"
+$CC $flags -static -s -o "$building/tools/tar" "$here/src/tar.c"
 echo "$key" > "$building/.built"
 chmod 755 "$building"
 rm -rf "$bin"

@@ -4,7 +4,7 @@ TEMPORAL_VERSION=1.5.1
 ROOTFS_SUITE=forky
 
 # Debian packages of this machine, for the lab and its tests.
-HOST_PACKAGES='mmdebstrap debian-archive-keyring ca-certificates busybox-static gcc libc6-dev iproute2 nftables
+HOST_PACKAGES='mmdebstrap debian-archive-keyring ca-certificates busybox-static gcc libc6-dev libssl-dev libzstd-dev iproute2 nftables
   tcpdump rsync e2fsprogs util-linux mount procps iputils-arping'
 
 # Debian packages of a lab device's file system.
@@ -13,7 +13,8 @@ DEVICE_PACKAGES='ca-certificates coreutils util-linux mount procps tini netbase 
 
 # For guests of QEMU, and for those of another processor: what emulates it, and what builds for it.
 VM_PACKAGES='qemu-system-x86 openssh-client sshfs xz-utils'
-VM_ARM64_PACKAGES='qemu-system-arm qemu-user-static binfmt-support arch-test gcc-aarch64-linux-gnu libc6-dev-arm64-cross'
+VM_ARM64_PACKAGES='qemu-system-arm qemu-user-static binfmt-support arch-test gcc-aarch64-linux-gnu libc6-dev-arm64-cross
+  libssl-dev:arm64 libzstd-dev:arm64'
 [ -z "$want_vm" ] || HOST_PACKAGES="$HOST_PACKAGES $VM_PACKAGES"
 [ -z "$want_vm_arm64" ] || HOST_PACKAGES="$HOST_PACKAGES $VM_ARM64_PACKAGES"
 
@@ -41,7 +42,7 @@ vm_ready() { [ -d "$DRAYAGE_VM_X64" ] && [ -f "$vm_packages" ]; }
 vm_arm64_ready() { [ -d "$DRAYAGE_VM_ARM64" ] && native_ready arm64; }
 missing_packages() {
   # shellcheck disable=SC2086 # a list of words
-  { dpkg-query -W -f='${Package} ${db:Status-Status}\n' $HOST_PACKAGES 2> /dev/null || true; } |
+  { dpkg-query -W -f='${Package} ${db:Status-Status}\n${Package}:${Architecture} ${db:Status-Status}\n' $HOST_PACKAGES 2> /dev/null || true; } |
     awk -v wanted="$HOST_PACKAGES" '$2 == "installed" { have[$1] = 1 }
       END { n = split(wanted, w, /[ \n]+/); for (i = 1; i <= n; i++) if (w[i] != "" && !(w[i] in have)) printf "%s ", w[i] }'
 }
@@ -70,6 +71,7 @@ need_packages() {
   done
   # The lists of a fresh image are empty or old; the install alone is tried first, since it is often enough.
   export DEBIAN_FRONTEND=noninteractive
+  case $missing in *:arm64*) dpkg --add-architecture arm64 ;; esac
   # shellcheck disable=SC2086 # a list of words
   timed "installing Debian packages: $missing" 'first time ~20 s' sh -c \
     'apt-get install -y --no-install-recommends "$@" || { apt-get update && apt-get install -y --no-install-recommends "$@"; }' \
@@ -111,7 +113,7 @@ need_temporal() {
 need_native() {
   native_ready "$@" && return 0
   timed "building the native helpers${1:+ for $1}" 'first time ~5 s' sh "$root/scripts/native.sh" "$@" ||
-    fail 'The native helpers (device/native) could not be built.' 'The lines above say why; gcc and libc6-dev are needed.'
+    fail 'The native helpers (device/native) could not be built.' 'The lines above say why; gcc, libc6-dev, libssl-dev and libzstd-dev are needed.'
 }
 
 need_rootfs() {

@@ -27,6 +27,9 @@ const abortUpdate = defineUpdate<AbortAnswer, []>(ABORT_UPDATE);
 /** How long a source that is away is waited for with its release; afterwards it owes it, and does it when it is back. */
 const RELEASE_GRACE = '60 seconds';
 
+/** What can stand against a freeze that is still to come. */
+const LIMITS = ['downtimeNotMet', 'notConverging', 'targetMemoryFull'];
+
 interface End {
   state: Extract<MigrationState, 'succeeded' | 'aborted' | 'rolledBack' | 'failed' | 'refused'>;
   reason: string;
@@ -112,11 +115,13 @@ function notSwitched({ causes, predicted }: Precopied, wireBytes: number): End {
   return { state: 'succeeded', reason, causes: [], frozenMs: null, wireBytes };
 }
 
-/** A source that was never frozen has not failed when it was the freeze's length that spoke against it. */
 function endOf({ frozen, causes }: Switched): 'rolledBack' | 'aborted' | 'failed' {
-  if (frozen) return 'rolledBack';
-  const tooLong = ['downtimeNotMet', 'notConverging'].includes(causes[0]?.code ?? '');
-  return tooLong ? 'aborted' : 'failed';
+  return frozen ? 'rolledBack' : unfrozenEnd(causes);
+}
+
+/** Nothing has failed when a limit spoke against the freeze. */
+function unfrozenEnd([cause]: Cause[]): 'aborted' | 'failed' {
+  return cause !== undefined && LIMITS.includes(cause.code) ? 'aborted' : 'failed';
 }
 
 async function recordSwitch(
@@ -250,7 +255,7 @@ function failedBefore(error: unknown, aborted: boolean): End {
   if (aborted || isCancellation(error))
     return { state: 'aborted', reason: 'Stopped on request before the switch.', causes: [], ...none };
   const cause = causeOf(error);
-  return { state: 'failed', reason: cause.message, causes: [cause], ...none };
+  return { state: unfrozenEnd([cause]), reason: cause.message, causes: [cause], ...none };
 }
 
 async function setComputes(

@@ -8,6 +8,7 @@ import {
 } from '../../core/memoryInput.ts';
 import { checkInput, transferInputSchema } from '../../core/moveInput.ts';
 import type { ControlClient } from '../../device/control/controlClient.ts';
+import type { Failpoint } from '../../device/failpoints.ts';
 import type { MemoryMoves } from '../../device/memory/memoryMoves.ts';
 import type { PageStores } from '../../device/memory/pageStores.ts';
 import { throttle } from '../../device/memory/throttle.ts';
@@ -21,6 +22,7 @@ export interface MemoryDeps {
   pages: PageStores;
   engine: Engine;
   control: ControlClient;
+  failpoint: (point: Failpoint) => Promise<void>;
 }
 
 /** Progress is posted this often, milliseconds: a person sees it move. */
@@ -29,7 +31,7 @@ const PROGRESS_MS = 300;
 /** A device's part in copying memory. A round whose worker has ended cannot be taken up: the copy begins anew. */
 export function createMemoryActivities(deps: MemoryDeps): MemoryActivities {
   const { engine, memory, pages, control } = deps;
-  return withFailures({
+  return withFailures<MemoryActivities>({
     async openMemory(given) {
       const { migration, computes, peer, bandwidthMbit } = checkInput(openMemoryInputSchema, given);
       const target = await control.peer(peer);
@@ -47,15 +49,17 @@ export function createMemoryActivities(deps: MemoryDeps): MemoryActivities {
       let posted = 0;
       let latest: object = { round };
       const figures = await beating(
-        () =>
+        async () => {
+          await deps.failpoint('source.copying');
           // One thread: the compute has the processor's other parts for itself.
-          memory.round(migration, round, 1, (now) => {
+          return memory.round(migration, round, 1, (now) => {
             latest = now;
             if (performance.now() - posted < PROGRESS_MS) return;
             posted = performance.now();
             heartbeat(now);
             void control.progress(migration, { ...now, expectedFreezeMs: null }).catch(() => undefined);
-          }),
+          });
+        },
         () => latest,
       );
       if (figures === null) throw copyGone();
@@ -88,7 +92,7 @@ export function createMemoryActivities(deps: MemoryDeps): MemoryActivities {
         );
       });
     },
-  } satisfies MemoryActivities) as MemoryActivities;
+  });
 }
 
 function copyGone(): DrayageError {

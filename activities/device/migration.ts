@@ -16,6 +16,7 @@ import {
 } from '../../core/moveInput.ts';
 import { externalDescriptors } from '../../device/checkpoint/armedDump.ts';
 import type { Engine } from '../../device/engine/types.ts';
+import type { Failpoint } from '../../device/failpoints.ts';
 import type { FileSync } from '../../device/files/fileSync.ts';
 import type { PageStores } from '../../device/memory/pageStores.ts';
 import type { ComputeNetwork } from '../../device/network/computeNetwork.ts';
@@ -36,6 +37,7 @@ export interface MigrationDeps {
   table: TransferTable;
   control: ControlPlane;
   ensureImage: (spec: ComputeSpec, progress: (bytes: number) => void) => Promise<void>;
+  failpoint: (point: Failpoint) => Promise<void>;
 }
 
 /** A device's part in moves. Each is safe to run again: it attaches to what an earlier attempt began. */
@@ -75,6 +77,7 @@ export function createMigrationActivities(deps: MigrationDeps) {
     async prepareTarget(given: PrepareInput): Promise<void> {
       const { migration, computes, peer } = checkInput(prepareInputSchema, given);
       await beating(async () => {
+        await deps.failpoint('target.preparing');
         for (const spec of computes) {
           await clearLeftovers(spec);
           await deps.ensureImage(spec, (bytes) => heartbeat({ imageBytes: bytes }));
@@ -92,6 +95,7 @@ export function createMigrationActivities(deps: MigrationDeps) {
       const { migration, computes, peer } = checkInput(prepareInputSchema, given);
       const target = await control.peer(peer);
       return beating(async () => {
+        await deps.failpoint('source.syncing');
         let bytes = 0;
         for (const { id } of computes)
           bytes += await files.send(

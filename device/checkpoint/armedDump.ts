@@ -3,6 +3,7 @@ import { mkdir, readFile, open } from 'node:fs/promises';
 import { join } from 'node:path';
 import { DrayageError } from '../../core/cause.ts';
 import { HELPER_VARIABLE } from '../network/batchTool.ts';
+import type { NativePrograms } from '../memory/nativePrograms.ts';
 import { GatedLog } from './gatedLog.ts';
 import { criuAtGate, endProcesses, findByEnvironment } from './helperProcesses.ts';
 
@@ -13,8 +14,10 @@ export interface DumpRequest {
   /** On tmpfs, 0700; CRIU writes its images here. */
   imagesDir: string;
   workDir: string;
-  /** Library that keeps the private anonymous memory from CRIU (device/native/src/criu-hide.c); null: it is dumped. */
-  hide: string | null;
+  /** What makes the dump cheaper. */
+  native: Pick<NativePrograms, 'criuHide' | 'tools'>;
+  /** The private anonymous memory is not dumped: it travels by itself. */
+  withoutMemory: boolean;
 }
 
 const ARM_DEADLINE_MS = 10_000;
@@ -53,7 +56,7 @@ export class ArmedDump {
       env: {
         ...process.env,
         [HELPER_VARIABLE]: key,
-        ...(request.hide === null ? {} : { LD_PRELOAD: request.hide }),
+        ...cheaper(request),
       },
     });
     await output.close();
@@ -113,6 +116,14 @@ export class ArmedDump {
 /** runc says in its last line what went wrong. */
 function lastLine(text: string): string {
   return text.trim().split('\n').at(-1) ?? '';
+}
+
+function cheaper({ native, withoutMemory }: DumpRequest): NodeJS.ProcessEnv {
+  return {
+    ...(native.tools === null ? {} : { PATH: `${native.tools}:${process.env.PATH}` }),
+    ...(native.criuHide === null ? {} : { LD_PRELOAD: native.criuHide }),
+    DRAYAGE_HIDE: withoutMemory ? 'memory' : 'nothing',
+  };
 }
 
 function checkpointArguments({ containerId, runcRoot, imagesDir, workDir }: DumpRequest): string[] {

@@ -10,7 +10,7 @@ import {
 } from '../../core/deviceApi.ts';
 import type { Progress } from '../../core/migration.ts';
 import type { TransferReport, VerdictAnswer, VerdictWish } from '../../core/transfer.ts';
-import type { Peer } from '../link/linkClient.ts';
+import type { Peer } from '../link/connectTls.ts';
 import { HttpsJson } from './httpsJson.ts';
 import type { StoredIdentity } from './identityStore.ts';
 

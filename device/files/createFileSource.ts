@@ -22,8 +22,11 @@ const TMPFS_MAGIC = 0x01021994;
 
 const STREAM_BUFFER_BYTES = 256 * 1024;
 
-/** Waits for a line on stdin, then lists the current directory. `sort` runs from the start. */
-const LIST_SCRIPT = `{ read -r _ && exec find . -printf "$1"; } | exec sort --zero-terminated --key="$2" --field-separator=' ' --temporary-directory="$3"`;
+/**
+ * Waits for a line on stdin, then lists the current directory. `sort` runs from the start. While it dumps, CRIU makes
+ * directories of its own for a moment (criu/mount.c: get_clean_mnt): they are none of the compute's files.
+ */
+const LIST_SCRIPT = `{ read -r _ && exec find . -ignore_readdir_race \\( -path './tmp/cr-tmpfs.??????' -o -path './cr-tmpfs.??????' \\) -prune -o -printf "$1"; } | exec sort --zero-terminated --key="$2" --field-separator=' ' --temporary-directory="$3"`;
 
 /** The two programs of one copy. */
 interface Copy {

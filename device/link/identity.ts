@@ -26,3 +26,9 @@ export function tlsOptions({ key, certificate, ca }: Identity) {
     rejectUnauthorized: true,
   };
 }
+
+/** All of it as one text, and the bytes of its three parts: how the native helpers take it (device/native/src/tlsLink.h). */
+export function identityText({ key, certificate, ca }: Identity): { sizes: number[]; pem: string } {
+  const parts = [key, certificate, ca];
+  return { sizes: parts.map((part) => Buffer.byteLength(part)), pem: parts.join('') };
+}

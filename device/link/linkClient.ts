@@ -1,20 +1,14 @@
 import http2, { type ClientHttp2Session, type ClientHttp2Stream } from 'node:http2';
-import tls from 'node:tls';
+import type { TLSSocket } from 'node:tls';
 import { text } from 'node:stream/consumers';
 import { DrayageError } from '../../core/cause.ts';
-import { tlsOptions, type Identity } from './identity.ts';
+import { connectTls, unreachable, type Peer } from './connectTls.ts';
+import type { Identity } from './identity.ts';
 import { WINDOW } from './linkServer.ts';
-
-export interface Peer {
-  id: string;
-  /** host:port of its link. */
-  linkAddress: string;
-}
 
 /** A peer that does not answer for this long is taken as silent, milliseconds. */
 export const SILENCE_MS = 2000;
 const PING_EVERY_MS = 400;
-const CONNECT_MS = 3000;
 
 /** One connection to a peer's link. A peer that falls silent ends it: `closed` resolves. */
 export class LinkClient {
@@ -22,11 +16,15 @@ export class LinkClient {
   readonly #session: ClientHttp2Session;
   readonly closed: Promise<void>;
   #pinger: NodeJS.Timeout;
+  readonly #socket: TLSSocket;
   #heard = performance.now();
+  #looked = performance.now();
+  #bytesRead = 0;
 
-  private constructor(peer: Peer, session: ClientHttp2Session) {
+  private constructor(peer: Peer, session: ClientHttp2Session, socket: TLSSocket) {
     this.peer = peer;
     this.#session = session;
+    this.#socket = socket;
     session.on('error', () => undefined);
     this.closed = new Promise((resolve) => session.once('close', () => resolve()));
     this.#pinger = setInterval(() => this.#ping(), PING_EVERY_MS);
@@ -35,12 +33,12 @@ export class LinkClient {
 
   /** @throws DrayageError when the peer cannot be reached or is not who it should be */
   static async connect(identity: Identity, peer: Peer): Promise<LinkClient> {
-    const socket = await connectTls(identity, peer);
+    const socket = await connectTls(identity, peer, ['h2']);
     const session = http2.connect(`https://${peer.linkAddress}`, {
       createConnection: () => socket,
       settings: { initialWindowSize: WINDOW.stream },
     });
-    const client = new LinkClient(peer, session);
+    const client = new LinkClient(peer, session, socket);
     await new Promise<void>((resolve, reject) => {
       session.once('connect', () => resolve());
       void client.closed.then(() => reject(unreachable(peer, 'the connection ended')));
@@ -68,6 +66,7 @@ export class LinkClient {
   }
 
   #ping(): void {
+    this.#listen();
     if (performance.now() - this.#heard > SILENCE_MS) {
       this.#session.destroy();
       return;
@@ -76,6 +75,16 @@ export class LinkClient {
     this.#session.ping((error) => {
       if (!error) this.#heard = performance.now();
     });
+  }
+
+  /** Whatever comes is a sign of life. What came while this process itself had no processor lies unread: that time does not count. */
+  #listen(): void {
+    const now = performance.now();
+    this.#heard += Math.max(0, now - this.#looked - PING_EVERY_MS);
+    this.#looked = now;
+    if (this.#socket.bytesRead === this.#bytesRead) return;
+    this.#bytesRead = this.#socket.bytesRead;
+    this.#heard = now;
   }
 }
 
@@ -94,41 +103,4 @@ export async function answer(stream: ClientHttp2Stream, peer: Peer): Promise<unk
     });
   }
   return body === '' ? null : (JSON.parse(body) as unknown);
-}
-
-function connectTls(identity: Identity, peer: Peer): Promise<tls.TLSSocket> {
-  const separator = peer.linkAddress.lastIndexOf(':');
-  return new Promise((resolve, reject) => {
-    const socket = tls.connect({
-      ...tlsOptions(identity),
-      host: peer.linkAddress.slice(0, separator),
-      port: Number(peer.linkAddress.slice(separator + 1)),
-      ALPNProtocols: ['h2'],
-      checkServerIdentity: (_host, certificate) =>
-        certificate.subject.CN === peer.id
-          ? undefined
-          : new Error(`the peer is ${String(certificate.subject.CN)}, not ${peer.id}`),
-    });
-    const timer = setTimeout(() => socket.destroy(new Error('no answer')), CONNECT_MS);
-    socket.setNoDelay(true);
-    socket.once('error', (error: Error) => {
-      clearTimeout(timer);
-      reject(unreachable(peer, error.message, error));
-    });
-    socket.once('secureConnect', () => {
-      clearTimeout(timer);
-      resolve(socket);
-    });
-  });
-}
-
-function unreachable(peer: Peer, why: string, cause?: unknown): DrayageError {
-  return new DrayageError(
-    {
-      code: 'peerUnreachable',
-      message: `Device ${peer.id} cannot be reached at ${peer.linkAddress}: ${why}.`,
-      mend: 'Check the network between the two devices and that the worker runs on both.',
-    },
-    { cause, retryable: true },
-  );
 }

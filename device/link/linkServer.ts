@@ -27,6 +27,8 @@ export const WINDOW = { stream: 4 * 1024 * 1024, session: 16 * 1024 * 1024 } as 
 
 /** A peer pings every 400 ms; one that is silent for this long has gone, milliseconds. */
 const PEER_SILENCE_MS = 3000;
+/** Time to read what came while this process itself had no processor, milliseconds. */
+const READ_MS = 100;
 
 const CONTROL_PEER = 'control';
 
@@ -94,6 +96,7 @@ export class LinkServer {
       this.#serve(
         http2.performServerHandshake(socket, { settings: { initialWindowSize: WINDOW.stream } }),
         peer,
+        socket,
       );
     else if (peer === CONTROL_PEER) this.#http1.emit('connection', socket);
     else {
@@ -102,10 +105,15 @@ export class LinkServer {
     }
   }
 
-  #serve(session: ServerHttp2Session, peer: string): void {
+  #serve(session: ServerHttp2Session, peer: string, socket: TLSSocket): void {
     session.setLocalWindowSize(WINDOW.session);
     // Its pings are signs of life. A peer behind a cut cable says no goodbye.
-    session.setTimeout(PEER_SILENCE_MS, () => session.destroy());
+    session.setTimeout(PEER_SILENCE_MS, () => {
+      const read = socket.bytesRead;
+      setTimeout(() => {
+        if (socket.bytesRead === read) session.destroy();
+      }, READ_MS);
+    });
     session.on('error', () => undefined);
     session.on('stream', (stream, headers) => {
       stream.on('error', () => undefined);

@@ -2,8 +2,7 @@ import { DrayageError } from '../../core/cause.ts';
 import { CLOSING_ROUNDS, decideNextRound, type NextRound } from '../../core/decideNextRound.ts';
 import type { SwitchOptions } from '../../core/memoryInput.ts';
 import type { Round } from '../../core/migration.ts';
-import { releaseBuffersNow } from './bufferPressure.ts';
-import { SCAN_THREADS, type RoundFigures, type SessionProgress } from './memorySession.ts';
+import { SCAN_THREADS, type RoundFigures, type SessionProgress } from './stream/memorySession.ts';
 
 interface Rounds {
   round(
@@ -42,7 +41,6 @@ export class ClosingRounds {
       if (next.action !== 'round') break;
       if (count === CLOSING_ROUNDS) this.#mustFit();
     }
-    releaseBuffersNow();
   }
 
   #decide(figures: RoundFigures): NextRound {

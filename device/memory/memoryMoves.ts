@@ -4,12 +4,15 @@ import { chooseTracker, type TrackerName } from '../../core/chooseTracker.ts';
 import { DrayageError } from '../../core/cause.ts';
 import { findFreezer, pidsOf } from '../checkpoint/cgroupFreezer.ts';
 import type { Engine } from '../engine/types.ts';
+import { text } from 'node:stream/consumers';
+import { pagesAcceptedSchema, type PagesAccepted } from '../../core/linkMessages.ts';
 import type { Identity } from '../link/identity.ts';
-import type { Peer } from '../link/linkClient.ts';
+import { LinkClient } from '../link/linkClient.ts';
+import { unreachable, type Peer } from '../link/connectTls.ts';
 import { measureMemory } from './measureMemory.ts';
-import { MemorySession, type RoundFigures, type SessionProgress } from './memorySession.ts';
-import { MemorySource } from './memorySource.ts';
 import { findNativePrograms } from './nativePrograms.ts';
+import { MemorySession, type RoundFigures, type SessionProgress } from './stream/memorySession.ts';
+import { MemorySource } from './stream/memorySource.ts';
 import { probeSoftDirty } from './probeSoftDirty.ts';
 
 export interface MemoryMovesDeps {
@@ -31,19 +34,17 @@ export interface MemoryChoice {
 export class MemoryMoves {
   readonly #deps: MemoryMovesDeps;
   readonly #sessions = new Map<string, Map<string, MemorySession>>();
-  #tracker: Promise<{ name: TrackerName; reason: string }> | null = null;
+  #probe: ReturnType<typeof probeSoftDirty> | null = null;
 
   constructor(deps: MemoryMovesDeps) {
     this.#deps = deps;
   }
 
   /** Probed once: what the kernel can do does not change while it runs. */
-  tracker(): Promise<{ name: TrackerName; reason: string }> {
-    this.#tracker ??= probeSoftDirty().then(({ softDirty, words }) => {
-      const { action, reason } = chooseTracker({ softDirty, softDirtyWords: words });
-      return { name: action, reason };
-    });
-    return this.#tracker;
+  async #chooseTracker(helper: boolean): Promise<{ name: TrackerName; reason: string }> {
+    const { softDirty, words } = await (this.#probe ??= probeSoftDirty());
+    const { action, reason } = chooseTracker({ softDirty, softDirtyWords: words, helper });
+    return { name: action, reason };
   }
 
   /** Begins anew: what an earlier attempt had is closed. @throws DrayageError */
@@ -55,30 +56,23 @@ export class MemoryMoves {
     const native = await findNativePrograms();
     const located = await Promise.all(computeIds.map((id) => this.#locate(id)));
     const memory = await measureMemory(located.flatMap(({ pids }) => pids));
-    const tracker = await this.tracker();
-    let restore = chooseRestore({ ...memory, pager: native !== null });
-    if (native) {
-      const sessions = new Map<string, MemorySession>();
-      this.#sessions.set(migration, sessions);
-      try {
-        for (const { computeId, cgroupProcs } of located)
-          sessions.set(
-            computeId,
-            await MemorySession.open({
-              identity: this.#deps.identity(),
-              peer: target,
-              migration,
-              computeId,
-              restore: restore.action,
-              limitBytesPerSecond,
-              source: MemorySource.start(native.memorySource, cgroupProcs, tracker.name),
-            }),
-          );
-      } catch (error) {
-        await this.close(migration);
-        if (!(error instanceof DrayageError) || error.cause_.code !== 'noPager') throw error;
-        restore = chooseRestore({ ...memory, pager: false });
-      }
+    const tracker = await this.#chooseTracker(native.memorySource !== null);
+    const hides = native.criuHide !== null;
+    let restore = chooseRestore({ ...memory, pager: true, hides });
+    const sessions = new Map<string, MemorySession>();
+    this.#sessions.set(migration, sessions);
+    try {
+      for (const { computeId, cgroupProcs } of located)
+        sessions.set(
+          computeId,
+          await this.#openSession({ migration, computeId, target }, restore.action, limitBytesPerSecond, () =>
+            MemorySource.start(native.memorySource, cgroupProcs, tracker.name),
+          ),
+        );
+    } catch (error) {
+      await this.close(migration);
+      if (!(error instanceof DrayageError) || error.cause_.code !== 'noPager') throw error;
+      restore = chooseRestore({ ...memory, pager: false, hides });
     }
     return {
       tracker,
@@ -124,6 +118,24 @@ export class MemoryMoves {
     await Promise.all([...(sessions?.values() ?? [])].map((session) => session.close()));
   }
 
+  /** Asks the target to keep the pages, then connects to where it takes them. */
+  async #openSession(
+    { migration, computeId, target }: { migration: string; computeId: string; target: Peer },
+    restore: RestoreMode,
+    limitBytesPerSecond: number | null,
+    startSource: () => MemorySource,
+  ): Promise<MemorySession> {
+    const identity = this.#deps.identity();
+    const { port, token } = await askForPages(
+      identity,
+      target,
+      `/v1/memory/${migration}/${computeId}/${restore}`,
+    );
+    const host = target.linkAddress.slice(0, target.linkAddress.lastIndexOf(':'));
+    const peer = { id: target.id, linkAddress: `${host}:${port}` };
+    return MemorySession.open(restore, startSource(), { identity, peer, token, limitBytesPerSecond });
+  }
+
   async #locate(computeId: string): Promise<{ computeId: string; cgroupProcs: string; pids: number[] }> {
     const facts = await this.#deps.engine.facts(computeId);
     if (!facts || facts.pid === 0)
@@ -134,6 +146,27 @@ export class MemoryMoves {
       });
     const freezer = await findFreezer(facts.pid);
     return { computeId, cgroupProcs: `${freezer.directory}/cgroup.procs`, pids: await pidsOf(freezer) };
+  }
+}
+
+/** @throws DrayageError when the target cannot be reached, or cannot keep pages (`noPager`) */
+async function askForPages(identity: Identity, target: Peer, path: string): Promise<PagesAccepted> {
+  const link = await LinkClient.connect(identity, target);
+  try {
+    const stream = link.open(path);
+    stream.end();
+    const status = await new Promise<number>((resolve, reject) => {
+      stream.once('response', (headers) => resolve(Number(headers[':status'])));
+      stream.once('close', () => reject(unreachable(target, 'the connection ended')));
+    });
+    if (status === 200) return pagesAcceptedSchema.parse(JSON.parse(await text(stream)));
+    throw new DrayageError({
+      code: status === 501 ? 'noPager' : 'memoryRefused',
+      message: `Device ${target.id} cannot keep pages of memory (status ${status}).`,
+      mend: 'Build the native helpers on it; see its log.',
+    });
+  } finally {
+    link.close();
   }
 }
 

@@ -1,33 +1,32 @@
 import { access, constants } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 
-/** The helpers of device/native, built for this machine's architecture; see device/native/README.md. */
+/** The helpers of device/native, built for this machine's architecture; null: not there. See device/native/README.md. */
 export interface NativePrograms {
-  memorySource: string;
-  memoryTarget: string;
-  /** Preloaded into CRIU's dump. */
-  criuHide: string;
+  /** Without it a thread of the worker scans the memory. */
+  memorySource: string | null;
+  /** Without it this device can receive memory only as CRIU dumps it. */
+  memoryTarget: string | null;
+  /** Preloaded into CRIU's dump; without it the dump holds all memory, and no compute of this device is restored lazily. */
+  criuHide: string | null;
+  /** A directory that stands first in CRIU's PATH: cheaper forms of what it runs. Without it the system's are run. */
+  tools: string | null;
 }
 
-/** Null where they have not been built: memory is then copied as CRIU dumps it. */
-export async function findNativePrograms(
-  architecture: string = process.arch,
-): Promise<NativePrograms | null> {
-  const at = (name: string) =>
-    fileURLToPath(new URL(`../native/bin/${architecture}/${name}`, import.meta.url));
-  const programs = {
-    memorySource: at('memory-source'),
-    memoryTarget: at('memory-target'),
-    criuHide: at('criu-hide.so'),
+/** Looked for anew each time: they may be built, or taken away, while the worker runs. */
+export async function findNativePrograms(architecture: string = process.arch): Promise<NativePrograms> {
+  const find = async (name: string, mode: number) => {
+    const path = fileURLToPath(new URL(`../native/bin/${architecture}/${name}`, import.meta.url));
+    return access(path, mode).then(
+      () => path,
+      () => null,
+    );
   };
-  try {
-    await Promise.all([
-      access(programs.memorySource, constants.X_OK),
-      access(programs.memoryTarget, constants.X_OK),
-      access(programs.criuHide, constants.R_OK),
-    ]);
-  } catch {
-    return null;
-  }
-  return programs;
+  const [memorySource, memoryTarget, criuHide, tools] = await Promise.all([
+    find('memory-source', constants.X_OK),
+    find('memory-target', constants.X_OK),
+    find('criu-hide.so', constants.R_OK),
+    find('tools', constants.X_OK),
+  ]);
+  return { memorySource, memoryTarget, criuHide, tools };
 }

@@ -1,20 +1,19 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdir, readFile, rename, rm, rmdir } from 'node:fs/promises';
+import { mkdir, readFile, rm, rmdir, symlink } from 'node:fs/promises';
 import { createConnection, type Socket } from 'node:net';
 import { dirname, join } from 'node:path';
-import type { Duplex } from 'node:stream';
-import { pipeline } from 'node:stream/promises';
 import { setTimeout as pause } from 'node:timers/promises';
 import { DrayageError } from '../../core/cause.ts';
 import type { RestoreMode } from '../../core/chooseRestore.ts';
+import { WakeUp } from '../ownership/wakeUp.ts';
+import { identityText, type Identity } from '../link/identity.ts';
 import type { Freezer } from '../checkpoint/cgroupFreezer.ts';
-import { createFrameReader } from './pageFrames.ts';
 
 /** Marks the helper in its environment. Not HELPER_VARIABLE: it serves a running compute, and outlives the worker. */
 const PAGER_VARIABLE = 'DRAYAGE_PAGER';
-const START_MS = 5000;
-const LOOK_MS = 5;
+/** Its helper says when that has changed; it is looked at anyway, should the words be lost. Milliseconds. */
+const LOOK_MS = 50;
 
 export interface StoreStatus {
   /** `none`: no helper is there. */
@@ -32,6 +31,7 @@ export class PageStore {
   readonly restore: RestoreMode;
   readonly #images = new Map<string, () => void>();
   readonly #arrived = new Set<string>();
+  readonly #said = new WakeUp();
   /** All pages are here and are being served. */
   readonly complete: Promise<void>;
   #complete!: { resolve: () => void; reject: (error: Error) => void };
@@ -43,26 +43,38 @@ export class PageStore {
     this.complete.catch(() => undefined);
   }
 
-  /** Starts the helper. @throws DrayageError */
-  async start(program: string): Promise<void> {
+  /** Before the source connects: an empty place for it. */
+  async prepare(): Promise<void> {
     await rm(this.directory, { recursive: true, force: true });
     await mkdir(join(this.directory, 'images'), { recursive: true, mode: 0o700 });
-    const child = spawn(program, [this.directory], {
-      stdio: ['ignore', 'ignore', 'inherit'],
+  }
+
+  /** Starts the helper on a connection of the source; it answers there, also when it cannot. */
+  start(program: string, socket: Socket, { peer, identity }: { peer: string; identity: Identity }): void {
+    const { sizes, pem } = identityText(identity);
+    const child = spawn(program, [this.directory, peer, ...sizes.map(String)], {
+      stdio: ['pipe', 'pipe', 'inherit', socket],
       detached: true,
       env: { PATH: process.env.PATH, [PAGER_VARIABLE]: this.directory },
     });
+    // It has the connection for itself now.
+    socket.destroy();
     child.unref();
-    const ended = once(child, 'exit').then(
-      () => 'ended' as const,
-      () => 'ended' as const,
-    );
-    const deadline = performance.now() + START_MS;
-    while ((await this.status()).state === 'none') {
-      const step = await Promise.race([ended, pause(LOOK_MS)]);
-      if (step === 'ended' || performance.now() > deadline)
-        throw storeFailed('the helper memory-target did not start');
-    }
+    const { stdin, stdout } = child as unknown as { stdin: Socket; stdout: Socket };
+    stdin.on('error', () => undefined);
+    stdin.end(pem);
+    stdout.unref();
+    stdout.setEncoding('utf8');
+    let said = '';
+    stdout.on('data', (text: string) => {
+      said += text;
+      const lines = said.split('\n');
+      said = lines.pop() ?? '';
+      for (const line of lines) this.#hear(line);
+    });
+    stdout.on('error', () => undefined);
+    child.once('error', (error) => this.#complete.reject(storeFailed(error.message)));
+    stdout.once('close', () => this.#complete.reject(storeFailed('the helper memory-target has ended')));
   }
 
   /** What the helper says of itself; also after a restart of this worker. */
@@ -79,31 +91,6 @@ export class PageStore {
     };
   }
 
-  /** Takes the source's stream; what the helper answers goes back. Resolves when the stream ends. */
-  async receive(stream: Duplex): Promise<void> {
-    const socket = await this.#connect();
-    socket.write('stream\n');
-    let said = '';
-    socket.setEncoding('utf8');
-    socket.on('data', (text: string) => {
-      said += text;
-      const lines = said.split('\n');
-      said = lines.pop() ?? '';
-      for (const line of lines) this.#hear(line);
-      if (!stream.destroyed) stream.write(text);
-    });
-    socket.once('close', () => {
-      this.#complete.reject(storeFailed('the helper memory-target has ended'));
-      stream.end();
-    });
-    try {
-      await pipeline(stream, createFrameReader(), socket);
-    } catch (error) {
-      this.#complete.reject(error as Error);
-      throw error;
-    }
-  }
-
   /** Listens for CRIU in its working directory. */
   async serve(workDir: string): Promise<void> {
     await this.#command(`serve ${workDir}`);
@@ -115,6 +102,11 @@ export class PageStore {
     await this.#command(`guard ${directory}/${file} ${word}`);
   }
 
+  /** A failpoint: as long as the file is there, only what the compute asks for is filled in. */
+  async hold(file: string): Promise<void> {
+    await this.#command(`hold ${file}`);
+  }
+
   /**
    * Resolves when all pages are here, all processes restored, and faults are being served.
    * @throws DrayageError when that cannot be any more
@@ -122,10 +114,11 @@ export class PageStore {
   async serving(): Promise<void> {
     await this.complete;
     for (;;) {
+      const said = this.#said.next();
       const { state, reason } = await this.status();
       if (state === 'filling' || state === 'filled') return;
       if (state === 'failed' || state === 'none') throw storeFailed(reason || 'its helper has ended');
-      await pause(LOOK_MS);
+      await Promise.race([said, pause(LOOK_MS)]);
     }
   }
 
@@ -135,7 +128,8 @@ export class PageStore {
       const arrived = new Promise<void>((resolve) => this.#images.set(name, resolve));
       await Promise.race([arrived, this.complete.then(() => arrived)]);
     }
-    await rename(join(this.directory, 'images', name), join(directory, name));
+    // The pages have a file system of their own: moving it there would need its memory twice.
+    await symlink(join(this.directory, 'images', name), join(directory, name));
   }
 
   /** Ends the helper and drops the pages. Nothing there is no error. Only when no process is left that needs it. */
@@ -148,11 +142,14 @@ export class PageStore {
 
   #hear(line: string): void {
     const [word = '', name = ''] = line.split(' ');
+    this.#said.wake();
     if (word === 'image') {
       this.#arrived.add(name);
       this.#images.get(name)?.();
     } else if (word === 'final') this.#complete.resolve();
     else if (word === 'error') this.#complete.reject(storeFailed(line.slice('error '.length)));
+    // All that was not here before will never be.
+    else if (word === 'ended') this.#complete.reject(storeFailed('the stream of memory has ended'));
   }
 
   async #command(line: string): Promise<void> {

@@ -1,9 +1,13 @@
+import { randomUUID } from 'node:crypto';
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { RestoreMode } from '../../core/chooseRestore.ts';
+import type { Identity } from '../link/identity.ts';
 import type { LinkRequest } from '../link/linkServer.ts';
+import type { PagesAccepted } from '../../core/linkMessages.ts';
 import { findNativePrograms } from './nativePrograms.ts';
+import type { PageListener } from './pageListener.ts';
 import { PageStore, type StoreStatus } from './pageStore.ts';
 
 const LOOK_MS = 50;
@@ -16,16 +20,29 @@ export interface FillOutcome {
   reason: string;
 }
 
+interface PageStoresDeps {
+  root: string;
+  listener: PageListener;
+  identity: () => Identity;
+  log: (message: string, detail: Record<string, unknown>) => void;
+}
+
 /** The page stores of all computes that arrive at, or have come to, this device. */
 export class PageStores {
   readonly #root: string;
   readonly #stores = new Map<string, PageStore>();
   readonly #expected = new Map<string, string>();
+  readonly #tokens = new Map<string, string>();
   readonly #log: (message: string, detail: Record<string, unknown>) => void;
 
+  readonly #listener: PageListener;
+  readonly #identity: () => Identity;
+
   /** `root`: a directory on the tmpfs for memory images. */
-  constructor(root: string, log: (message: string, detail: Record<string, unknown>) => void) {
+  constructor({ root, listener, identity, log }: PageStoresDeps) {
     this.#root = root;
+    this.#listener = listener;
+    this.#identity = identity;
     this.#log = log;
   }
 
@@ -49,29 +66,48 @@ export class PageStores {
     return this.#stores.get(keyOf(migration, computeId)) ?? null;
   }
 
-  /** Serves a peer that sends memory. Returns false when the path is another's. */
+  /** Tells a peer that has memory to send where to. Returns false when the path is another's. */
   async serve({ stream, path, peer }: LinkRequest): Promise<boolean> {
     const match = /^\/v1\/memory\/([\w-]+)\/([\w-]+)\/(\w+)$/.exec(path);
     if (!match) return false;
     const [, migration = '', computeId = '', mode = ''] = match;
     const restore = Object.values(RestoreMode).find((one) => one === mode);
-    const native = await findNativePrograms();
-    if (this.#expected.get(keyOf(migration, computeId)) !== peer || !restore || !native) {
-      stream.respond({ ':status': native ? 404 : 501 });
+    const { memoryTarget } = await findNativePrograms();
+    if (this.#expected.get(keyOf(migration, computeId)) !== peer || !restore || memoryTarget === null) {
+      stream.respond({ ':status': memoryTarget === null ? 501 : 404 });
       stream.end();
       return true;
     }
+    const token = await this.#begin({ migration, computeId, peer }, restore, memoryTarget);
+    stream.respond({ ':status': 200 });
+    stream.end(JSON.stringify({ port: this.#listener.port, token } satisfies PagesAccepted));
+    return true;
+  }
+
+  /** Resolves with what the source has to say when it connects. */
+  async #begin(
+    { migration, computeId, peer }: { migration: string; computeId: string; peer: string },
+    restore: RestoreMode,
+    program: string,
+  ): Promise<string> {
     await this.store(migration, computeId)?.discard();
     const store = new PageStore(this.#directory(migration, computeId), restore);
-    this.#stores.set(keyOf(migration, computeId), store);
-    await store.start(native.memoryTarget);
-    stream.respond({ ':status': 200 });
-    await store
-      .receive(stream)
-      .catch((error: unknown) =>
-        this.#log('a stream of memory has ended', { migration, computeId, error: String(error) }),
-      );
-    return true;
+    const key = keyOf(migration, computeId);
+    await store.prepare();
+    this.#stores.set(key, store);
+    this.#forgetToken(key);
+    const token = randomUUID();
+    this.#tokens.set(key, token);
+    this.#listener.expect(token, (socket) => {
+      this.#log('a source connects to send memory', { migration, computeId });
+      store.start(program, socket, { peer, identity: this.#identity() });
+    });
+    return token;
+  }
+
+  #forgetToken(key: string): void {
+    this.#listener.forget(this.#tokens.get(key) ?? '');
+    this.#tokens.delete(key);
   }
 
   /** Resolves when every page has been handed over to the running compute, or never will be. */
@@ -103,6 +139,7 @@ export class PageStores {
     const store = this.#stores.get(key) ?? new PageStore(this.#directory(migration, computeId), 'lazy');
     this.#expected.delete(key);
     this.#stores.delete(key);
+    this.#forgetToken(key);
     const { state } = await store.status();
     if (state !== 'filling' && state !== 'failed') await store.discard();
   }

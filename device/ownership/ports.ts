@@ -3,8 +3,8 @@ import type { TransferReport, VerdictAnswer, VerdictWish } from '../../core/tran
 import type { ComputeSpec } from '../../core/compute.ts';
 import type { ContainerFacts, Engine } from '../engine/types.ts';
 import type { Identity } from '../link/identity.ts';
-import type { Peer } from '../link/linkClient.ts';
-import type { MemorySession, RoundFigures, SessionProgress } from '../memory/memorySession.ts';
+import type { Peer } from '../link/connectTls.ts';
+import type { MemorySession, RoundFigures, SessionProgress } from '../memory/stream/memorySession.ts';
 import type { PageStore } from '../memory/pageStore.ts';
 import type { ComputeNetwork } from '../network/computeNetwork.ts';
 

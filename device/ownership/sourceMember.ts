@@ -16,7 +16,7 @@ import {
 } from '../checkpoint/cgroupFreezer.ts';
 import { ImageSender } from '../checkpoint/imageSender.ts';
 import type { ContainerFacts } from '../engine/types.ts';
-import type { MemorySession } from '../memory/memorySession.ts';
+import type { MemorySession } from '../memory/stream/memorySession.ts';
 import { findNativePrograms } from '../memory/nativePrograms.ts';
 import { HotSource } from '../network/hotNetwork.ts';
 import type { FinalSender, TransferDeps, TransferRequest } from './ports.ts';
@@ -55,7 +55,9 @@ export class SourceMember {
       const facts = this.#running();
       const directory = imagesDirectory(this.#deps.runDir, this.#request.transfer, this.spec.id);
       this.#memory = this.#deps.memory.session(this.#request.migration, this.spec.id);
-      const hide = this.#memory?.restore === 'lazy' ? ((await findNativePrograms())?.criuHide ?? null) : null;
+      const native = await findNativePrograms();
+      const lazy = this.#memory?.restore === 'lazy';
+      if (lazy && native.criuHide === null) throw libraryGone();
       [this.#network, this.#dump, this.#files] = await Promise.all([
         this.#startNetwork(),
         ArmedDump.arm({
@@ -63,7 +65,8 @@ export class SourceMember {
           runcRoot: facts.runcRoot,
           imagesDir: join(directory, 'images'),
           workDir: join(directory, 'work'),
-          hide,
+          native,
+          withoutMemory: lazy,
         }),
         this.#deps.files.armSenders(this.#request.migration, facts, this.spec.id),
       ]);
@@ -230,6 +233,15 @@ export class SourceMember {
     if (!this.#freezer) throw notRunning(this.spec.name);
     return this.#freezer;
   }
+}
+
+/** The target is going to fill in memory that the dump would hold as well. */
+function libraryGone(): DrayageError {
+  return new DrayageError({
+    code: 'helperMissing',
+    message: "The library that keeps memory out of CRIU's dump (criu-hide.so) has gone since the move began.",
+    mend: 'Try again: without it the memory is restored eagerly; build the native helpers to have it back.',
+  });
 }
 
 function notRunning(name: string): DrayageError {

@@ -35,8 +35,11 @@ export class TargetMember {
     this.spec = spec;
   }
 
-  /** Starts every process that the hot window needs, plugs the network. `descriptors`: see externalDescriptors. */
-  async arm(descriptors: string[]): Promise<void> {
+  /**
+   * Starts every process that the hot window needs, plugs the network. `descriptors`: see externalDescriptors.
+   * `hold`: see PageStore.
+   */
+  async arm(descriptors: string[], hold: string | null): Promise<void> {
     const facts = await this.#deps.engine.facts(this.spec.id);
     if (!facts) throw notPrepared(this.spec.name);
     const imagesDir = join(this.#directory, 'images');
@@ -54,6 +57,7 @@ export class TargetMember {
       start: () => this.#deps.engine.startCompute(this.spec.id),
     });
     if (lazy) await this.#pages?.serve(this.#restore.workDir);
+    if (lazy && hold !== null) await this.#pages?.hold(hold);
     // Only now has the engine mounted the writable layer.
     await this.#deps.network.prepareArrival(this.spec.id);
     [this.#network, this.#files] = await Promise.all([

@@ -88,8 +88,10 @@ export class TargetTransfer {
     descriptors: Record<string, string[]>,
   ): TargetTransfer {
     return new TargetTransfer(deps, request, journal, async (self) => {
-      self.#failpoints = await Failpoints.load(deps.runDir);
-      await Promise.all(self.#members.map((member) => member.arm(descriptors[member.spec.id] ?? [])));
+      const failpoints = (self.#failpoints = await Failpoints.load(deps.runDir));
+      await failpoints.hit('target.arming');
+      const hold = failpoints.fileOf('target.filling');
+      await Promise.all(self.#members.map((member) => member.arm(descriptors[member.spec.id] ?? [], hold)));
     });
   }
 

@@ -1,14 +1,13 @@
-import { openAsBlob } from 'node:fs';
-import { acceptedSchema, problemSchema } from '../../core/api/common.ts';
+import { acceptedSchema } from '../../core/api/common.ts';
 import { computeSchema, type ComputeView } from '../../core/api/computes.ts';
-import { imageSchema, type ImageView } from '../../core/api/images.ts';
+import type { ImageView } from '../../core/api/images.ts';
 import { migrationAcceptedSchema } from '../../core/api/migrations.ts';
 import { DrayageError } from '../../core/cause.ts';
 import { FINAL_MIGRATION_STATES, migrationSchema, type Migration } from '../../core/migration.ts';
 import { until } from '../../core/until.ts';
-import { apiUrl } from '../control.ts';
 import type { ControlApi } from '../controlApi.ts';
 import { foreignTarget } from '../guest/foreignTarget.ts';
+import { importImage } from '../importImage.ts';
 import { buildSampleImage } from '../sample/buildSampleImage.ts';
 import { SAMPLE_COMMAND } from '../sample/sampleProtocol.ts';
 import type { Lab } from '../state.ts';
@@ -20,17 +19,11 @@ const MOVE_TIMEOUT_MS = 300_000;
 
 /** Builds the sample's image and gives it to the control plane. */
 export async function importSampleImage(lab: Lab, api: ControlApi, name: string): Promise<ImageView> {
-  const query = new URLSearchParams({ name });
-  for (const word of SAMPLE_COMMAND) query.append('cmd', word);
-  const answer = await fetch(`${apiUrl(lab)}/api/v1/images?${query.toString()}`, {
-    method: 'POST',
-    headers: { authorization: `Bearer ${api.token}`, 'content-type': 'application/x-tar' },
-    body: await openAsBlob(await buildSampleImage(foreignTarget(lab)), { type: 'application/x-tar' }),
+  return importImage(lab, api, {
+    name,
+    command: SAMPLE_COMMAND,
+    path: await buildSampleImage(foreignTarget(lab)),
   });
-  const body: unknown = await answer.json();
-  if (answer.ok) return imageSchema.parse(body);
-  const { detail, causes } = problemSchema.parse(body);
-  throw new DrayageError(causes[0] ?? { code: 'imageRefused', message: detail, mend: '' });
 }
 
 /** Resolves once the compute runs. @throws DrayageError when it does not come to run */

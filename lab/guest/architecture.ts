@@ -12,7 +12,12 @@ export const EMULATORS: Record<
   GuestArchitecture,
   { program: string; machine: string[]; cpu: string; console: string }
 > = {
-  x64: { program: 'qemu-system-x86_64', machine: ['-machine', 'q35,hpet=off'], cpu: 'Nehalem', console: 'ttyS0' },
+  x64: {
+    program: 'qemu-system-x86_64',
+    machine: ['-machine', 'q35,hpet=off'],
+    cpu: 'Nehalem',
+    console: 'ttyS0',
+  },
   arm64: {
     program: 'qemu-system-aarch64',
     machine: ['-machine', 'virt'],

@@ -9,6 +9,7 @@
  *   all SEQ    checks every page:           SEQ WRONG_PAGES
  *   stat SEQ   counters:                    SEQ CHECKED WRONG WRITES WORK
  *   spoil SEQ  zeroes a page, on purpose:   SEQ PAGE
+ *   grow SEQ   takes 16 MB more, full of what no other page holds and unchecked:   SEQ MORE_MB
  *   work SEQ   begins or ends checking as fast as it can (WORK counts it):   SEQ on|off
  */
 #define _GNU_SOURCE
@@ -31,6 +32,7 @@
 #define WORDS (PAGE / 8)
 #define TICK_MS 10
 #define CONNECTIONS 256
+#define GROW_MB 16ull
 
 static uint64_t *memory, count;
 static uint32_t *versions, *inverted;
@@ -134,6 +136,13 @@ static int answer(char *line, char *out, size_t size) {
     memset(memory + page * WORDS, 0, PAGE);
     pthread_mutex_unlock(&lock);
     return snprintf(out, size, "%" PRIu64 " %" PRIu64 "\n", sequence, page);
+  }
+  if (strcmp(command, "grow") == 0) {
+    static uint64_t more, filling = 4;
+    uint64_t bytes = GROW_MB << 20, *words = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (words == MAP_FAILED) return -1;
+    for (uint64_t i = 0; i < bytes / 8; i++) words[i] = draw(&filling);
+    return snprintf(out, size, "%" PRIu64 " %" PRIu64 "\n", sequence, more += GROW_MB);
   }
   if (strcmp(command, "work") == 0) {
     working = !working;

@@ -153,3 +153,14 @@ test('older TLS is not spoken', async () => {
   });
   expect(outcome).not.toBe('connected');
 });
+
+test('a machine that stood still does not take its own silence for the peer’s, on either side', async () => {
+  const client = await LinkClient.connect(await identity(ours, PEER), peer());
+  expect(await client.call('/v1/x', 1)).toEqual({ heard: '/v1/x' });
+  // Longer than either side waits for a sign of life; both are in this process.
+  Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 3500);
+  const lived = new Promise((resolve) => setTimeout(() => resolve('lives'), 500));
+  expect(await Promise.race([client.closed.then(() => 'closed'), lived])).toBe('lives');
+  expect(await client.call('/v1/x', 2)).toEqual({ heard: '/v1/x' });
+  client.close();
+});

@@ -15,21 +15,27 @@ export interface Copy {
 
 /**
  * Every process on all devices that has `marker` in its environment: what the kernel has, whatever engine, worker and
- * control plane believe.
+ * control plane believe. Not of guests, whose processes this machine does not see.
  */
-export async function findCopies(lab: Lab, marker: string): Promise<Copy[]> {
-  const copies: Copy[] = [];
+export async function findProcesses(lab: Lab, marker: string): Promise<{ device: string; pid: number }[]> {
+  const found: { device: string; pid: number }[] = [];
   for (const device of lab.devices) {
-    if (lab.settings.guests !== null) {
-      copies.push(...(await findOnGuest(lab, device, marker)));
-      continue;
-    }
     for (const pid of await processesIn(`${lab.names.cgroup}/${device}`)) {
       const environment = await readFile(`/proc/${pid}/environ`, 'utf8').catch(() => '');
-      if (!environment.split('\0').includes(marker)) continue;
-      const freezer = await findFreezer(pid).catch(() => null);
-      if (freezer !== null) copies.push({ device, frozen: await isFrozen(freezer) });
+      if (environment.split('\0').includes(marker)) found.push({ device, pid });
     }
+  }
+  return found;
+}
+
+/** The same, with whether they may run; of guests too. */
+export async function findCopies(lab: Lab, marker: string): Promise<Copy[]> {
+  if (lab.settings.guests !== null)
+    return (await Promise.all(lab.devices.map((device) => findOnGuest(lab, device, marker)))).flat();
+  const copies: Copy[] = [];
+  for (const { device, pid } of await findProcesses(lab, marker)) {
+    const freezer = await findFreezer(pid).catch(() => null);
+    if (freezer !== null) copies.push({ device, frozen: await isFrozen(freezer) });
   }
   return copies;
 }

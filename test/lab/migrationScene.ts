@@ -1,22 +1,12 @@
-import { Client, Connection } from '@temporalio/client';
 import { afterAll, afterEach, beforeAll, beforeEach, expect } from 'vitest';
-import { acceptedSchema } from '../../core/api/common.ts';
-import { computeSchema, type ComputeView } from '../../core/api/computes.ts';
-import { migrationAcceptedSchema } from '../../core/api/migrations.ts';
-import { FINAL_MIGRATION_STATES, migrationSchema, type Migration } from '../../core/migration.ts';
 import { until } from '../../core/until.ts';
-import { readControlPlane } from '../../lab/control.ts';
 import { DemoClient } from '../../lab/demo/demoClient.ts';
 import { importSampleImage } from '../../lab/demo/sampleCompute.ts';
-import { LabFaults, SOON_MS } from './labFaults.ts';
-import { findCopies, readJournal, type Copy } from './liveCopies.ts';
+import { ComputeScene, END_MS } from './computeScene.ts';
+import { SOON_MS } from './labFaults.ts';
 import { patient } from './patience.ts';
 import type { TestLab } from './support.ts';
 
-/** A workflow that waits for a device that is back has retries and grace periods of up to 30 s ahead of it. */
-const END_MS = patient(120_000);
-/** Between two looks at what changes within seconds, milliseconds. */
-const LOOK_MS = 100;
 /** Between two questions on a connection, milliseconds. */
 const ASK_MS = 5;
 /** A connection that had an answer within this is alive, milliseconds. */
@@ -26,24 +16,15 @@ const ALIVE_MS = 1_000;
  * One compute of the sample application on d1 with a checking client, new for each test of the file; afterwards the
  * lab is mended, whatever the test has left.
  */
-export class MigrationScene {
-  readonly lab: TestLab;
-  readonly faults: LabFaults;
+export class MigrationScene extends ComputeScene {
   readonly #name: string;
   #count = 0;
-  #compute: ComputeView | null = null;
   #client: DemoClient | null = null;
   #problems: string[] = [];
 
   constructor(lab: TestLab, name: string) {
-    this.lab = lab;
+    super(lab);
     this.#name = name;
-    this.faults = new LabFaults(lab);
-  }
-
-  get compute(): ComputeView {
-    if (this.#compute === null) throw new Error('There is a compute within a test.');
-    return this.#compute;
   }
 
   get client(): DemoClient {
@@ -61,88 +42,17 @@ export class MigrationScene {
 
   async setUp(): Promise<void> {
     const name = `${this.#name}-${(this.#count += 1)}`;
-    const body = { name, image: this.#name, device: 'd1', env: { SCENE: name } };
-    const api = await this.lab.api();
-    const { id } = acceptedSchema.parse(await api.request('POST', '/computes', body));
-    this.#compute = await this.#untilState(id, 'running');
+    await this.create({ name, image: this.#name });
     this.#problems = [];
     const onProblem = (problem: string) => void this.#problems.push(problem);
     const intervalMs = patient(ASK_MS);
-    this.#client = await DemoClient.start(this.lab.lab, { host: this.#compute.ip, intervalMs, onProblem });
+    this.#client = await DemoClient.start(this.lab.lab, { host: this.compute.ip, intervalMs, onProblem });
   }
 
   async tearDown(): Promise<void> {
     await this.#client?.kill();
     this.#client = null;
-    await this.faults.mend();
-    if (this.#compute === null) return;
-    const { id } = this.#compute;
-    this.#compute = null;
-    await until(`${id} to be removed`, END_MS, () => this.#removed(id), 500);
-  }
-
-  /** Asks for a move to d2 and resolves with its id as soon as it is accepted. */
-  async start(target = 'd2'): Promise<string> {
-    const api = await this.lab.api();
-    const path = `/computes/${this.compute.id}/migrations`;
-    return migrationAcceptedSchema.parse(await api.request('POST', path, { target })).id;
-  }
-
-  async migration(id: string): Promise<Migration> {
-    return migrationSchema.parse(await (await this.lab.api()).request('GET', `/migrations/${id}`));
-  }
-
-  /** The record of a move that has ended by itself, and whose workflow has. A control plane that is away is waited for. */
-  async ended(id: string): Promise<Migration> {
-    const look = async () => {
-      const migration = await this.migration(id).catch(() => null);
-      return migration !== null && FINAL_MIGRATION_STATES.includes(migration.state) ? migration : false;
-    };
-    const migration = await until(`migration ${id} to end`, END_MS, look, LOOK_MS);
-    await until(`the workflow of ${id} to complete`, SOON_MS, async () => {
-      const description = await this.describeWorkflow(migration.runId);
-      return description.status.name === 'COMPLETED';
-    });
-    return migration;
-  }
-
-  /** What Temporal has of the compute's workflow. */
-  async describeWorkflow(runId?: string) {
-    const plane = await readControlPlane(this.lab.lab);
-    const connection = await Connection.connect({ address: plane?.temporal ?? '' });
-    try {
-      return await new Client({ connection }).workflow.getHandle(this.compute.id, runId).describe();
-    } finally {
-      await connection.close();
-    }
-  }
-
-  async show(): Promise<ComputeView> {
-    return computeSchema.parse(await (await this.lab.api()).request('GET', `/computes/${this.compute.id}`));
-  }
-
-  copies(): Promise<Copy[]> {
-    return findCopies(this.lab.lab, `SCENE=${this.compute.name}`);
-  }
-
-  /** States that a device has written of a transfer, in order; of the newest one when none is named. */
-  async journal(device: string, transfer?: string): Promise<string[]> {
-    const records = await readJournal(this.lab.lab, device, this.compute.group);
-    const wanted = transfer ?? records.at(-1)?.transfer;
-    return records.filter((record) => record.transfer === wanted).map(({ state }) => state);
-  }
-
-  /** Id of the newest transfer that a device knows of. */
-  async transfer(device = 'd1'): Promise<string> {
-    const records = await readJournal(this.lab.lab, device, this.compute.group);
-    const transfer = records.at(-1)?.transfer;
-    if (transfer === undefined) throw new Error(`${device} has no transfer in its journal`);
-    return transfer;
-  }
-
-  async untilWritten(device: string, state: string): Promise<void> {
-    const look = async () => (await this.journal(device)).includes(state);
-    await until(`${device} to write ${state}`, SOON_MS, look);
+    await this.remove();
   }
 
   /** Nobody has answered the client between two looks; `meanwhile` resolves between them. */
@@ -150,35 +60,6 @@ export class MigrationScene {
     await this.client.mark('silence begins');
     await meanwhile();
     expect((await this.client.mark('silence ends')).requests, 'answers while nobody may answer').toBe(0);
-  }
-
-  /** The compute runs on that device once and nowhere else, says the kernel and says the control plane. */
-  async expectOneLiveCopy(device: string): Promise<void> {
-    const where = async () => {
-      const { state, device: placed } = await this.show();
-      return { copies: await this.copies(), state, placed: placed.name };
-    };
-    const wanted = { copies: [{ device, frozen: false }], state: 'running', placed: device };
-    // Told apart from a copy too many that would stay: that one ends the wait with all that there is.
-    const settled = async () => JSON.stringify(await where()) === JSON.stringify(wanted);
-    await until('one copy', SOON_MS, settled, LOOK_MS).catch(() => {});
-    expect(await where()).toEqual(wanted);
-  }
-
-  /** A device has nothing of the compute and of its moves any more: container, sandbox, images, what waits for them. */
-  async expectClean(device: string): Promise<void> {
-    const look = async () => ({
-      containers: (
-        await this.lab.exec(device, ['docker', 'ps', '-aq', '--filter', `name=${this.compute.id}`])
-      ).stdout,
-      images: await this.faults.list(device, '/run/drayage/images'),
-      pages: await this.faults.list(device, '/run/drayage/pages'),
-      arriving: await this.faults.list(device, '/run/drayage/arriving'),
-    });
-    const wanted = { containers: '', images: [], pages: [], arriving: [] };
-    const clean = async () => JSON.stringify(await look()) === JSON.stringify(wanted);
-    await until(`${device} to be clean`, SOON_MS, clean, LOOK_MS).catch(() => {});
-    expect(await look(), `what is left on ${device}`).toEqual(wanted);
   }
 
   /** Every connection is answered again. */
@@ -195,26 +76,6 @@ export class MigrationScene {
     expect(errors).toBe(0);
     expect(connections).toEqual({ opened: 5, kept: 5 });
     expect(counter, 'every count that was acknowledged, once').toBe(acknowledged);
-  }
-
-  async #removed(id: string): Promise<boolean> {
-    const api = await this.lab.api();
-    const gone = await api.request('GET', `/computes/${id}`).then(
-      () => false,
-      (error: Error) => /404/.test(error.message),
-    );
-    // Refused as long as something else is being done to it.
-    if (!gone) await api.request('DELETE', `/computes/${id}`).catch(() => {});
-    return gone;
-  }
-
-  #untilState(id: string, state: ComputeView['state']): Promise<ComputeView> {
-    const look = async () => {
-      const compute = computeSchema.parse(await (await this.lab.api()).request('GET', `/computes/${id}`));
-      if (compute.state === 'failed') throw new Error(compute.reason);
-      return compute.state === state ? compute : false;
-    };
-    return until(`${id} to be ${state}`, END_MS, look, LOOK_MS);
   }
 }
 

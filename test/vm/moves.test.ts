@@ -1,7 +1,9 @@
 import { describe, expect, onTestFinished, test } from 'vitest';
 import type { Migration } from '../../core/migration.ts';
-import { patient } from '../lab/patience.ts';
 import { withScene } from '../lab/migrationScene.ts';
+import { patient } from '../lab/patience.ts';
+import { expectMovesKeepMemory } from '../lab/support/movesKeepMemory.ts';
+import { withPages } from '../lab/support/pagesScene.ts';
 import { withLab } from '../lab/support.ts';
 
 const LONG_MS = patient(240_000);
@@ -69,6 +71,26 @@ describe('devices with kernels of their own', () => {
     },
     4 * LONG_MS,
   );
+});
+
+describe('memory that checks itself, on devices with kernels of their own', () => {
+  const scene = withPages(withLab(), 'vmpages', { megabytes: 32, megabytesPerSecond: 1 });
+
+  test(
+    'moves four times while it is written to: not one wrong page, by soft-dirty',
+    async () => {
+      const records = await expectMovesKeepMemory(scene, 4);
+      expect(records.map(outline)).toEqual(
+        records.map(() => ({ state: 'succeeded', tracker: 'soft-dirty' })),
+      );
+    },
+    4 * LONG_MS,
+  );
+
+  test('finds a page that is spoiled', async () => {
+    await scene.client.spoil();
+    expect(await scene.client.wrongPages()).toBe(1);
+  });
 });
 
 /** What is the same of every move that went well. */

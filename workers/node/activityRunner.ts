@@ -9,6 +9,7 @@ import { findFreezer, killFrozen } from '../../device/checkpoint/cgroupFreezer.t
 import type { ControlClient } from '../../device/control/controlClient.ts';
 import type { StoredIdentity } from '../../device/control/identityStore.ts';
 import type { Engine } from '../../device/engine/types.ts';
+import type { Failpoint } from '../../device/failpoints.ts';
 import type { FileSync } from '../../device/files/fileSync.ts';
 import type { MemoryMoves } from '../../device/memory/memoryMoves.ts';
 import type { PageStores } from '../../device/memory/pageStores.ts';
@@ -28,6 +29,7 @@ interface Deps {
   table: TransferTable;
   control: ControlClient;
   placements: Placements;
+  failpoint: (point: Failpoint) => Promise<void>;
   log: Logger;
 }
 
@@ -89,7 +91,7 @@ export class ActivityRunner {
   }
 
   #activities() {
-    const { engine, network, files, memory, pages, table, control } = this.#deps;
+    const { engine, network, files, memory, pages, table, control, failpoint } = this.#deps;
     const fetchImage = (imageId: string) => control.imageArchive(imageId);
     const compute = createComputeActivities({
       engine,
@@ -103,7 +105,7 @@ export class ActivityRunner {
     });
     return {
       ...compute,
-      ...createMemoryActivities({ engine, memory, pages, control }),
+      ...createMemoryActivities({ engine, memory, pages, control, failpoint }),
       ...createMigrationActivities({
         engine,
         network,
@@ -111,6 +113,7 @@ export class ActivityRunner {
         pages,
         table,
         control,
+        failpoint,
         ensureImage: (spec) => compute.ensureImage(spec),
       }),
     };

@@ -13,9 +13,11 @@ import { createEngine } from '../../device/engine/createEngine.ts';
 import { handleHttp, handleUpgrade } from '../../device/engine/linkRoutes.ts';
 import { runRestarter, type ReportedExit } from '../../device/engine/restarter.ts';
 import type { Engine } from '../../device/engine/types.ts';
+import { Failpoints } from '../../device/failpoints.ts';
 import { FileSync } from '../../device/files/fileSync.ts';
 import { InventoryReader } from '../../device/inventory.ts';
 import { MemoryMoves } from '../../device/memory/memoryMoves.ts';
+import { PageListener } from '../../device/memory/pageListener.ts';
 import { PageStores } from '../../device/memory/pageStores.ts';
 import { LinkServer, type LinkRequest } from '../../device/link/linkServer.ts';
 import { ComputeNetwork } from '../../device/network/computeNetwork.ts';
@@ -66,10 +68,17 @@ export class NodeWorker {
         identity: () => linkIdentity(identity),
       });
       await files.clear();
+      const { host, port } = this.#config.link;
+      const listener = new PageListener();
+      // Beside the link's own: a firewall lets both through.
+      await listener.listen(host, port === 0 ? 0 : port + 1);
       const memory = new MemoryMoves({ engine, identity: () => linkIdentity(identity) });
-      const pages = new PageStores(join(runDir, 'pages'), (message, detail) =>
-        this.#log.info(detail, message),
-      );
+      const pages = new PageStores({
+        root: join(runDir, 'pages'),
+        listener,
+        identity: () => linkIdentity(identity),
+        log: (message, detail) => this.#log.info(detail, message),
+      });
       await pages.recover();
       const network = new ComputeNetwork(this.#config.bridge);
       const deps = {
@@ -100,9 +109,10 @@ export class NodeWorker {
         table,
         control,
         placements,
+        failpoint: async (point) => (await Failpoints.load(runDir)).hit(point),
         log: this.#log,
       });
-      this.#parts = [activities, heartbeats, placements, link, control];
+      this.#parts = [activities, heartbeats, placements, link, listener, control];
       heartbeats.start();
       await placements.start(this.#stop.signal);
       this.#watchExits(engine, placements, control);

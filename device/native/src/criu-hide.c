@@ -1,16 +1,25 @@
 /*
- * criu-hide.so: loaded into `criu dump` (LD_PRELOAD). CRIU then does not see the pages of private anonymous memory and
- * neither reads nor writes them, so that the cost of a dump does not grow with the memory. These pages travel by
- * memory-source and memory-target; a restore registers their mappings with userfaultfd (`--lazy-pages`) and finds them
- * empty. All else (mappings, descriptors, registers, other memory) is dumped as ever.
+ * criu-hide.so: loaded into `criu dump` (LD_PRELOAD), so that a dump costs no more than it has to.
  *
- * It filters what CRIU reads of /proc/PID/pagemap: the answers of PAGEMAP_SCAN, or the entries where the kernel has none.
+ * Memory (only with DRAYAGE_HIDE=memory): CRIU does not see the pages of private anonymous memory and neither reads nor
+ * writes them, so that the cost of a dump does not grow with the memory. These pages travel by memory-source and
+ * memory-target; a restore registers their mappings with userfaultfd (`--lazy-pages`) and finds them empty. It filters what
+ * CRIU reads of /proc/PID/pagemap: the answers of PAGEMAP_SCAN, or the entries where the kernel has none.
+ *
+ * Connection tracking: CRIU asks for the flows of the container's network namespace, twice, and the kernel walks the table
+ * of the whole machine for each (10 ms at its usual size). Ours is the sandbox's, made anew on the target, where nothing
+ * tracks connections: the question is not put.
+ *
+ * All else (mappings, descriptors, registers, other memory) is dumped as ever.
  */
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/netfilter/nfnetlink.h>
+#include <linux/netlink.h>
 #include <stdarg.h>
+#include <sys/socket.h>
 #include <sys/types.h>
 #include <unistd.h>
 
@@ -42,6 +51,12 @@ static int pagemap_of(int fd, char directory[DIRECTORY]) {
 }
 
 static int know(const char *directory) {
+  static int hides = -1;
+  if (hides < 0) {
+    const char *what = getenv("DRAYAGE_HIDE");
+    hides = what && strcmp(what, "memory") == 0;
+  }
+  if (!hides) return 0;
   if (strcmp(directory, read_for) == 0) return 1;
   if (read_mappings(directory, &mappings) < 0) return 0;
   strcpy(read_for, directory);
@@ -126,4 +141,30 @@ ssize_t pread64(int fd, void *buffer, size_t size, off64_t offset) {
   static ssize_t (*real)(int, void *, size_t, off64_t);
   if (!real) real = (ssize_t(*)(int, void *, size_t, off64_t))dlsym(RTLD_NEXT, "pread64");
   return read_filtered(real(fd, buffer, size, offset), fd, buffer, offset);
+}
+
+/* A dump of the flows: of the subsystem `ctnetlink`, over its own kind of socket. */
+static int asks_for_flows(int fd, const struct msghdr *message) {
+  int protocol = -1;
+  socklen_t size = sizeof protocol;
+  if (message->msg_iovlen != 1 || message->msg_iov->iov_len < sizeof(struct nlmsghdr)) return 0;
+  const struct nlmsghdr *asked = message->msg_iov->iov_base;
+  return (asked->nlmsg_flags & NLM_F_DUMP) == NLM_F_DUMP && NFNL_SUBSYS_ID(asked->nlmsg_type) == NFNL_SUBSYS_CTNETLINK &&
+         getsockopt(fd, SOL_SOCKET, SO_PROTOCOL, &protocol, &size) == 0 && protocol == NETLINK_NETFILTER;
+}
+
+/* Instead of the question for flows goes one that the kernel only acknowledges: an answer without any. */
+ssize_t sendmsg(int fd, const struct msghdr *message, int flags) {
+  static ssize_t (*real)(int, const struct msghdr *, int);
+  if (!real) real = (ssize_t(*)(int, const struct msghdr *, int))dlsym(RTLD_NEXT, "sendmsg");
+  if (!asks_for_flows(fd, message)) return real(fd, message, flags);
+  struct nlmsghdr nothing = *(struct nlmsghdr *)message->msg_iov->iov_base;
+  nothing.nlmsg_len = sizeof nothing;
+  nothing.nlmsg_type = NLMSG_NOOP;
+  nothing.nlmsg_flags = NLM_F_REQUEST | NLM_F_ACK;
+  struct iovec part = {&nothing, sizeof nothing};
+  struct msghdr changed = *message;
+  changed.msg_iov = &part;
+  ssize_t sent = real(fd, &changed, flags);
+  return sent < 0 ? sent : (ssize_t)message->msg_iov->iov_len;
 }

@@ -3,8 +3,11 @@
  *
  *   memory-source CGROUP_PROCS content|soft-dirty
  *
- * CGROUP_PROCS lists the processes. Standard output gets the records, standard error a JSON object a line, standard input
- * gives the commands, one a line:
+ * CGROUP_PROCS lists the processes. Standard output gets the records, or a target over TLS (frameSender.h); standard error
+ * gets a JSON object a line. Standard input gives the commands, one a line:
+ *   connect HOST PORT TOKEN PEER LIMIT K C A   first, if at all: records go to this target, at most LIMIT bytes a second
+ *                     (0: no limit); followed by K + C + A bytes of PEM: private key, certificate, authority
+ *   compress LEVEL    answers `tried`: zstd's level for what follows, 0 for none
  *   round THREADS N   one pass over the memory while the processes run; ends with a ROUND record of number N
  *   final THREADS     one pass while they are frozen
  *   image PATH        a file of pages that CRIU has written, by reference; may be given while `final` is under way
@@ -18,9 +21,11 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <sys/select.h>
+#include <poll.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/random.h>
@@ -55,12 +60,15 @@ struct process {
   struct process *next;
 };
 
-/* A part of one block whose pages are there, to be looked at. */
+/* A part of one mapping, from one border of blocks to another where the mapping goes that far. One thread looks at all of it. */
 struct item {
   struct process *process;
   uint64_t start, end;
-  int cached, dirty;
+  enum mapping_kind kind;
 };
+#define ITEM_BLOCKS 8u
+/* A mapping of any size is cut into no more than about so many. */
+#define ITEMS_OF_MAPPING 4096u
 
 static struct hash_key key;
 static struct page_hash zero_hash;
@@ -113,6 +121,8 @@ static void *reserve(size_t bytes) {
   if (memory == MAP_FAILED) fail("noMemory", "mmap: %s", strerror(errno));
   return memory;
 }
+
+#include "frameSender.h"
 
 /* ---- slots by content ---- */
 
@@ -185,7 +195,7 @@ static uint32_t take_slot(struct page_hash hash) {
 
 /* ---- the stream ---- */
 
-static void write_all(struct iovec *parts, int count) {
+static void write_out(struct iovec *parts, int count) {
   while (count > 0) {
     ssize_t written = writev(1, parts, count);
     if (written < 0) {
@@ -201,6 +211,12 @@ static void write_all(struct iovec *parts, int count) {
   }
 }
 
+static void write_all(struct iovec *parts, int count) {
+  if (sender.fd < 0) write_out(parts, count);
+  else
+    for (int i = 0; i < count; i++) send_bytes(parts[i].iov_base, parts[i].iov_len);
+}
+
 static void write_record(struct record record, const void *name, size_t name_bytes, const uint32_t *slots,
                          const void *pages) {
   static const char padding[8];
@@ -214,7 +230,13 @@ static void write_record(struct record record, const void *name, size_t name_byt
       {(void *)pages, record.kind == RECORD_PAGES ? (size_t)record.count * PAGE : 0},
   };
   write_all(parts, 6);
+  if (sender.fd < 0) return;
+  if (record.kind >= RECORD_IMAGE) send_now(0);
+  else if (sender.hurry) send_now(1);
 }
+
+/* Of other memory than lazy only the content is sent; CRIU's images name it. */
+static int is_cached(const struct item *item) { return item->kind != MAPPING_LAZY; }
 
 /* A run of neighbouring pages that go into one record of one kind. */
 struct run {
@@ -226,7 +248,7 @@ struct run {
 
 static void flush_run(struct run *run, const struct item *item) {
   if (run->count == 0) return;
-  uint32_t process = item->cached ? 0 : item->process->number;
+  uint32_t process = is_cached(item) ? 0 : item->process->number;
   if (run->kind == RECORD_PAGES || process != 0)
     write_record((struct record){run->kind, run->count, process, 0, run->address}, NULL, 0, run->slots, run->pages);
   run->count = 0;
@@ -263,7 +285,7 @@ static void place_page(struct run *run, const struct item *item, struct block *b
     counted.sent++;
   }
   release_slot(before);
-  if (!item->cached) sum += mix(item->process->number, address, after) - mix(item->process->number, address, *slot);
+  if (!is_cached(item)) sum += mix(item->process->number, address, after) - mix(item->process->number, address, *slot);
   *slot = after;
   add_to_run(run, item, kind, address, after, page);
 }
@@ -275,9 +297,13 @@ static int unchanged(const struct block *block, uint64_t address, struct page_ha
   return slot == NO_SLOT ? same_hash(hash, zero_hash) : same_hash(hashes[slot], hash);
 }
 
+/* Two mappings may share a block, and two threads look at them: a bit that was lost would drop a page that is there. */
 static void mark_seen(struct block *block, uint64_t from, uint64_t to) {
-  for (uint64_t page = (from >> 12) % BLOCK_PAGES, end = page + (to - from) / PAGE; page < end; page++)
-    block->seen[page / 64] |= 1ull << (page % 64);
+  for (uint64_t page = (from >> 12) % BLOCK_PAGES, end = page + (to - from) / PAGE; page < end;) {
+    uint64_t bits = 0, word = page / 64;
+    for (; page < end && page / 64 == word; page++) bits |= 1ull << (page % 64);
+    __atomic_fetch_or(&block->seen[word], bits, __ATOMIC_RELAXED);
+  }
 }
 
 /* Reads memory of a process; the number of bytes from the start on that could be read. */
@@ -295,24 +321,38 @@ static size_t read_memory(const struct process *process, uint64_t address, void 
   return all & ~(size_t)(PAGE - 1);
 }
 
-static void look_at(const struct item *item, unsigned char *buffer, int frozen) {
-  struct process *process = item->process;
-  struct page_table *pages = item->cached ? &process->cached : &process->mapped;
+static struct block *block_of(const struct item *item, uint64_t address) {
+  struct page_table *pages = is_cached(item) ? &item->process->cached : &item->process->mapped;
   pthread_mutex_lock(&lock);
-  struct block *block = need(block_at(pages, item->start >> BLOCK_SHIFT, 1));
+  struct block *block = need(block_at(pages, address >> BLOCK_SHIFT, 1));
   pthread_mutex_unlock(&lock);
-  for (uint64_t from = item->start; from < item->end;) {
-    uint64_t to = from + PIECE_PAGES * PAGE < item->end ? from + PIECE_PAGES * PAGE : item->end;
+  return block;
+}
+
+/* Who looks at an item. */
+struct looker {
+  unsigned char *buffer;
+  int frozen;
+  uint64_t looked;
+};
+
+/* Pages of one block that are there. */
+static void look_at(struct looker *looker, const struct item *item, struct block *block, uint64_t start, uint64_t end) {
+  struct process *process = item->process;
+  unsigned char *buffer = looker->buffer;
+  looker->looked += (end - start) / PAGE;
+  for (uint64_t from = start; from < end;) {
+    uint64_t to = from + PIECE_PAGES * PAGE < end ? from + PIECE_PAGES * PAGE : end;
     size_t bytes = read_memory(process, from, buffer, to - from);
     if (bytes == 0) {
-      if (frozen) fail("unreadable", "memory of process %d at %lx: %s", process->pid, (long)from, strerror(errno));
+      if (looker->frozen) fail("unreadable", "memory of process %d at %lx: %s", process->pid, (long)from, strerror(errno));
       from += PAGE; /* given back meanwhile */
       continue;
     }
     struct page_hash hash[PIECE_PAGES];
     uint32_t changed[PIECE_PAGES], count = 0;
+    hash_pages(&key, buffer, bytes / PAGE, hash);
     for (uint32_t i = 0; i < bytes / PAGE; i++) {
-      hash[i] = hash_page(&key, buffer + i * PAGE);
       if (!unchanged(block, from + i * PAGE, hash[i])) changed[count++] = i;
     }
     mark_seen(block, from, from + bytes);
@@ -328,127 +368,146 @@ static void look_at(const struct item *item, unsigned char *buffer, int frozen) 
   }
 }
 
-/* The processes wait for CRIU as well, and it has the longer way to go: on few processors it comes first. */
-#define FROZEN_NICE 10
-
-static void *work(void *frozen) {
-  if (frozen) setpriority(PRIO_PROCESS, syscall(SYS_gettid), FROZEN_NICE);
-  unsigned char *buffer = need(aligned_alloc(PAGE, PIECE_PAGES * PAGE));
-  for (;;) {
-    size_t mine = __atomic_fetch_add(&next_item, 1, __ATOMIC_RELAXED);
-    if (mine >= item_count) break;
-    look_at(&items[mine], buffer, frozen != NULL);
-    __atomic_fetch_add(&counted.looked, (items[mine].end - items[mine].start) / PAGE, __ATOMIC_RELAXED);
-    __atomic_fetch_add(&items_done, 1, __ATOMIC_RELEASE);
+/* Pages of one block that soft-dirty calls clean: only those that were never sent have to be looked at. */
+static void look_at_clean(struct looker *looker, const struct item *item, struct block *block, uint64_t start, uint64_t end) {
+  uint64_t run = start;
+  for (uint64_t at = start; at < end; at += PAGE) {
+    if (block->slots[(at >> 12) % BLOCK_PAGES] == NO_SLOT) continue;
+    if (run < at) look_at(looker, item, block, run, at);
+    mark_seen(block, at, at + PAGE);
+    run = at + PAGE;
   }
-  free(buffer);
-  return NULL;
+  if (run < end) look_at(looker, item, block, run, end);
 }
 
-/* A region of present pages, cut at the borders of blocks. What soft-dirty calls clean and was sent is only marked. */
-static void add_region(struct process *process, uint64_t start, uint64_t end, int cached, int dirty) {
+/* A region of pages that are there. */
+static void look_at_region(struct looker *looker, const struct item *item, uint64_t start, uint64_t end, int dirty) {
   while (start < end) {
     uint64_t border = ((start >> BLOCK_SHIFT) + 1) << BLOCK_SHIFT;
     uint64_t to = border < end ? border : end;
-    if (item_count == item_room) {
-      item_room = item_room ? item_room * 2 : 4096;
-      items = need(realloc(items, item_room * sizeof *items));
-    }
-    items[item_count++] = (struct item){process, start, to, cached, dirty};
+    struct block *block = block_of(item, start);
+    (dirty ? look_at : look_at_clean)(looker, item, block, start, to);
     start = to;
   }
 }
 
-/* A clean page was looked at after the bits were cleared, or it has never been sent: the latter has to be looked at. */
-static void skip_clean(void) {
-  size_t count = item_count;
-  struct item *all = items;
-  items = NULL;
-  item_count = item_room = 0;
-  for (size_t i = 0; i < count; i++) {
-    struct item *item = &all[i];
-    if (!item->dirty) {
-      struct page_table *pages = item->cached ? &item->process->cached : &item->process->mapped;
-      struct block *block = block_at(pages, item->start >> BLOCK_SHIFT, 0);
-      uint64_t run = item->start;
-      for (uint64_t at = item->start; block && at < item->end; at += PAGE) {
-        if (block->slots[(at >> 12) % BLOCK_PAGES] == NO_SLOT) continue;
-        if (run < at) add_region(item->process, run, at, item->cached, 1);
-        mark_seen(block, at, at + PAGE);
-        run = at + PAGE;
-      }
-      if (run < item->end) add_region(item->process, run, item->end, item->cached, 1);
-    } else {
-      add_region(item->process, item->start, item->end, item->cached, 1);
-    }
+/* The processes wait for CRIU as well, and it has the longer way to go: on few processors it comes first. */
+#define FROZEN_NICE 10
+
+/* Every processor, also one that this program is kept from: those of a frozen compute have nothing to do. */
+static void use_all_processors(void) {
+  cpu_set_t all;
+  memset(&all, 0xff, sizeof all);
+  sched_setaffinity(0, sizeof all, &all);
+}
+
+static void look_at_item(struct looker *looker, const struct item *item);
+
+static void *work(void *frozen) {
+  if (frozen) {
+    setpriority(PRIO_PROCESS, syscall(SYS_gettid), FROZEN_NICE);
+    use_all_processors();
   }
-  free(all);
+  struct looker looker = {.buffer = need(aligned_alloc(PAGE, PIECE_PAGES * PAGE)), .frozen = frozen != NULL};
+  for (;;) {
+    size_t mine = __atomic_fetch_add(&next_item, 1, __ATOMIC_RELAXED);
+    if (mine >= item_count) break;
+    looker.looked = 0;
+    look_at_item(&looker, &items[mine]);
+    __atomic_fetch_add(&counted.looked, looker.looked, __ATOMIC_RELAXED);
+    __atomic_fetch_add(&items_done, 1, __ATOMIC_RELEASE);
+  }
+  free(looker.buffer);
+  return NULL;
 }
 
 /* With PAGEMAP_SCAN: 1 when done, 0 when this kernel has none. */
-static int scan_mapping(struct process *process, const struct mapping *mapping) {
+static int scan_item(struct looker *looker, const struct item *item) {
   struct page_region_ regions[512];
-  int shared = mapping->kind == MAPPING_SHARED;
+  int shared = item->kind == MAPPING_SHARED;
+  /* A kernel before 6.15 does not know this one, and refuses what it does not know. */
+  static uint32_t guard = SCAN_GUARD;
+  uint32_t without = SCAN_PFNZERO | guard | (shared ? 0 : SCAN_FILE);
   struct pm_scan_arg_ scan = {
       .size = sizeof scan,
-      .start = mapping->start,
-      .end = mapping->end,
+      .start = item->start,
+      .end = item->end,
       .vec = (uintptr_t)regions,
       .vec_len = 512,
-      .category_inverted = SCAN_PFNZERO | (shared ? 0 : SCAN_FILE),
-      .category_mask = SCAN_PFNZERO | (shared ? 0 : SCAN_FILE),
+      .category_inverted = without,
+      .category_mask = without,
       .category_anyof_mask = SCAN_PRESENT | SCAN_SWAPPED,
       .return_mask = SCAN_PRESENT | SCAN_SWAPPED | (soft_dirty ? SCAN_SOFT_DIRTY : 0),
   };
-  while (scan.start < mapping->end) {
-    int count = ioctl(process->pagemap, PAGEMAP_SCAN_, &scan);
+  while (scan.start < item->end) {
+    int count = ioctl(item->process->pagemap, PAGEMAP_SCAN_, &scan);
+    if (count < 0 && errno == EINVAL && guard) {
+      guard = 0;
+      return scan_item(looker, item);
+    }
     if (count < 0) return errno == ENOTTY || errno == EINVAL ? 0 : 1;
     for (int i = 0; i < count; i++)
-      add_region(process, regions[i].start, regions[i].end, mapping->kind != MAPPING_LAZY,
-                 !soft_dirty || (regions[i].categories & SCAN_SOFT_DIRTY) != 0);
+      look_at_region(looker, item, regions[i].start, regions[i].end,
+                     !soft_dirty || (regions[i].categories & SCAN_SOFT_DIRTY) != 0);
     if (scan.walk_end <= scan.start) break;
     scan.start = scan.walk_end;
   }
   return 1;
 }
 
-static void read_pagemap(struct process *process, const struct mapping *mapping) {
+static void read_item(struct looker *looker, const struct item *item) {
   uint64_t entries[8192], start = 0, end = 0;
   int dirty = 0;
-  for (uint64_t at = mapping->start; at < mapping->end;) {
-    uint64_t count = (mapping->end - at) / PAGE < 8192 ? (mapping->end - at) / PAGE : 8192;
-    ssize_t got = pread(process->pagemap, entries, count * 8, at / PAGE * 8);
+  for (uint64_t at = item->start; at < item->end;) {
+    uint64_t count = (item->end - at) / PAGE < 8192 ? (item->end - at) / PAGE : 8192;
+    ssize_t got = pread(item->process->pagemap, entries, count * 8, at / PAGE * 8);
     if (got < 8) break;
     for (ssize_t i = 0; i < got / 8; i++, at += PAGE) {
-      int there = (entries[i] & (PAGEMAP_PRESENT | PAGEMAP_SWAPPED)) != 0 &&
-                  (mapping->kind == MAPPING_SHARED || !(entries[i] & PAGEMAP_FILE));
+      int there = (entries[i] & (PAGEMAP_PRESENT | PAGEMAP_SWAPPED)) != 0 && !(entries[i] & PAGEMAP_GUARD) &&
+                  (item->kind == MAPPING_SHARED || !(entries[i] & PAGEMAP_FILE));
       int is_dirty = !soft_dirty || (entries[i] & PAGEMAP_SOFT_DIRTY) != 0;
       if (there && end == at && is_dirty == dirty) {
         end += PAGE;
         continue;
       }
-      if (start < end) add_region(process, start, end, mapping->kind != MAPPING_LAZY, dirty);
+      if (start < end) look_at_region(looker, item, start, end, dirty);
       start = at;
       end = there ? at + PAGE : at;
       dirty = is_dirty;
     }
   }
-  if (start < end) add_region(process, start, end, mapping->kind != MAPPING_LAZY, dirty);
+  if (start < end) look_at_region(looker, item, start, end, dirty);
 }
 
-static void list_pages(struct process *process) {
+static void look_at_item(struct looker *looker, const struct item *item) {
+  if (!scan_item(looker, item)) read_item(looker, item);
+}
+
+static void add_items(struct process *process, const struct mapping *mapping) {
+  uint64_t size = mapping->end - mapping->start, step = (uint64_t)ITEM_BLOCKS << BLOCK_SHIFT;
+  while (size / step > ITEMS_OF_MAPPING) step *= 2;
+  for (uint64_t start = mapping->start; start < mapping->end;) {
+    uint64_t border = (start / step + 1) * step;
+    uint64_t end = border < mapping->end ? border : mapping->end;
+    if (item_count == item_room) {
+      item_room = item_room ? item_room * 2 : 4096;
+      items = need(realloc(items, item_room * sizeof *items));
+    }
+    items[item_count++] = (struct item){process, start, end, mapping->kind};
+    start = end;
+  }
+}
+
+static void list_items(struct process *process) {
   static struct mappings mappings;
   if (read_mappings(process->directory, &mappings) < 0) return;
-  for (size_t i = 0; i < mappings.count; i++) {
-    const struct mapping *mapping = &mappings.items[i];
-    if (mapping->kind == MAPPING_NONE) continue;
-    if (!scan_mapping(process, mapping)) read_pagemap(process, mapping);
-  }
+  for (size_t i = 0; i < mappings.count; i++)
+    if (mappings.items[i].kind != MAPPING_NONE) add_items(process, &mappings.items[i]);
 }
 
 /* Pages that were there and are there no more: the target forgets them. */
 static void drop_unseen(struct process *process, struct page_table *pages, int cached) {
-  struct item item = {.process = process, .cached = cached};
+  struct item item = {.process = process, .kind = cached ? MAPPING_SHARED : MAPPING_LAZY};
   for (size_t i = 0; i < pages->size; i++) {
     struct block *block = pages->buckets[i];
     if (!block) continue;
@@ -546,9 +605,11 @@ static uint32_t find_processes(int frozen) {
 /* ---- commands ---- */
 
 static void say_progress(const char *name) {
-  dprintf(2, "{\"%s\":{\"looked\":%lu,\"sent\":%lu,\"known\":%lu,\"zero\":%lu,\"dropped\":%lu,\"slots\":%u}}\n", name,
-          (long)counted.looked, (long)counted.sent, (long)counted.known, (long)counted.zero, (long)counted.dropped,
-          slots_used - 1 - free_count);
+  dprintf(2,
+          "{\"%s\":{\"looked\":%lu,\"sent\":%lu,\"known\":%lu,\"zero\":%lu,\"dropped\":%lu,\"slots\":%u,"
+          "\"wire\":%lu}}\n",
+          name, (long)counted.looked, (long)counted.sent, (long)counted.known, (long)counted.zero, (long)counted.dropped,
+          slots_used - 1 - free_count, (long)sender.wire);
 }
 
 static void send_image(const char *path) {
@@ -559,7 +620,7 @@ static void send_image(const char *path) {
   if (facts.st_size % PAGE != 0 || count > RECORD_IMAGE_MAX) fail("imageUnreadable", "%s has %ld bytes", path, (long)facts.st_size);
   uint32_t *slots = need(calloc(count + 1, sizeof *slots));
   unsigned char *buffer = need(aligned_alloc(PAGE, PIECE_PAGES * PAGE));
-  struct item item = {.cached = 1};
+  struct item item = {.kind = MAPPING_SHARED};
   struct block *block = need(calloc(1, sizeof *block));
   for (uint64_t at = 0; at < count;) {
     ssize_t bytes = pread(file, buffer, PIECE_PAGES * PAGE, at * PAGE);
@@ -596,16 +657,17 @@ static uint32_t pass(int frozen, int threads, uint64_t number) {
   uint32_t count = find_processes(frozen);
   item_count = next_item = items_done = 0;
   for (struct process *process = processes; process; process = process->next)
-    if (process->alive) list_pages(process);
-  if (soft_dirty) skip_clean();
+    if (process->alive) list_items(process);
   pthread_t workers[THREADS_MAX];
   for (int i = 0; i < threads; i++)
     if (pthread_create(&workers[i], NULL, work, frozen ? (void *)1 : NULL) != 0) fail("noThread", "%s", strerror(errno));
   char line[4200];
   for (double said = began; __atomic_load_n(&items_done, __ATOMIC_ACQUIRE) < item_count;) {
     /* CRIU's images are ready before the pass is: they do not wait for it. */
-    if (frozen && commands_left(line, sizeof line) && starts_with(line, "image ")) send_image(line + 6);
-    else usleep(500);
+    if (frozen && commands_left(line, sizeof line)) {
+      if (starts_with(line, "image ")) send_image(line + 6);
+      else sscanf(line, "compress %d", &sender.level);
+    } else usleep(500);
     if (now_ms() - said >= PROGRESS_MS) {
       said = now_ms();
       say_progress("progress");
@@ -623,10 +685,26 @@ static uint32_t pass(int frozen, int threads, uint64_t number) {
   return count;
 }
 
+static char pending[8400];
+static size_t filled;
+
+/* Bytes that follow a command. */
+static void read_bytes(unsigned char *into, size_t size) {
+  size_t got = filled < size ? filled : size;
+  memcpy(into, pending, got);
+  filled -= got;
+  memmove(pending, pending + got, filled);
+  while (got < size) {
+    struct pollfd waited = {.fd = 0, .events = POLLIN};
+    poll(&waited, 1, -1);
+    ssize_t more = read(0, into + got, size - got);
+    if (more == 0) _exit(0);
+    if (more > 0) got += more;
+  }
+}
+
 /* A whole line of standard input, if there is one without waiting. */
 static int commands_left(char *line, size_t size) {
-  static char pending[8400];
-  static size_t filled;
   char *end = memchr(pending, '\n', filled);
   if (!end) {
     ssize_t got = read(0, pending + filled, sizeof pending - filled);
@@ -656,6 +734,22 @@ static void next_command(char *line, size_t size) {
   }
 }
 
+static void connect_to(const char *given) {
+  char host[256], port[16], token[256], peer[256];
+  struct identity_sizes sizes;
+  double limit;
+  if (sscanf(given, "%255s %15s %255s %255s %lf %u %u %u", host, port, token, peer, &limit, &sizes.key, &sizes.certificate,
+             &sizes.authority) != 8)
+    fail("badCommand", "connect HOST PORT TOKEN PEER LIMIT K C A");
+  size_t size = (size_t)sizes.key + sizes.certificate + sizes.authority;
+  if (size > IDENTITY_MAX) fail("badCommand", "an identity of %zu bytes", size);
+  unsigned char *pem = need(malloc(size + 1));
+  read_bytes(pem, size);
+  start_sender(host, port, token, peer, limit, pem, sizes);
+  OPENSSL_cleanse(pem, size);
+  free(pem);
+}
+
 static int threads_allowed(int threads) {
   if (threads < 1 || threads > THREADS_MAX) fail("badCommand", "1 to %d threads", THREADS_MAX);
   return threads;
@@ -683,8 +777,13 @@ int main(int count, char **arguments) {
     unsigned long number;
     int threads;
     next_command(line, sizeof line);
-    if (sscanf(line, "round %d %lu", &threads, &number) == 2) pass(0, threads_allowed(threads), number);
-    else if (sscanf(line, "final %d", &threads) == 1) living = pass(1, threads_allowed(threads), 0);
+    if (starts_with(line, "connect ")) connect_to(line + 8);
+    else if (sscanf(line, "compress %d", &threads) == 1) sender.level = threads;
+    else if (sscanf(line, "round %d %lu", &threads, &number) == 2) pass(0, threads_allowed(threads), number);
+    else if (sscanf(line, "final %d", &threads) == 1) {
+      sender.hurry = 1;
+      living = pass(1, threads_allowed(threads), 0);
+    }
     else if (starts_with(line, "image ")) send_image(line + 6);
     else if (strcmp(line, "finish") == 0)
       write_record((struct record){RECORD_FINAL, living, 0, 0, sum}, NULL, 0, NULL, NULL);

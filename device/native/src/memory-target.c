@@ -1,13 +1,18 @@
 /*
  * memory-target: keeps the pages of an arriving compute, then fills them into its restored processes.
  *
- *   memory-target DIRECTORY
+ *   memory-target DIRECTORY [PEER K C A]
+ *
+ * With PEER, descriptor 3 is a connection of the source, which proves over TLS (tlsLink.h) that it is PEER and then sends
+ * records in frames; standard input gives K + C + A bytes of PEM: private key, certificate, authority. What it is answered
+ * goes to standard output as well, and at its end the line `ended`.
  *
  * DIRECTORY (on a tmpfs, root only) gets `control`, a socket, and `status`, a file of one line. A connection to `control`
  * begins with a line:
  *   stream            records follow (records.h); answered: `round N`, `image NAME`, `final`, each a line, when done
  *   serve DIRECTORY   listens there as `criu lazy-pages` would, for `criu restore --lazy-pages`; answered `ok`
  *   guard FILE WORD   what to write where to freeze the compute, should filling fail; answered `ok`
+ *   hold FILE         a failpoint: as long as FILE is there, only what faults is filled in; answered `ok`
  *   discard           ends all of it
  * Errors are answered as `error CODE MESSAGE`.
  *
@@ -41,16 +46,24 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <sys/timerfd.h>
+#include <zstd.h>
+
 #include "pageTable.h"
 #include "records.h"
+#include "tlsLink.h"
 
 #define PAGE PAGE_SIZE_
 /* Pages filled in at once while nobody faults: 256 KB, about 50 us, the longest that a fault waits for it. */
 #define FILL_PAGES 64u
+/* Slots that are looked at together for whether anybody still wants them. */
+#define SWEEP_SLOTS 4096u
 /* CRIU's word at the end of a restore (criu/uffd.c of 4.2: LAZY_PAGES_RESTORE_FINISHED). */
 #define RESTORE_FINISHED 0x52535446u
 /* A pager that dies this often does so for a reason that another one will not mend. */
 #define RESTARTS_MAX 20
+/* Between two looks whether the failpoint is gone, milliseconds. */
+#define HOLD_MS 20
 #define CLIENTS_MAX 32
 #define SPACES_MAX 4096
 
@@ -114,7 +127,7 @@ struct shared {
   volatile uint32_t event_space; /* the index of the space that it is of */
   /* What CRIU said last of a process whose descriptor has not come yet. */
   volatile int32_t announced;
-  char guard_file[4096], guard_word[16];
+  char guard_file[4096], guard_word[16], hold_file[4096];
   char reason[512];
   struct space spaces[SPACES_MAX];
 };
@@ -180,6 +193,8 @@ static void report_filling(void) {
 }
 
 /* Filling cannot go on: the compute stops rather than read wrong memory. The descriptors stay open. */
+static void tell_worker(const char *line, int length);
+
 static void give_up(const char *format, ...) {
   va_list arguments;
   va_start(arguments, format);
@@ -193,18 +208,35 @@ static void give_up(const char *format, ...) {
   }
   stop_watching();
   report_filling();
+  tell_worker("failed\n", 7);
 }
 
 /* ---- connections ---- */
+
+/* A connection in frames: of the one that is being read, how much there is. */
+struct frames {
+  SSL *ssl;
+  int ready, refused;
+  unsigned char header[FRAME_HEADER];
+  uint32_t header_got, kind, bytes, holds, got;
+  unsigned char *body; /* of a compressed one */
+};
 
 struct client {
   int fd, streaming;
   size_t filled, size;
   unsigned char *buffer;
+  struct frames *frames; /* NULL: commands, or records as they are */
 };
 static struct client *clients[CLIENTS_MAX];
 
-static int send_line(int fd, const char *format, ...) {
+/* To whom it may concern: the worker that started this reads it, if it still runs. */
+static void tell_worker(const char *line, int length) {
+  ssize_t written = write(1, line, length);
+  (void)written;
+}
+
+static int send_line(struct client *client, const char *format, ...) {
   char line[1024];
   va_list arguments;
   va_start(arguments, format);
@@ -212,7 +244,10 @@ static int send_line(int fd, const char *format, ...) {
   va_end(arguments);
   if (length > (int)sizeof line - 2) length = sizeof line - 2;
   line[length++] = '\n';
-  return send(fd, line, length, MSG_NOSIGNAL) == length ? 0 : -1;
+  if (!client->frames) return send(client->fd, line, length, MSG_NOSIGNAL) == length ? 0 : -1;
+  tell_worker(line, length);
+  /* A few bytes to one that waits for them: the socket takes them. */
+  return SSL_write(client->frames->ssl, line, length) == length ? 0 : -1;
 }
 
 /* ---- records ---- */
@@ -315,7 +350,7 @@ static const char *check_record(const struct record *record) {
 }
 
 /* Takes one whole record. Returns what is wrong with it, or NULL. */
-static const char *take_record(int fd, const struct record *record) {
+static const char *take_record(struct client *client, const struct record *record) {
   const unsigned char *rest = (const unsigned char *)(record + 1);
   const uint32_t *slots = (const uint32_t *)rest;
   const char *trouble = NULL;
@@ -332,18 +367,24 @@ static const char *take_record(int fd, const struct record *record) {
       return trouble;
     case RECORD_IMAGE:
       trouble = write_image((const char *)rest, record->extra, (const uint32_t *)(rest + padded(record->extra)), record->count);
-      if (!trouble) send_line(fd, "image %.*s", (int)record->extra, (const char *)rest);
+      if (!trouble) send_line(client, "image %.*s", (int)record->extra, (const char *)rest);
       return trouble;
     case RECORD_ROUND:
-      send_line(fd, "round %lu", (long)record->address);
+      send_line(client, "round %lu", (long)record->address);
       return NULL;
     default:
       if (record->address != sum) return "mapsDiffer source and target do not agree on which page is where";
       final = 1;
       if (begin_serving() < 0) return "noMemory the target is out of memory";
-      send_line(fd, "final");
+      send_line(client, "final");
       return NULL;
   }
+}
+
+/* Says why nothing more is taken. A source in frames is read on: a connection closed on it would swallow the words. */
+static void refuse(struct client *client, const char *trouble) {
+  send_line(client, "error %s", trouble);
+  if (client->frames) client->frames->refused = 1;
 }
 
 static void close_client(struct client *client) {
@@ -352,6 +393,12 @@ static void close_client(struct client *client) {
       clients[i] = NULL;
       shared->clients[i] = -1;
     }
+  if (client->frames) {
+    tell_worker("ended\n", 6);
+    SSL_free(client->frames->ssl);
+    free(client->frames->body);
+    free(client->frames);
+  }
   close(client->fd);
   free(client->buffer);
   free(client);
@@ -373,9 +420,9 @@ static int take_records(struct client *client) {
       }
       break;
     }
-    if (!trouble) trouble = take_record(client->fd, record);
+    if (!trouble) trouble = take_record(client, record);
     if (trouble) {
-      send_line(client->fd, "error %s", trouble);
+      refuse(client, trouble);
       return -1;
     }
     at += bytes;
@@ -423,7 +470,7 @@ static void watch(int fd, uint64_t what) {
   epoll_ctl(events, EPOLL_CTL_ADD, fd, &event);
 }
 
-enum watched { WATCH_CONTROL = 1, WATCH_LAZY_LISTENER, WATCH_LAZY, WATCH_CLIENT, WATCH_SPACE };
+enum watched { WATCH_CONTROL = 1, WATCH_LAZY_LISTENER, WATCH_LAZY, WATCH_CLIENT, WATCH_SPACE, WATCH_TIMER };
 #define WATCHED(kind, index) ((uint64_t)(kind) << 32 | (index))
 
 static pid_t keeper;
@@ -437,21 +484,22 @@ static int take_command(struct client *client, char *line) {
   if (strncmp(line, "serve ", 6) == 0) {
     if (shared->lazy_listener >= 0) close(shared->lazy_listener);
     shared->lazy_listener = listen_for_criu(line + 6);
-    if (shared->lazy_listener < 0) return send_line(client->fd, "error serveFailed %s: %s", line + 6, strerror(errno));
+    if (shared->lazy_listener < 0) return send_line(client, "error serveFailed %s: %s", line + 6, strerror(errno));
     if (final) watch(shared->lazy_listener, WATCHED(WATCH_LAZY_LISTENER, 0));
-    return send_line(client->fd, "ok");
+    return send_line(client, "ok");
   }
   if (sscanf(line, "guard %4000s %15s", shared->guard_file, word) == 2) {
     strcpy(shared->guard_word, word);
-    return send_line(client->fd, "ok");
+    return send_line(client, "ok");
   }
+  if (sscanf(line, "hold %4000s", shared->hold_file) == 1) return send_line(client, "ok");
   if (strcmp(line, "discard") == 0) {
     remove_all();
     /* The keeper first, or it would take this for a death. */
     if (keeper > 0) kill(keeper, SIGKILL);
     _exit(0);
   }
-  return send_line(client->fd, "error badCommand %s", line);
+  return send_line(client, "error badCommand %s", line);
 }
 
 static int take_input(struct client *client) {
@@ -471,9 +519,117 @@ static int take_input(struct client *client) {
   return take_records(client);
 }
 
-static void accept_client(void) {
-  int fd = accept4(control, NULL, NULL, SOCK_CLOEXEC);
-  if (fd < 0) return;
+/* ---- frames ---- */
+
+/* Bytes of a stream that are dealt with before others get their turn. */
+#define TURN_BYTES (8u << 20)
+#define PEER_SILENCE_S 3
+
+static char peer_name[256];
+static struct client *source; /* the one that sends in frames */
+static int timer = -1, silent_ticks;
+
+/* Returns what is wrong with the frame whose header is there, or NULL. */
+static const char *begin_frame(struct frames *frames) {
+  frames->kind = frames->header[0];
+  memcpy(&frames->bytes, frames->header + 1, 4);
+  memcpy(&frames->holds, frames->header + 5, 4);
+  frames->got = 0;
+  if (frames->kind > FRAME_ZSTD || frames->bytes > FRAME_ACCEPT_MAX || frames->holds > FRAME_ACCEPT_MAX)
+    return "badRecord a frame that nobody sends";
+  if (frames->bytes == 0) frames->header_got = 0;
+  return NULL;
+}
+
+static int make_room(struct client *client, size_t bytes) {
+  if (client->size - client->filled >= bytes) return 0;
+  unsigned char *larger = realloc(client->buffer, client->filled + bytes);
+  if (!larger) return -1;
+  client->buffer = larger;
+  client->size = client->filled + bytes;
+  return 0;
+}
+
+/* A compressed frame is complete. */
+static const char *expand_frame(struct client *client) {
+  struct frames *frames = client->frames;
+  if (make_room(client, frames->holds) < 0) return "noMemory the target is out of memory";
+  size_t bytes = ZSTD_decompress(client->buffer + client->filled, frames->holds, frames->body, frames->bytes);
+  if (ZSTD_isError(bytes) || bytes != frames->holds) return "badRecord a frame that cannot be expanded";
+  client->filled += bytes;
+  return NULL;
+}
+
+/* Reads what TLS has: > 0 bytes, 0 when there are none now, -1 at the end. */
+static int read_tls(struct frames *frames, void *into, size_t size) {
+  int got = SSL_read(frames->ssl, into, size > 1 << 30 ? 1 << 30 : (int)size);
+  if (got > 0) return got;
+  int why = SSL_get_error(frames->ssl, got);
+  return why == SSL_ERROR_WANT_READ || why == SSL_ERROR_WANT_WRITE ? 0 : -1;
+}
+
+/* One read of the stream: > 0 for bytes taken, 0 when there are none now, -1 when the connection has to go. */
+static int take_part(struct client *client) {
+  struct frames *frames = client->frames;
+  const char *trouble = NULL;
+  int got;
+  if (frames->header_got < FRAME_HEADER) {
+    got = read_tls(frames, frames->header + frames->header_got, FRAME_HEADER - frames->header_got);
+    if (got <= 0) return got;
+    frames->header_got += got;
+    if (frames->header_got == FRAME_HEADER) trouble = begin_frame(frames);
+  } else {
+    int plain = frames->kind == FRAME_PLAIN;
+    if (plain && make_room(client, 1) < 0) return -1;
+    uint32_t left = frames->bytes - frames->got;
+    size_t room = plain && client->size - client->filled < left ? client->size - client->filled : left;
+    got = read_tls(frames, plain ? client->buffer + client->filled : frames->body + frames->got, room);
+    if (got <= 0) return got;
+    frames->got += got;
+    if (plain) client->filled += got;
+    if (frames->got == frames->bytes) {
+      frames->header_got = 0;
+      if (!plain) trouble = expand_frame(client);
+    }
+    if (!trouble && take_records(client) < 0) return frames->refused ? got : -1;
+  }
+  if (!trouble) return got;
+  refuse(client, trouble);
+  return got;
+}
+
+/* Returns 1 when more is there than was taken, -1 when the connection has to go. */
+static int take_frames(struct client *client) {
+  struct frames *frames = client->frames;
+  silent_ticks = 0;
+  if (!frames->ready) {
+    int accepted = SSL_accept(frames->ssl);
+    if (accepted != 1) {
+      int why = SSL_get_error(frames->ssl, accepted);
+      return why == SSL_ERROR_WANT_READ || why == SSL_ERROR_WANT_WRITE ? 0 : -1;
+    }
+    if (!tls_peer_is(frames->ssl, peer_name)) return -1;
+    frames->ready = 1;
+  }
+  for (uint32_t taken = 0; taken < TURN_BYTES;) {
+    int got = frames->refused ? read_tls(frames, frames->body, FRAME_ACCEPT_MAX) : take_part(client);
+    if (got <= 0) return got;
+    taken += got;
+  }
+  return 1;
+}
+
+/* Signs of life for the source; one that gives none itself has gone. */
+static void on_timer(void) {
+  uint64_t ticks;
+  if (read(timer, &ticks, sizeof ticks) != sizeof ticks || !source) return;
+  if (++silent_ticks > PEER_SILENCE_S * 1000 / SIGN_OF_LIFE_MS) {
+    close_client(source);
+    source = NULL;
+  } else if (source->frames->ready) SSL_write(source->frames->ssl, "alive\n", 6);
+}
+
+static struct client *add_client(int fd) {
   int index = 0;
   while (index < CLIENTS_MAX && clients[index]) index++;
   struct client *client = index < CLIENTS_MAX ? calloc(1, sizeof *client) : NULL;
@@ -481,14 +637,48 @@ static void accept_client(void) {
   if (!buffer) {
     free(client);
     close(fd);
-    return;
+    return NULL;
   }
-  int room = 1 << 20;
-  setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &room, sizeof room);
   *client = (struct client){.fd = fd, .size = 4 << 20, .buffer = buffer};
   clients[index] = client;
   shared->clients[index] = fd;
   watch(fd, WATCHED(WATCH_CLIENT, index));
+  return client;
+}
+
+static void accept_client(void) {
+  int room = 1 << 20, fd = accept4(control, NULL, NULL, SOCK_CLOEXEC);
+  if (fd < 0) return;
+  setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &room, sizeof room);
+  add_client(fd);
+}
+
+/* The worker has accepted the connection and read the line that says what it is for. Returns -1 when it cannot be served. */
+static int serve_source(int fd, struct identity_sizes sizes) {
+  unsigned char pem[IDENTITY_MAX];
+  size_t size = (size_t)sizes.key + sizes.certificate + sizes.authority;
+  if (size > sizeof pem) return -1;
+  for (size_t got = 0; got < size;) {
+    ssize_t more = read(0, pem + got, size - got);
+    if (more <= 0) return -1;
+    got += more;
+  }
+  SSL_CTX *context = tls_context(pem, sizes);
+  OPENSSL_cleanse(pem, sizeof pem);
+  struct frames *frames = calloc(1, sizeof *frames);
+  if (!context || !frames || !(frames->body = malloc(FRAME_ACCEPT_MAX)) || !(frames->ssl = SSL_new(context))) return -1;
+  fcntl(fd, F_SETFD, FD_CLOEXEC);
+  fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) | O_NONBLOCK);
+  if (SSL_set_fd(frames->ssl, fd) != 1 || !(source = add_client(fd))) return -1;
+  source->frames = frames;
+  source->streaming = 1;
+  /* A worker that does not read must not hold up who serves page faults. */
+  fcntl(1, F_SETFL, fcntl(1, F_GETFL) | O_NONBLOCK);
+  timer = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
+  struct timespec period = {0, SIGN_OF_LIFE_MS * 1000000};
+  if (timer < 0 || timerfd_settime(timer, 0, &(struct itimerspec){period, period}, NULL) < 0) return -1;
+  watch(timer, WATCHED(WATCH_TIMER, 0));
+  return send(fd, "ok\n", 3, MSG_NOSIGNAL) == 3 ? 0 : -1;
 }
 
 /* ---- filling ---- */
@@ -828,6 +1018,7 @@ static void take_lazy(void) {
         if ((uint32_t)said == RESTORE_FINISHED) {
           shared->restored = 1;
           report_filling();
+          tell_worker("filling\n", 8);
         } else if (said > 0) shared->announced = said;
         recv(shared->lazy_connection, &said, sizeof said, MSG_DONTWAIT);
         continue;
@@ -901,6 +1092,21 @@ static int all_filled(void) {
   return 1;
 }
 
+/* Gives back the contents that nobody maps any more, some at a time. Returns 0 when that is done; may be done twice. */
+static int sweep_step(void) {
+  static uint64_t swept = 1;
+  uint64_t end = swept + SWEEP_SLOTS < slots_seen ? swept + SWEEP_SLOTS : slots_seen, run = 0;
+  for (; swept < end; swept++) {
+    if (references[swept] == 0) run++;
+    else if (run > 0) {
+      give_back(swept - run, run);
+      run = 0;
+    }
+  }
+  if (run > 0) give_back(end - run, run);
+  return swept < slots_seen;
+}
+
 /* One step of filling, each process in turn. Returns 0 when there is nothing to fill in. */
 static int fill_step(void) {
   static uint32_t turn;
@@ -914,28 +1120,45 @@ static int fill_step(void) {
   return 0;
 }
 
+/* What TLS has read ahead the kernel does not tell of. */
+static int more_to_take;
+
+static void take_client(struct client *client) {
+  if (!client) return;
+  int more = client->frames ? take_frames(client) : take_input(client);
+  if (client == source) {
+    more_to_take = more > 0;
+    if (more < 0) source = NULL;
+  }
+  if (more < 0) close_client(client);
+}
+
 static void take(struct epoll_event *event) {
   uint32_t index = (uint32_t)event->data.u64;
   switch (event->data.u64 >> 32) {
     case WATCH_CONTROL: accept_client(); break;
     case WATCH_LAZY_LISTENER: accept_lazy(); break;
     case WATCH_LAZY: take_lazy(); break;
-    case WATCH_CLIENT:
-      if (clients[index] && take_input(clients[index]) < 0) close_client(clients[index]);
-      break;
+    case WATCH_CLIENT: take_client(clients[index]); break;
+    case WATCH_TIMER: on_timer(); break;
     case WATCH_SPACE: take_events(index); break;
   }
 }
+
+static int held(void) { return shared->hold_file[0] != '\0' && access(shared->hold_file, F_OK) == 0; }
 
 static void loop(void) {
   struct epoll_event ready[64];
   for (int said = 0, idle = 0;;) {
     if (keeper_gone) replace_keeper();
     int serving = final && shared->restored && !shared->failed;
-    int count = epoll_wait(events, ready, 64, serving && !idle ? 0 : -1);
+    int waits = serving && held();
+    int count = epoll_wait(events, ready, 64, more_to_take || (serving && !idle && !waits) ? 0 : waits ? HOLD_MS : -1);
     for (int i = 0; i < count; i++) take(&ready[i]);
-    if (!serving) continue;
-    idle = count <= 0 && !fill_step();
+    if (more_to_take && source) take_client(source);
+    if (waits) report_filling();
+    if (!serving || waits) continue;
+    idle = count <= 0 && !sweep_step() && !fill_step();
     if (++said % 64 == 0 || idle) report_filling();
     if (all_filled()) {
       write_status("filled", 0, 0);
@@ -951,6 +1174,7 @@ static void recover(void) {
     shared->clients[i] = -1;
     clients[i] = NULL;
   }
+  source = NULL;
   if (!shared->restored) give_up("the pager was killed while the compute was being restored");
   if (shared->event.event != 0 && !shared->failed) take_event();
 }
@@ -1005,7 +1229,7 @@ static int make_image(struct image *image, struct process *process) {
   return image->pages ? 0 : -1;
 }
 
-/* The maps in the form that filling wants; slots that nobody maps are given back. */
+/* The maps in the form that filling wants. */
 static int make_images(void) {
   uint32_t count = 0;
   for (struct process *process = processes; process; process = process->next) count++;
@@ -1016,13 +1240,6 @@ static int make_images(void) {
   images[image_count++] = (struct image){0, 0, none};
   for (struct process *process = processes; process; process = process->next)
     if (make_image(&images[image_count++], process) < 0) return -1;
-  for (uint64_t slot = 1, run = 0; slot <= slots_seen; slot++) {
-    if (slot < slots_seen && references[slot] == 0) run++;
-    else if (run > 0) {
-      give_back(slot - run, run);
-      run = 0;
-    }
-  }
   return 0;
 }
 
@@ -1049,8 +1266,9 @@ static void be_spared(void) {
 }
 
 int main(int count, char **arguments) {
-  if (count != 2 || strlen(arguments[1]) > 90) {
-    fprintf(stderr, "memory-target DIRECTORY (of at most 90 characters)\n");
+  struct identity_sizes sizes = {0, 0, 0};
+  if ((count != 2 && count != 6) || strlen(arguments[1]) > 90 || (count == 6 && strlen(arguments[2]) >= sizeof peer_name)) {
+    fprintf(stderr, "memory-target DIRECTORY (of at most 90 characters) [PEER K C A]\n");
     return 2;
   }
   strcpy(directory, arguments[1]);
@@ -1069,7 +1287,15 @@ int main(int count, char **arguments) {
     perror("memory-target");
     return 1;
   }
-  write_status("storing", 0, 0);
   watch(control, WATCHED(WATCH_CONTROL, 0));
+  if (count == 6) {
+    strcpy(peer_name, arguments[2]);
+    sizes = (struct identity_sizes){strtoul(arguments[3], NULL, 10), strtoul(arguments[4], NULL, 10), strtoul(arguments[5], NULL, 10)};
+    if (serve_source(3, sizes) < 0) {
+      fprintf(stderr, "memory-target: the source cannot be served: %s\n", tls_words());
+      return 1;
+    }
+  }
+  write_status("storing", 0, 0);
   loop();
 }

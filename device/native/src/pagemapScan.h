@@ -27,6 +27,8 @@ struct pm_scan_arg_ {
 #define PAGEMAP_PRESENT (1ull << 63)
 #define PAGEMAP_SWAPPED (1ull << 62)
 #define PAGEMAP_FILE (1ull << 61)
+/* May not be touched (MADV_GUARD_INSTALL): reads as swapped, and has no content. */
+#define PAGEMAP_GUARD (1ull << 58)
 #define PAGEMAP_SOFT_DIRTY (1ull << 55)
 
 #endif

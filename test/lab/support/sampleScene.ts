@@ -22,8 +22,8 @@ export interface SceneOptions {
 
 /** A client that has talked to the compute, and what became of it. */
 export interface Talk {
-  /** Ends it; `lost` connections and `wrong` answers must both be 0. */
-  close(): Promise<{ lost: number; wrong: number; requests: number }>;
+  /** Ends it; `lost` connections and `wrong` answers must both be 0; `problems` says what was wrong. */
+  close(): Promise<{ lost: number; wrong: number; requests: number; problems: string[] }>;
 }
 
 /** One compute of the sample application on a lab, as a test's subject. It starts on d1. */
@@ -96,11 +96,13 @@ export class SampleScene {
 
   /** Several connections that ask every 5 ms and check every answer. */
   async talk(): Promise<Talk> {
-    const client = await DemoClient.start(this.#lab.lab, { host: this.ip });
+    const problems: string[] = [];
+    const onProblem = (problem: string) => void problems.push(problem);
+    const client = await DemoClient.start(this.#lab.lab, { host: this.ip, onProblem });
     return {
       close: async () => {
         const { connections, errors, requests } = await client.end();
-        return { lost: connections.opened - connections.kept, wrong: errors, requests };
+        return { lost: connections.opened - connections.kept, wrong: errors, requests, problems };
       },
     };
   }

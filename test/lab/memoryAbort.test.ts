@@ -1,0 +1,79 @@
+import { describe, expect, test } from 'vitest';
+import { until } from '../../core/until.ts';
+import type { Failpoint } from '../../device/failpoints.ts';
+import { askRefused, runCli } from './cliProgram.ts';
+import { SOON_MS } from './labFaults.ts';
+import { withPages } from './support/pagesScene.ts';
+import { withLab } from './support.ts';
+
+const LONG_MS = 180_000;
+/** Nothing of a compute that is not touched takes this long, milliseconds; the machine has others to serve. */
+const UNDISTURBED_MS = 1_500;
+
+describe('a move that is aborted', () => {
+  const lab = withLab();
+  const scene = withPages(lab, 'aborted', { megabytes: 32, megabytesPerSecond: 2 });
+  const { faults } = scene;
+
+  /** The abort is accepted, and afterwards everything is as if there had been no move. */
+  async function expectAborted(id: string): Promise<void> {
+    await scene.expectUndisturbed(UNDISTURBED_MS, async () => {
+      const answer = await runCli(lab, 'migration', 'abort', id);
+      expect(answer.code, answer.stderr).toBe(0);
+      await faults.mend();
+      const { state, frozenMs, progress } = await scene.ended(id);
+      expect({ state, frozenMs, progress }).toEqual({ state: 'aborted', frozenMs: null, progress: null });
+    });
+    await scene.expectMemoryRight();
+    await scene.expectOneLiveCopy('d1');
+    await scene.expectClean('d2');
+  }
+
+  test.each<[string, string, Failpoint]>([
+    ['the target is prepared', 'd2', 'target.preparing'],
+    ['files are copied', 'd1', 'source.syncing'],
+    ['memory is copied', 'd1', 'source.copying'],
+    ['the hot window is armed', 'd2', 'target.arming'],
+  ])(
+    'while %s: it never was',
+    async (_phase, device, point) => {
+      await faults.arm(device, point);
+      const id = await scene.start();
+      await faults.reached(device, point);
+      await expectAborted(id);
+    },
+    LONG_MS,
+  );
+
+  test(
+    'between two rounds: it never was',
+    async () => {
+      const id = await scene.start('d2', { bandwidthMbit: 100 });
+      const copying = async () => (await scene.migration(id)).progress !== null;
+      await until('the first round to be under way', SOON_MS, copying);
+      await faults.arm('d1', 'source.copying');
+      await faults.reached('d1', 'source.copying');
+      expect((await scene.migration(id)).rounds.length).toBeGreaterThan(0);
+      await expectAborted(id);
+    },
+    LONG_MS,
+  );
+
+  test(
+    'after the commit point: refused as too late, and why',
+    async () => {
+      await faults.arm('d2', 'target.owner');
+      const id = await scene.start();
+      await faults.reached('d2', 'target.owner');
+      const { status, problem } = await askRefused(lab, 'POST', `/migrations/${id}/abort`);
+      expect({ status, code: problem.causes[0]?.code }).toEqual({ status: 409, code: 'abortRefused' });
+      expect(problem.causes[0]?.message).toMatch(/cannot be aborted any more/);
+      expect(problem.causes[0]?.mend).not.toBe('');
+      await faults.release('d2', 'target.owner');
+      expect((await scene.ended(id)).state).toBe('succeeded');
+      await scene.expectMemoryRight();
+      await scene.expectOneLiveCopy('d2');
+    },
+    LONG_MS,
+  );
+});
