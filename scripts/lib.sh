@@ -9,17 +9,17 @@ fail() {
 }
 
 # timed LABEL EXPECTATION COMMAND...: says what is done, every minute that it still is, and how long it took; keeps the
-# output for the case of failure.
+# output for the case of failure, in timed_log where that is set.
 timed() {
   label=$1 expectation=$2
   shift 2
   say "$label ($expectation)"
   began=$(date +%s)
-  log=$cache/bootstrap.log
+  log=${timed_log:-$cache/bootstrap.log}
   # It ends with this shell, however that ends.
-  while sleep 60 > /dev/null 2>&1 && kill -0 $$ 2> /dev/null; do say "$label: $(($(date +%s) - began)) s so far"; done 9>&- &
+  while sleep 60 > /dev/null 2>&1 && kill -0 $$ 2> /dev/null; do say "$label: $(($(date +%s) - began)) s so far"; done 8>&- 9>&- &
   ticker=$!
-  if "$@" > "$log" 2>&1 9>&-; then
+  if "$@" > "$log" 2>&1 8>&- 9>&-; then
     kill $ticker
     say "$label: done in $(($(date +%s) - began)) s"
   else

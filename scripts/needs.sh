@@ -136,11 +136,27 @@ need_rootfs() {
   done
 }
 
+need_vm() {
+  exec 8> "$cache/vm.lock"
+  if ! flock -n 8; then
+    say 'another bootstrap makes the file systems of guests; waiting for it'
+    flock 8
+  fi
+  timed_log=$cache/vm.log
+  # Left by a bootstrap that was killed, with what mmdebstrap had mounted in it.
+  awk -v left="$cache/vm-building." 'index($2, left) == 1 { print $2 }' /proc/mounts | sort -r | xargs -r umount --lazy
+  rm -rf "$cache"/vm-building.*
+  need_vm_packages
+  need_vm_image x64 "$DRAYAGE_VM_X64" 'first time ~4 minutes, 800 MB'
+  [ -z "$want_vm_arm64" ] || need_vm_image arm64 "$DRAYAGE_VM_ARM64" 'first time ~15 minutes, 800 MB'
+  exec 8>&-
+}
+
 # need_vm_image ARCHITECTURE FOLDER EXPECTATION
 need_vm_image() {
   [ -d "$2" ] && return 0
   [ "$(uname -m)" = x86_64 ] || fail "Guests are set up on x86-64 machines only; this one is $(uname -m)." 'Use the lab without guests.'
-  building=$(mktemp -d "$cache/building.XXXXXX")
+  building=$(mktemp -d "$cache/vm-building.XXXXXX")
   timed "making the file system of $1 guests (Debian with systemd)" "$3" sh "$root/scripts/vmImage.sh" "$1" "$building" || {
     rm -rf "$building"
     fail "The file system of $1 guests could not be made." "The lines above say why; check that Debian's archive can be reached from here."
@@ -154,7 +170,7 @@ need_vm_image() {
 
 need_vm_packages() {
   [ -f "$vm_packages" ] && return 0
-  building=$(mktemp -d "$cache/building.XXXXXX")
+  building=$(mktemp -d "$cache/vm-building.XXXXXX")
   timed "making the guests' disk of npm packages" 'first time ~30 s, 500 MB' sh "$root/scripts/vmPackages.sh" "$building/packages.img" || {
     rm -rf "$building"
     fail "The guests' disk of npm packages could not be made." 'The lines above say why; 2 GB of disk are needed.'

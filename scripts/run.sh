@@ -38,11 +38,10 @@ if ! everything_ready; then
   [ -z "$want_temporal" ] || need_temporal
   [ -z "$want_lab" ] || need_native
   [ -z "$want_lab" ] || need_rootfs
-  [ -z "$want_vm" ] || need_vm_packages
-  [ -z "$want_vm" ] || need_vm_image x64 "$DRAYAGE_VM_X64" 'first time ~4 minutes, 800 MB'
   [ -z "$want_vm_arm64" ] || need_native arm64
-  [ -z "$want_vm_arm64" ] || need_vm_image arm64 "$DRAYAGE_VM_ARM64" 'first time ~15 minutes, 800 MB'
   exec 9>&-
+  # What takes long has a lock of its own: nobody else waits for it.
+  [ -z "$want_vm" ] || need_vm
 fi
 
 export DRAYAGE_CACHE="$cache"
