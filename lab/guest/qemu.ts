@@ -59,7 +59,7 @@ function kernelOptions(device: string, console: string, publicKey: string): stri
     // Of x64: the other clocks are devices, which every look at the time has to be emulated for.
     'tsc=reliable clocksource=tsc',
     // However long the emulation takes, or is stopped for.
-    'systemd.default_timeout_start_sec=1h systemd.default_device_timeout_sec=1h',
+    'systemd.default_timeout_start_sec=1h systemd.default_device_timeout_sec=1h systemd.service_watchdogs=no',
     `systemd.hostname=${device} systemd.set_credential_binary=ssh.authorized_keys.root:${credential}`,
   ].join(' ');
 }

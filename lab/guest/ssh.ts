@@ -29,7 +29,7 @@ export async function prepareSsh(lab: Lab): Promise<void> {
     'UserKnownHostsFile /dev/null',
     'LogLevel ERROR',
     'BatchMode yes',
-    'ConnectTimeout 20',
+    'ConnectTimeout 600',
     // An emulated processor takes a second for a handshake.
     'ControlMaster auto',
     'ControlPersist yes',

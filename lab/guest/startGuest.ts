@@ -20,7 +20,7 @@ import { overSsh, prepareSsh, publicKey } from './ssh.ts';
 const BOOT_TIMEOUT_MS = 7_200_000;
 const LOOK_MS = 1_000;
 /** A guest that is being booted takes connections before it can answer. */
-const TRY_MS = 60_000;
+const TRY_MS = 660_000;
 
 /** What the lab's guests share: a key to sign in with, and the disk with the checkout. Before the first of them starts. */
 export async function prepareGuests(lab: Lab): Promise<void> {
