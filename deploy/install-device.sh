@@ -15,7 +15,7 @@
 # starts it. Run again it changes only what differs. The token is needed until the device has joined.
 set -eu
 root=$(CDPATH='' cd -- "$(dirname -- "$0")/.." && pwd)
-PACKAGES='docker.io runc criu nodejs busybox-static iproute2 iputils-arping nftables rsync tar zstd perl-base'
+PACKAGES='docker.io runc criu busybox-static iproute2 iputils-arping nftables rsync tar zstd perl-base'
 name='' url='' interface='' address='' gateway='' bridge=br0 link=''
 
 say() { printf 'install-device: %s\n' "$*"; }
@@ -72,12 +72,17 @@ check_machine() {
   need dockerd 28.0 dockerd --version
   need runc 1.2.7 runc --version
   need criu 4.2 criu --version
-  need node 22.18 node --version
   for program in ip tc nft rsync tar zstd perl; do
     command -v $program > /dev/null || fail "$program is missing." "Install it: apt-get install $PACKAGES"
   done
   [ -x /bin/busybox ] || fail 'There is no static /bin/busybox.' 'Install it: apt-get install busybox-static'
   [ -d "$root/node_modules/@temporalio" ] || fail "The npm packages are not installed in $root." "Run: npm ci --omit=dev"
+  # Not any Node will do: Debian's, for one, is built without what runs TypeScript.
+  node=$root/node_modules/node/bin/node
+  case $("$node" -p process.features.typescript 2> /dev/null) in
+    strip | transform) ;;
+    *) fail "The Node of the npm packages ($node) does not run here." "Install them on this machine: npm ci --omit=dev" ;;
+  esac
   case $(uname -m) in x86_64) native=x64 ;; aarch64) native=arm64 ;; *) native=$(uname -m) ;; esac
   [ -x "$root/device/native/bin/$native/memory-source" ] ||
     fail "The native helpers for $native have not been built." "Run: sh $root/scripts/native.sh"
@@ -99,7 +104,7 @@ put() {
 
 # What is set there already and does not concern Drayage stays.
 docker_settings() {
-  node -e '
+  "$node" -e '
     const { existsSync, readFileSync } = require("node:fs");
     const [, file, runtime] = process.argv;
     const old = existsSync(file) ? JSON.parse(readFileSync(file, "utf8")) : {};
@@ -174,7 +179,7 @@ set_up_service() {
   [ -n "$token" ] || token=$(sed -n 's/^DRAYAGE_JOIN_TOKEN=//p' /etc/drayage/node.env 2> /dev/null || :)
   printf 'DRAYAGE_%s\n' "DEVICE_NAME=$name" "CONTROL_URL=$url" "JOIN_TOKEN=$token" "BRIDGE=$bridge" "LINK_LISTEN=$link" |
     put /etc/drayage/node.env 600 && changed=1 || changed=''
-  sed -e "s|@ROOT@|$root|g" -e "s|@NODE@|$(command -v node)|g" "$root/deploy/drayage-node.service" |
+  sed -e "s|@ROOT@|$root|g" -e "s|@NODE@|$node|g" "$root/deploy/drayage-node.service" |
     put /etc/systemd/system/drayage-node.service && changed=1
   systemctl daemon-reload
   systemctl enable --quiet drayage-node.service

@@ -23,7 +23,7 @@ export async function findFileSystems(
   if (guests === null) return { rootfs: await askRunScript('lab', 'DRAYAGE_LAB_ROOTFS'), packagesDisk: null };
   const { need, variable } = GUEST_NEEDS[guests];
   const rootfs = await askRunScript(need, variable);
-  return { rootfs, packagesDisk: await askRunScript(need, 'DRAYAGE_VM_PACKAGES') };
+  return { rootfs, packagesDisk: await askRunScript(need, `${variable}_PACKAGES`) };
 }
 
 /** A variable that the script sets when it has seen to a need. */

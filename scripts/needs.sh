@@ -24,8 +24,9 @@ rootfs=$cache/rootfs-$rootfs_key
 export DRAYAGE_LAB_ROOTFS="$rootfs"
 if [ -n "$want_vm" ]; then
   vm_key=$(cat "$root/scripts/vmImage.sh" $(find "$root/scripts/guest" -type f | sort) | sha256sum | cut -c 1-12)
-  vm_packages=$cache/vm-packages-$(cat "$root/package-lock.json" "$root/scripts/vmPackages.sh" | sha256sum | cut -c 1-12).img
-  export DRAYAGE_VM_X64="$cache/vm-x64-$vm_key" DRAYAGE_VM_ARM64="$cache/vm-arm64-$vm_key" DRAYAGE_VM_PACKAGES="$vm_packages"
+  packages_key=$(cat "$root/package-lock.json" "$root/scripts/vmPackages.sh" | sha256sum | cut -c 1-12)
+  export DRAYAGE_VM_X64="$cache/vm-x64-$vm_key" DRAYAGE_VM_ARM64="$cache/vm-arm64-$vm_key"
+  export DRAYAGE_VM_X64_PACKAGES="$cache/vm-packages-x64-$packages_key.img" DRAYAGE_VM_ARM64_PACKAGES="$cache/vm-packages-arm64-$packages_key.img"
 fi
 
 # ---- is it there? (each answers in milliseconds)
@@ -38,8 +39,8 @@ lock_hash() { sha256sum < "$root/package-lock.json" | cut -c 1-64; }
 temporal_ready() { [ -x "$temporal_cached" ] || command -v temporal > /dev/null 2>&1; }
 rootfs_ready() { [ -d "$rootfs" ]; }
 native_ready() { sh "$root/scripts/native.sh" "${1:-$(uname -m)}" --check; }
-vm_ready() { [ -d "$DRAYAGE_VM_X64" ] && [ -f "$vm_packages" ]; }
-vm_arm64_ready() { [ -d "$DRAYAGE_VM_ARM64" ] && native_ready arm64; }
+vm_ready() { [ -d "$DRAYAGE_VM_X64" ] && [ -f "$DRAYAGE_VM_X64_PACKAGES" ]; }
+vm_arm64_ready() { [ -d "$DRAYAGE_VM_ARM64" ] && [ -f "$DRAYAGE_VM_ARM64_PACKAGES" ] && native_ready arm64; }
 missing_packages() {
   # shellcheck disable=SC2086 # a list of words
   { dpkg-query -W -f='${Package} ${db:Status-Status}\n${Package}:${Architecture} ${db:Status-Status}\n' $HOST_PACKAGES 2> /dev/null || true; } |
@@ -146,9 +147,12 @@ need_vm() {
   # Left by a bootstrap that was killed, with what mmdebstrap had mounted in it.
   awk -v left="$cache/vm-building." 'index($2, left) == 1 { print $2 }' /proc/mounts | sort -r | xargs -r umount --lazy
   rm -rf "$cache"/vm-building.*
-  need_vm_packages
+  need_vm_packages x64 "$DRAYAGE_VM_X64_PACKAGES"
   need_vm_image x64 "$DRAYAGE_VM_X64" 'first time ~4 minutes, 800 MB'
-  [ -z "$want_vm_arm64" ] || need_vm_image arm64 "$DRAYAGE_VM_ARM64" 'first time ~15 minutes, 800 MB'
+  if [ -n "$want_vm_arm64" ]; then
+    need_vm_packages arm64 "$DRAYAGE_VM_ARM64_PACKAGES"
+    need_vm_image arm64 "$DRAYAGE_VM_ARM64" 'first time ~15 minutes, 800 MB'
+  fi
   exec 8>&-
 }
 
@@ -168,16 +172,18 @@ need_vm_image() {
   done
 }
 
+# need_vm_packages ARCHITECTURE FILE
 need_vm_packages() {
-  [ -f "$vm_packages" ] && return 0
+  [ -f "$2" ] && return 0
   building=$(mktemp -d "$cache/vm-building.XXXXXX")
-  timed "making the guests' disk of npm packages" 'first time ~30 s, 500 MB' sh "$root/scripts/vmPackages.sh" "$building/packages.img" || {
+  timed "making the disk of npm packages of $1 guests" 'first time ~30 s, 700 MB' \
+    env PATH="$root/node_modules/.bin:$PATH" sh "$root/scripts/vmPackages.sh" "$1" "$building/packages.img" || {
     rm -rf "$building"
-    fail "The guests' disk of npm packages could not be made." 'The lines above say why; 2 GB of disk are needed.'
+    fail "The disk of npm packages of $1 guests could not be made." 'The lines above say why; 2 GB of disk are needed.'
   }
-  mv "$building/packages.img" "$vm_packages" && rmdir "$building"
-  for old in "$cache"/vm-packages-*; do
-    [ "$old" = "$vm_packages" ] || in_use "$old" || rm -f "$old"
+  mv "$building/packages.img" "$2" && rm -rf "$building"
+  for old in "$cache/vm-packages-$1"-*; do
+    [ "$old" = "$2" ] || in_use "$old" || rm -f "$old"
   done
 }
 
