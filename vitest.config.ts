@@ -18,6 +18,19 @@ export default defineConfig({
       },
       {
         test: {
+          name: 'vm',
+          // The failure tests are those of the lab, on devices with kernels of their own.
+          include: ['test/vm/**/*.test.ts', 'test/lab/{failures,crashes}.test.ts'],
+          exclude: NEVER,
+          globalSetup: ['test/vm/globalSetup.ts'],
+          env: { DRAYAGE_TEST_PATIENCE: '10' },
+          fileParallelism: false,
+          testTimeout: 3_600_000,
+          hookTimeout: 10_800_000,
+        },
+      },
+      {
+        test: {
           name: 'unit',
           include: ['**/*.test.ts'],
           exclude: [...NEVER, 'test/**'],

@@ -12,6 +12,10 @@ import { cgroupOf } from './topology.ts';
 
 /** PostgreSQL's first start makes its files; seen: 4 s in all on two busy cores. */
 const START_TIMEOUT_MS = 120_000;
+/** The same while guests boot, who take the machine's processors. */
+const START_BESIDE_GUESTS_MS = 1_800_000;
+/** From its start to being seen in its cgroup, milliseconds. */
+const COME_UP_MS = 30_000;
 /** A control plane that does not end by itself within this is killed, milliseconds. */
 const STOP_TIMEOUT_MS = 15_000;
 const PROGRAM = 'workers/control-plane.ts';
@@ -39,7 +43,8 @@ export function apiUrl(lab: Lab): string {
 /** Starts the control plane unless it runs, and waits until it is ready. */
 export async function startControlPlane(lab: Lab): Promise<void> {
   if ((await controlPlaneProcess(lab.name)) === null) await launch(lab);
-  await until('the control plane to be ready', START_TIMEOUT_MS, async () => {
+  const timeoutMs = lab.settings.guests === null ? START_TIMEOUT_MS : START_BESIDE_GUESTS_MS;
+  await until('the control plane to be ready', timeoutMs, async () => {
     if ((await readControlPlane(lab))?.ready === true && (await isReady(lab))) return true;
     if ((await controlPlaneProcess(lab.name)) === null) throw await didNotStart(lab);
     return false;
@@ -92,7 +97,7 @@ async function launch(lab: Lab): Promise<void> {
   await new Promise<void>((resolve, reject) => child.once('spawn', resolve).once('error', reject));
   child.unref();
   await log.close();
-  await until('the control plane to come up', 5_000, async () => {
+  await until('the control plane to come up', COME_UP_MS, async () => {
     if (child.exitCode !== null) throw await didNotStart(lab);
     return (await controlPlaneProcess(lab.name)) !== null;
   });

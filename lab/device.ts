@@ -14,7 +14,9 @@ import {
   type Boot,
   type Command,
 } from './deviceProcess.ts';
-import { processesIn } from './machine/cgroup.ts';
+import { guestPartProcess, guestPartWords, signalGuestPart, startGuestWorker } from './guest/guestParts.ts';
+import { startGuest } from './guest/startGuest.ts';
+import { processesIn, signal } from './machine/cgroup.ts';
 import { makeDisk, releaseLoops } from './machine/disk.ts';
 import { namespaceIdentity, namespacePath } from './machine/network.ts';
 import { commandLine, identify } from './machine/processes.ts';
@@ -38,8 +40,13 @@ export const WORKER_LOG = '/var/log/drayage-worker.log';
 const WORKER_PROGRAM = `${CHECKOUT_ON_DEVICE}/workers/node.ts`;
 const NODE_ON_DEVICE = `${CHECKOUT_ON_DEVICE}/node_modules/node/bin/node`;
 
-/** Brings a device up from whatever state it is in: network, init, dockerd. What is up already stays as it is. */
+/**
+ * Brings a device up from whatever state it is in: network, init, dockerd. What is up already stays as it is. A guest
+ * gets its network and dockerd with its worker, from the install script.
+ */
 export async function startDevice(lab: Lab, device: string): Promise<void> {
+  const { guests } = lab.settings;
+  if (guests !== null) return startGuest(lab, device, guests);
   if ((await namespaceIdentity(lab.names.deviceNamespace(device))) === null)
     await makeDeviceNetwork(lab, device);
   if ((await deviceInit(lab, device)) === null) await bootDevice(lab, device);
@@ -57,7 +64,7 @@ async function startDockerd(lab: Lab, device: string): Promise<void> {
   try {
     await until(`dockerd of ${device}`, DOCKERD_TIMEOUT_MS, () => pingDocker(socket));
   } catch (error) {
-    const words = await lastWords(lab, device, DOCKERD_LOG);
+    const words = await lastWords(lab, device, 'dockerd');
     const message = `${(error as Error).message} Its last words: ${words}`;
     throw new DrayageError({ code: 'partDidNotStart', message, mend: '' }, { cause: error });
   }
@@ -69,20 +76,36 @@ export async function startWorker(
   device: string,
   environment: Record<string, string>,
 ): Promise<void> {
+  if (lab.settings.guests !== null) return startGuestWorker(lab, device, environment);
   if ((await partProcess(lab, device, 'worker')) !== null) return;
   const start = `setsid ${NODE_ON_DEVICE} ${WORKER_PROGRAM} >> ${WORKER_LOG} 2>&1 < /dev/null &`;
   const command = ['sh', '-c', `cd ${CHECKOUT_ON_DEVICE}; ${start}`];
   await runCommand(await onDevice(lab, device, 'worker', command, environment));
 }
 
-/** The main process of a part, as this machine knows it; null when it does not run. */
+/** The main process of a part, as this machine knows it (a guest's: as the guest does); null when it does not run. */
 export async function partProcess(lab: Lab, device: string, part: Part): Promise<number | null> {
+  if (lab.settings.guests !== null)
+    return (await deviceInit(lab, device)) === null ? null : guestPartProcess(lab, device, part);
   for (const pid of await processesIn(`${lab.names.cgroup}/${device}/${part}`)) {
     const [program = '', script] = await commandLine(pid);
     const isMain = part === 'dockerd' ? basename(program) === 'dockerd' : script === WORKER_PROGRAM;
     if (isMain && (await identify(pid)) !== null) return pid;
   }
   return null;
+}
+
+/** Sends a signal to the main process of a part; false when it does not run. */
+export async function signalPart(
+  lab: Lab,
+  device: string,
+  part: Part,
+  name: NodeJS.Signals,
+): Promise<boolean> {
+  if (lab.settings.guests !== null) return signalGuestPart(lab, device, part, name);
+  const pid = await partProcess(lab, device, part);
+  if (pid !== null) signal(pid, name);
+  return pid !== null;
 }
 
 async function bootDevice(lab: Lab, device: string): Promise<void> {
@@ -167,9 +190,13 @@ async function bootFailed(lab: Lab, device: string): Promise<DrayageError> {
   });
 }
 
-/** The end of a log file on a device; empty when it cannot be read. */
-export async function lastWords(lab: Lab, device: string, path: string): Promise<string> {
-  const text = await readFile(await fileOnDevice(lab, device, path), 'utf8').catch(() => '');
+/** The end of what a part of a device has said; empty when that cannot be read. */
+export async function lastWords(lab: Lab, device: string, part: Part): Promise<string> {
+  const path = await fileOnDevice(lab, device, part === 'dockerd' ? DOCKERD_LOG : WORKER_LOG);
+  const text =
+    lab.settings.guests === null
+      ? await readFile(path, 'utf8').catch(() => '')
+      : await guestPartWords(lab, device, part);
   return text.trim().slice(-1_000);
 }
 

@@ -1,6 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { z } from 'zod';
 import { DrayageError } from '../core/cause.ts';
+import { overSsh, quote } from './guest/ssh.ts';
 import { makeCgroup } from './machine/cgroup.ts';
 import { namespacePath } from './machine/network.ts';
 import { isAlive } from './machine/processes.ts';
@@ -34,7 +35,9 @@ export async function deviceInit(lab: Lab, device: string): Promise<Boot | null>
 /** A file of a device that is on, as this machine reaches it. Relative links in it lead where they do on the device. */
 export async function fileOnDevice(lab: Lab, device: string, path: string): Promise<string> {
   const init = await requireInit(lab, device);
-  return `/proc/${init.pid}/root${path}`;
+  return lab.settings.guests === null
+    ? `/proc/${init.pid}/root${path}`
+    : `${lab.paths.deviceRoot(device)}${path}`;
 }
 
 /** A command and its arguments, ready for spawn. */
@@ -47,8 +50,8 @@ export async function inCgroup(path: string, command: Command): Promise<Command>
 }
 
 /**
- * The command as run on a device, in all of its namespaces. `part` names the cgroup that it and its children are
- * found in. Throws a DrayageError when there is no such device or it is off.
+ * The command as run on a device, in all of its namespaces, or over ssh where it is a guest. `part` names the cgroup
+ * that it and its children are found in; of a guest's only this machine's side. Throws a DrayageError when there is no such device or it is off.
  */
 export async function onDevice(
   lab: Lab,
@@ -61,6 +64,10 @@ export async function onDevice(
   const variables = Object.entries({ ...DEVICE_ENVIRONMENT, ...environment }).map(
     ([name, value]) => `${name}=${value}`,
   );
+  if (lab.settings.guests !== null) {
+    const line = ['env', '-i', ...variables, ...command].map(quote).join(' ');
+    return inCgroup(`${lab.names.cgroup}/${device}/${part}`, overSsh(lab, device, line));
+  }
   return inCgroup(`${lab.names.cgroup}/${device}/${part}`, [
     ...([
       'nsenter',

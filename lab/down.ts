@@ -1,5 +1,6 @@
 import { waitForLock } from '../device/processLock.ts';
 import { stopControlPlane } from './control.ts';
+import { unmountGuests } from './guest/guestFiles.ts';
 import { cgroupsOf, killCgroup, processesIn, removeCgroup, signal } from './machine/cgroup.ts';
 import { releaseLoops } from './machine/disk.ts';
 import { processesInNetworks } from './machine/processes.ts';
@@ -38,6 +39,8 @@ export async function clearLab(name: string, progress: Progress): Promise<boolea
   });
   await progress.step(`removing the network, disks and files of lab '${name}'`, async () => {
     await removeNetwork(name);
+    // Before the folder is removed, or the guests' files would be.
+    await unmountGuests(root);
     await releaseLoops(root);
     await removeCgroup(cgroupOf(name));
     await removeLab(name);

@@ -3,12 +3,14 @@ import { join } from 'node:path';
 import { z } from 'zod';
 import { DrayageError } from '../core/cause.ts';
 import { controlApi, type ControlApi } from './controlApi.ts';
-import { WORKER_LOG, lastWords, partProcess, startWorker } from './device.ts';
+import { lastWords, partProcess, startWorker } from './device.ts';
 import { until } from '../core/until.ts';
 import type { Lab } from './state.ts';
 
 /** From the worker's start to its first heartbeat, milliseconds; its programs are bundled for Temporal meanwhile. */
 const JOIN_TIMEOUT_MS = 90_000;
+/** The same where the processor is emulated. */
+const GUEST_JOIN_TIMEOUT_MS = 3_600_000;
 
 const joinTokenSchema = z.object({ token: z.string() });
 const devicesSchema = z.object({
@@ -19,13 +21,15 @@ export type JoinedDevice = z.infer<typeof devicesSchema>['items'][number];
 /** Starts every device's node worker with a join token, approves the device, and waits until all are ready. */
 export async function joinDevices(lab: Lab): Promise<void> {
   const api = await controlApi(lab);
-  for (const device of lab.devices) {
+  const start = async (device: string) => {
     const { token } = joinTokenSchema.parse(await api.request('POST', '/devices/tokens', {}));
     await writeFile(tokenFile(lab, device), token, { mode: 0o600 });
     await startWorker(lab, device, workerEnvironment(lab, device, token));
-  }
+  };
+  await Promise.all(lab.devices.map(start));
   const approved = new Set<string>();
-  await until('all devices to join', JOIN_TIMEOUT_MS, async () => {
+  const timeoutMs = lab.settings.guests === null ? JOIN_TIMEOUT_MS : GUEST_JOIN_TIMEOUT_MS;
+  await until('all devices to join', timeoutMs, async () => {
     const joined = await listDevices(api);
     for (const { id, state } of joined) {
       if (state !== 'pending' || approved.has(id)) continue;
@@ -67,7 +71,7 @@ async function requireWorker(lab: Lab, device: string): Promise<void> {
   if ((await partProcess(lab, device, 'worker')) !== null) return;
   throw new DrayageError({
     code: 'workerEnded',
-    message: `The node worker of ${device} has ended instead of joining: ${await lastWords(lab, device, WORKER_LOG)}`,
+    message: `The node worker of ${device} has ended instead of joining: ${await lastWords(lab, device, 'worker')}`,
     mend: '',
   });
 }

@@ -49,6 +49,18 @@ export async function makeDeviceNetwork(lab: Lab, device: string): Promise<void>
   await shape(namespace, 'eth0', { mbit: lab.settings.linkMbit, delayMs: null });
 }
 
+/** A port of the switch for a guest's card, which QEMU is the other end of, new at each boot. */
+export async function plugInGuest(lab: Lab, device: string): Promise<void> {
+  const { switchNamespace } = lab.names;
+  await run('ip', ['-n', switchNamespace, 'link', 'del', device], { allowFailure: true });
+  await ip(switchNamespace, [
+    `tuntap add dev ${device} mode tap`,
+    `link set dev ${device} master bridge0`,
+    `link set dev ${device} up`,
+  ]);
+  await shapePort(lab, device);
+}
+
 /** Takes a device off the network at once, as when its power goes: nothing answers for it any more. */
 export async function removeDeviceNetwork(lab: Lab, device: string): Promise<void> {
   // The switch's end first: when the last reference to a namespace goes is the kernel's affair.
@@ -97,8 +109,12 @@ async function plugIn(
   ]);
   await ip(end.namespace, [`link set dev ${end.card} up`]);
   await ip(switchNamespace, [`link set dev ${port} master bridge0`, `link set dev ${port} up`]);
+  await shapePort(lab, port);
+}
+
+async function shapePort(lab: Lab, port: string): Promise<void> {
   const isDevice = port !== CLIENT_PORT && port !== CONTROL_PORT;
-  await shape(switchNamespace, port, {
+  await shape(lab.names.switchNamespace, port, {
     mbit: isDevice ? lab.settings.linkMbit : null,
     // Each way between any two hosts passes one port of the switch outwards.
     delayMs: lab.settings.rttMs === null ? null : lab.settings.rttMs / 2,

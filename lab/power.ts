@@ -1,8 +1,9 @@
 import { waitForLock } from '../device/processLock.ts';
-import { partProcess, startDevice, type Part } from './device.ts';
+import { partProcess, signalPart, startDevice, type Part } from './device.ts';
 import { deviceInit, requireDevice } from './deviceProcess.ts';
 import { labLock } from './down.ts';
 import { startWorkerAgain } from './join.ts';
+import { unmountGuests } from './guest/guestFiles.ts';
 import { killCgroup, signal } from './machine/cgroup.ts';
 import { releaseLoops } from './machine/disk.ts';
 import { identify, isAlive } from './machine/processes.ts';
@@ -36,11 +37,14 @@ async function powerOff(lab: Lab, device: string): Promise<boolean> {
   // Off the network first: while its programs die one after the other, none must say a word (FIN, RST).
   await removeDeviceNetwork(lab, device);
   await killCgroup(`${lab.names.cgroup}/${device}`);
+  await unmountGuests(lab.paths.deviceRoot(device));
   await releaseLoops(lab.paths.device(device));
   return ran;
 }
 
 async function killProgram(lab: Lab, device: string, part: Part): Promise<boolean> {
+  // On a guest systemd starts it again: there is no end to wait for.
+  if (lab.settings.guests !== null) return signalPart(lab, device, part, 'SIGKILL');
   const pid = await partProcess(lab, device, part);
   const identity = pid === null ? null : await identify(pid);
   if (identity === null) return false;

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { z } from 'zod';
 import { DrayageError } from '../core/cause.ts';
 import { faultsSchema } from './faults.ts';
+import { guestArchitectureSchema } from './guest/architecture.ts';
 import { addresses, labNameSchema, names } from './topology.ts';
 
 const labSettingsSchema = z.object({
@@ -13,6 +14,8 @@ const labSettingsSchema = z.object({
   diskGb: z.number().positive(),
   /** Whether devices start their node worker and join the control plane. */
   join: z.boolean(),
+  /** Processor of devices that are guests of QEMU; null is devices made of this machine's namespaces. */
+  guests: guestArchitectureSchema.nullable().default(null),
 });
 export type LabSettings = z.infer<typeof labSettingsSchema>;
 
@@ -29,8 +32,10 @@ const recordSchema = z.object({
   faults: faultsSchema,
   /** Root of the checkout that the devices run. */
   checkout: z.string(),
-  /** The devices' read-only lower file system. */
+  /** The devices' read-only lower file system; of guests the folder of what they boot from. */
   rootfs: z.string(),
+  /** Guests' disk of npm packages; null where devices see the checkout's own. */
+  packagesDisk: z.string().nullable().default(null),
 });
 export type LabRecord = z.infer<typeof recordSchema>;
 
@@ -53,6 +58,8 @@ export function paths(lab: string) {
     controlData: join(root, 'control'),
     controlLog: join(root, 'control-plane.log'),
     device: (device: string) => join(root, 'devices', device),
+    /** Where this machine sees a guest's files; of other devices an empty folder that their file system is built on. */
+    deviceRoot: (device: string) => join(root, 'devices', device, 'root'),
     disk: (device: string) => join(root, 'devices', device, 'disk.img'),
     boot: (device: string) => join(root, 'devices', device, 'boot.json'),
     bootLog: (device: string) => join(root, 'devices', device, 'boot.log'),

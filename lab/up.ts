@@ -1,14 +1,16 @@
+import { DrayageError } from '../core/cause.ts';
 import { waitForLock } from '../device/processLock.ts';
 import { allocate } from './allocate.ts';
 import { startControlPlane } from './control.ts';
 import { startDevice } from './device.ts';
 import { clearLab, hasProcesses, labLock } from './down.ts';
+import { prepareGuests } from './guest/startGuest.ts';
 import { joinDevices } from './join.ts';
 import { makeNetwork } from './network.ts';
-import { CHECKOUT, findRootfs } from './prerequisites.ts';
+import { CHECKOUT, findFileSystems } from './prerequisites.ts';
 import { NO_FAULTS } from './faults.ts';
 import type { Progress } from './progress.ts';
-import { readLab, toLab, writeLab, type Lab, type LabSettings } from './state.ts';
+import { readLab, toLab, writeLab, type Lab, type LabRecord, type LabSettings } from './state.ts';
 import { deviceNames, labNameSchema } from './topology.ts';
 
 export interface UpOptions extends Partial<LabSettings> {
@@ -32,7 +34,9 @@ export async function upLab(
   signal?: AbortSignal,
 ): Promise<{ lab: Lab; already: boolean }> {
   labNameSchema.parse(name);
-  const rootfs = await findRootfs();
+  const guests = options.guests ?? null;
+  if (guests !== null && !((options.join ?? true) && (options.control ?? true))) throw guestsJoin();
+  const fileSystems = await findFileSystems(guests);
   const lock = await waitForLock(labLock(name), ({ pid }) =>
     progress.say(`waiting for process ${pid}, which works on lab '${name}'`),
   );
@@ -40,7 +44,7 @@ export async function upLab(
     const before = await readLab(name);
     if (before?.phase === 'up' && (await hasProcesses(name))) return { lab: before, already: true };
     if (await clearLab(name, progress)) progress.say(`removed what was left of an earlier lab '${name}'`);
-    const lab = await makeRecord(name, options, rootfs);
+    const lab = await makeRecord(name, options, fileSystems);
     try {
       await build(lab, options.control ?? true, progress, signal);
     } catch (error) {
@@ -54,7 +58,11 @@ export async function upLab(
 }
 
 /** Picks what is the lab's own and writes it down, so that no lab that starts meanwhile picks the same. */
-async function makeRecord(name: string, options: UpOptions, rootfs: string): Promise<Lab> {
+async function makeRecord(
+  name: string,
+  options: UpOptions,
+  fileSystems: Pick<LabRecord, 'rootfs' | 'packagesDisk'>,
+): Promise<Lab> {
   const lock = await waitForLock('labs');
   try {
     const record = {
@@ -66,11 +74,12 @@ async function makeRecord(name: string, options: UpOptions, rootfs: string): Pro
         linkMbit: options.linkMbit ?? null,
         rttMs: options.rttMs ?? null,
         diskGb: options.diskGb ?? 20,
+        guests: options.guests ?? null,
         join: (options.join ?? true) && (options.control ?? true),
       },
       faults: NO_FAULTS,
       checkout: CHECKOUT,
-      rootfs,
+      ...fileSystems,
     };
     await writeLab(record);
     return toLab(record);
@@ -81,6 +90,7 @@ async function makeRecord(name: string, options: UpOptions, rootfs: string): Pro
 
 async function build(lab: Lab, control: boolean, progress: Progress, signal?: AbortSignal): Promise<void> {
   await makeNetwork(lab);
+  if (lab.settings.guests !== null) await prepareGuests(lab);
   const devices = progress.step(`starting ${lab.devices.length} devices`, () => startDevices(lab, signal));
   const plane = control
     ? progress.step('starting the control plane', () => startControlPlane(lab))
@@ -94,6 +104,14 @@ async function build(lab: Lab, control: boolean, progress: Progress, signal?: Ab
   signal?.throwIfAborted();
   lab.phase = 'up';
   await writeLab(lab);
+}
+
+function guestsJoin(): DrayageError {
+  return new DrayageError({
+    code: 'guestsJoin',
+    message: 'Guests cannot be left without a node worker: it is what sets up their network and Docker.',
+    mend: 'Leave --no-join and --no-control out, or --guests.',
+  });
 }
 
 async function startDevices(lab: Lab, signal?: AbortSignal): Promise<void> {

@@ -31,6 +31,7 @@ interface UpFlags extends Common {
   diskGb: number;
   join: boolean;
   control: boolean;
+  guests?: 'x64' | 'arm64';
 }
 
 /** Adds `drayage lab`: several devices, a client and a control plane on this machine. */
@@ -51,6 +52,12 @@ function registerUpDown(lab: Command): void {
     .option('--link-mbit <n>', "limit each device's link, megabits per second in each direction", positive)
     .option('--rtt-ms <n>', 'round-trip time between any two hosts, milliseconds', positive)
     .option('--disk-gb <n>', "size of each device's disk; only what is written takes room", positive, 20)
+    .addOption(
+      new Option(
+        '--guests <processor>',
+        'make the devices guests of QEMU, with kernels of their own (slow)',
+      ).choices(['x64', 'arm64']),
+    )
     .option('--no-join', 'leave the devices without a node worker, so that none joins')
     .option('--no-control', 'start no control plane (and join nothing): devices and network only')
     .action(refusing(up));
@@ -165,6 +172,7 @@ const REFUSALS = new Set([
   'noNetem',
   'noFreeSubnet',
   'noFreePort',
+  'guestsJoin',
 ]);
 
 /** The action of a command, its refusals with the exit code for them. */

@@ -6,6 +6,7 @@ import { DrayageError } from '../../core/cause.ts';
 import { FINAL_MIGRATION_STATES, migrationSchema, type Migration } from '../../core/migration.ts';
 import { until } from '../../core/until.ts';
 import type { ControlApi } from '../controlApi.ts';
+import { foreignTarget } from '../guest/foreignTarget.ts';
 import { importImage } from '../importImage.ts';
 import { buildSampleImage } from '../sample/buildSampleImage.ts';
 import { SAMPLE_COMMAND } from '../sample/sampleProtocol.ts';
@@ -18,7 +19,11 @@ const MOVE_TIMEOUT_MS = 300_000;
 
 /** Builds the sample's image and gives it to the control plane. */
 export async function importSampleImage(lab: Lab, api: ControlApi, name: string): Promise<ImageView> {
-  return importImage(lab, api, { name, path: await buildSampleImage(), command: SAMPLE_COMMAND });
+  return importImage(lab, api, {
+    name,
+    command: SAMPLE_COMMAND,
+    path: await buildSampleImage(foreignTarget(lab)),
+  });
 }
 
 /** Resolves once the compute runs. @throws DrayageError when it does not come to run */

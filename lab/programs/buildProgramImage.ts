@@ -34,20 +34,35 @@ const FILES: Record<string, string> = {
   'etc/group': 'root:x:0:\n',
 };
 
+/** How a program is built for another processor than this machine's: a compiler, and a static busybox. */
+export interface ForeignTarget {
+  compiler: string;
+  busybox: string;
+}
+
 /**
  * Builds a program of the lab and resolves with the path of a tar of its root file system: /bin/NAME, linked statically from
  * its sources (C files and what they include), busybox, nothing else. Kept in the cache folder, by what it is made of; needs
  * gcc only when it is not there. @throws DrayageError compilerMissing, busyboxMissing, commandFailed
+ * @param target another processor than this machine's
  */
-export async function buildProgramImage(name: string, sources: readonly string[]): Promise<string> {
-  const [busybox, ...texts] = await Promise.all([readBusybox(), ...sources.map((path) => readFile(path))]);
+export async function buildProgramImage(
+  name: string,
+  sources: readonly string[],
+  target: ForeignTarget | null = null,
+): Promise<string> {
+  const compiler = target?.compiler ?? 'gcc';
+  const [busybox, ...texts] = await Promise.all([
+    readBusybox(target?.busybox),
+    ...sources.map((path) => readFile(path)),
+  ]);
   const cache = cacheDirectory();
-  const path = join(cache, `${name}-${keyOf([...texts, busybox, JSON.stringify(recipe())])}.tar`);
+  const path = join(cache, `${name}-${keyOf([...texts, busybox, JSON.stringify(recipe(compiler))])}.tar`);
   if (await exists(path)) return path;
   await mkdir(cache, { recursive: true });
   const building = await mkdtemp(join(cache, `${name}-building.`));
   try {
-    const program = await compile(sources, join(building, name));
+    const program = await compile(compiler, sources, join(building, name));
     await writeFile(join(building, 'image.tar'), await rootFileSystem(name, program, busybox));
     // Of two that build it at the same time, the last to end wins with the same content.
     await rename(join(building, 'image.tar'), path);
@@ -57,8 +72,8 @@ export async function buildProgramImage(name: string, sources: readonly string[]
   return path;
 }
 
-function recipe() {
-  return { arch: process.arch, COMPILER_FLAGS, DIRECTORIES, APPLETS, FILES };
+function recipe(compiler: string) {
+  return { arch: process.arch, compiler, COMPILER_FLAGS, DIRECTORIES, APPLETS, FILES };
 }
 
 function keyOf(parts: (string | Buffer)[]): string {
@@ -67,16 +82,16 @@ function keyOf(parts: (string | Buffer)[]): string {
   return hash.digest('hex').slice(0, 16);
 }
 
-async function compile(sources: readonly string[], output: string): Promise<Buffer> {
+async function compile(compiler: string, sources: readonly string[], output: string): Promise<Buffer> {
   try {
     const files = sources.filter((path) => path.endsWith('.c'));
-    await run('gcc', [...COMPILER_FLAGS, '-o', output, ...files], { timeoutMs: COMPILE_TIMEOUT_MS });
+    await run(compiler, [...COMPILER_FLAGS, '-o', output, ...files], { timeoutMs: COMPILE_TIMEOUT_MS });
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
     throw new DrayageError({
       code: 'compilerMissing',
-      message: `${basename(output)} cannot be built: there is no gcc.`,
-      mend: 'Install it: apt-get install gcc libc6-dev.',
+      message: `${basename(output)} cannot be built: there is no ${compiler}.`,
+      mend: 'Install it: apt-get install gcc libc6-dev (gcc-aarch64-linux-gnu libc6-dev-arm64-cross for arm64).',
     });
   }
   return readFile(output);

@@ -9,10 +9,11 @@ import { readControlPlane } from '../../lab/control.ts';
 import { LabFaults, SOON_MS } from './labFaults.ts';
 import type { JournalRecord } from '../../device/ownership/journal.ts';
 import { findCopies, readJournal, type Copy } from './liveCopies.ts';
+import { patient } from './patience.ts';
 import type { TestLab } from './support.ts';
 
 /** A workflow that waits for a device that is back has retries and grace periods of up to 30 s ahead of it. */
-export const END_MS = 120_000;
+export const END_MS = patient(120_000);
 /** Between two looks at what changes within seconds, milliseconds. */
 const LOOK_MS = 100;
 

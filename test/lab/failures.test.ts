@@ -1,8 +1,9 @@
 import { describe, expect, test } from 'vitest';
 import { withScene } from './migrationScene.ts';
+import { patient } from './patience.ts';
 import { withLab } from './support.ts';
 
-const LONG_MS = 240_000;
+const LONG_MS = patient(240_000);
 
 describe('a step that fails', () => {
   const lab = withLab();

@@ -3,19 +3,22 @@ import { join } from 'node:path';
 import { until } from '../../core/until.ts';
 import type { Failpoint } from '../../device/failpoints.ts';
 import { apiUrl, readControlPlane } from '../../lab/control.ts';
-import { partProcess, WORKER_LOG } from '../../lab/device.ts';
+import { partProcess, signalPart, WORKER_LOG } from '../../lab/device.ts';
 import { fileOnDevice } from '../../lab/deviceProcess.ts';
 import { listDevices } from '../../lab/join.ts';
 import { signal } from '../../lab/machine/cgroup.ts';
+import { patient } from './patience.ts';
 import type { TestLab } from './support.ts';
 
 const FAILPOINTS_DIRECTORY = '/run/drayage/failpoints';
 /** From an event to what follows from it on a machine that others use too, milliseconds. */
-export const SOON_MS = 60_000;
+export const SOON_MS = patient(60_000);
 
 /** Faults in a shared lab's devices and control plane, and the mending of them. */
 export class LabFaults {
   readonly #lab: TestLab;
+  /** Each device's worker when a failpoint was armed last. */
+  readonly #armed = new Map<string, number | null>();
 
   constructor(lab: TestLab) {
     this.#lab = lab;
@@ -26,6 +29,7 @@ export class LabFaults {
     const directory = await this.#file(device, FAILPOINTS_DIRECTORY);
     await mkdir(directory, { recursive: true });
     await rm(join(directory, `${point}.reached`), { force: true });
+    this.#armed.set(device, await partProcess(this.#lab.lab, device, 'worker'));
     await writeFile(join(directory, point), action);
   }
 
@@ -41,13 +45,16 @@ export class LabFaults {
   }
 
   async signalWorker(device: string, name: NodeJS.Signals): Promise<void> {
-    const pid = await partProcess(this.#lab.lab, device, 'worker');
-    if (pid !== null) signal(pid, name);
+    await signalPart(this.#lab.lab, device, 'worker', name);
   }
 
-  /** Resolves when the worker, which a failpoint kills, is gone; then starts another. */
+  /** Resolves when the worker, which a failpoint kills, is gone; then starts another, unless systemd has. */
   async restartKilledWorker(device: string): Promise<void> {
-    const gone = async () => (await partProcess(this.#lab.lab, device, 'worker')) === null;
+    const armed = this.#armed.get(device) ?? null;
+    const gone = async () => {
+      const now = await partProcess(this.#lab.lab, device, 'worker');
+      return now === null || now !== armed;
+    };
     await until(`the worker of ${device} to die`, SOON_MS, gone);
     await this.#lab.start(device);
   }

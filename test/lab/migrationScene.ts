@@ -4,9 +4,12 @@ import { DemoClient } from '../../lab/demo/demoClient.ts';
 import { importSampleImage } from '../../lab/demo/sampleCompute.ts';
 import { ComputeScene, END_MS } from './computeScene.ts';
 import { SOON_MS } from './labFaults.ts';
+import { patient } from './patience.ts';
 import type { TestLab } from './support.ts';
 
-/** A connection that had an answer within this is alive, milliseconds; asked is every 5. */
+/** Between two questions on a connection, milliseconds. */
+const ASK_MS = 5;
+/** A connection that had an answer within this is alive, milliseconds. */
 const ALIVE_MS = 1_000;
 
 /**
@@ -42,7 +45,8 @@ export class MigrationScene extends ComputeScene {
     await this.create({ name, image: this.#name });
     this.#problems = [];
     const onProblem = (problem: string) => void this.#problems.push(problem);
-    this.#client = await DemoClient.start(this.lab.lab, { host: this.compute.ip, onProblem });
+    const intervalMs = patient(ASK_MS);
+    this.#client = await DemoClient.start(this.lab.lab, { host: this.compute.ip, intervalMs, onProblem });
   }
 
   async tearDown(): Promise<void> {

@@ -12,6 +12,7 @@ import { killPart, startParts } from '../../lab/power.ts';
 import { makeProgress } from '../../lab/progress.ts';
 import type { Lab } from '../../lab/state.ts';
 import { upLab, type UpOptions } from '../../lab/up.ts';
+import { patient } from './patience.ts';
 
 /** A lab for tests. All names of devices are d1, d2, ... */
 export interface TestLab {
@@ -33,6 +34,11 @@ export interface TestLab {
   deviceCensus(device: string): Promise<DeviceCensus>;
 }
 
+/** Longest time that a command on a device takes unless a test says otherwise, milliseconds. */
+const EXEC_MS = 30_000;
+/** Longest time until a lab is up, milliseconds. */
+const UP_MS = 900_000;
+
 const progress = makeProgress((line) => process.stderr.write(`${line}\n`));
 
 /**
@@ -42,7 +48,7 @@ const progress = makeProgress((line) => process.stderr.write(`${line}\n`));
 export function withLab(): TestLab {
   return prepare(
     () => inject('labPrefix'),
-    {},
+    () => ({ guests: inject('labGuests') }),
     async (lab) => {
       await heal(lab);
       for (const device of lab.devices) await startParts(lab, device);
@@ -54,7 +60,11 @@ export function withLab(): TestLab {
 export function withOwnLab(suffix: string, options: UpOptions): TestLab {
   const name = () => ownLabName(suffix);
   afterAll(() => downLab(name(), progress).then(() => {}));
-  return prepare(name, options, () => Promise.resolve());
+  return prepare(
+    name,
+    () => options,
+    () => Promise.resolve(),
+  );
 }
 
 /** Name of a lab of the file's own, for tests that make it themselves; it is removed at the end of the run. */
@@ -62,12 +72,12 @@ export function ownLabName(suffix: string): string {
   return `${inject('labPrefix')}-${suffix}`;
 }
 
-function prepare(name: () => string, options: UpOptions, make: (lab: Lab) => Promise<void>): TestLab {
+function prepare(name: () => string, options: () => UpOptions, make: (lab: Lab) => Promise<void>): TestLab {
   let lab: Lab | null = null;
   beforeAll(async () => {
-    lab = (await upLab(name(), options, progress)).lab;
+    lab = (await upLab(name(), options(), progress)).lab;
     await make(lab);
-  });
+  }, patient(UP_MS));
   return testLab(() => {
     if (lab === null) throw new Error('The lab is there from beforeAll on.');
     return lab;
@@ -80,7 +90,7 @@ function testLab(lab: () => Lab): TestLab {
       return lab();
     },
     exec: async (device, command, options) =>
-      runCommand(await onDevice(lab(), device, 'exec', command), options),
+      runCommand(await onDevice(lab(), device, 'exec', command), { timeoutMs: patient(EXEC_MS), ...options }),
     client: async (command, options) => runCommand(await onClient(lab(), command), options),
     spawnOnClient: async (command) => spawnCommand(await onClient(lab(), command)),
     spawnOnSwitch: async (command) => spawnCommand(await onSwitch(lab(), command)),
