@@ -9,7 +9,7 @@ import type { MoveSample } from '../../bench/sample.ts';
 import { takeSamples } from '../../bench/takeSamples.ts';
 import { writeResults } from '../../bench/writeResults.ts';
 import { SILENT } from '../../lab/progress.ts';
-import { withLab } from './support.ts';
+import { withLab } from '../lab/support.ts';
 
 const LONG_MS = 240_000;
 const shared = withLab();
