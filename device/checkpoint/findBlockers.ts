@@ -48,7 +48,23 @@ async function ofProcess(name: string, pid: number, init: number, all: number[])
       message: `Compute ${name} uses io_uring, which CRIU cannot dump.`,
       mend: 'Switch io_uring off in the program (Node: UV_USE_IO_URING=0).',
     });
+  if (await hasSemaphore(pid))
+    causes.push({
+      code: 'eventfdSemaphore',
+      message: `Compute ${name} uses an eventfd as a semaphore (EFD_SEMAPHORE), which CRIU would restore as an ordinary one.`,
+      mend: 'Use a semaphore of the C library, or an eventfd without that flag; or move the compute stopped.',
+    });
   return causes;
+}
+
+async function hasSemaphore(pid: number): Promise<boolean> {
+  for (const fd of await readdir(`/proc/${pid}/fd`).catch(() => [])) {
+    const target = await readlink(`/proc/${pid}/fd/${fd}`).catch(() => '');
+    if (target !== 'anon_inode:[eventfd]') continue;
+    const facts = await readFile(`/proc/${pid}/fdinfo/${fd}`, 'utf8').catch(() => '');
+    if (/^eventfd-semaphore:\s*1$/m.test(facts)) return true;
+  }
+  return false;
 }
 
 async function hasIoUring(pid: number): Promise<boolean> {

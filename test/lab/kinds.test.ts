@@ -7,7 +7,7 @@ import { withLab } from './support.ts';
 const IMAGE = 'kinds';
 /** So many rounds on each device: each looks at a part of what the kind holds. */
 const ROUNDS = 20;
-const LONG_MS = 180_000;
+const LONG_MS = 300_000;
 const MIB = 1024 * 1024;
 
 const KINDS: { kind: string; more?: object }[] = [
@@ -58,3 +58,21 @@ describe('a program that checks its own state is moved three times:', () => {
     }
   });
 });
+
+test(
+  'an eventfd that is a semaphore is refused before anything is stopped, for CRIU would restore another',
+  async () => {
+    const scene = await KindScene.create(shared, IMAGE, 'semaphore');
+    try {
+      const { state, causes } = await scene.move('d2');
+      expect({ state, codes: causes.map(({ code }) => code) }).toEqual({
+        state: 'refused',
+        codes: ['eventfdSemaphore'],
+      });
+      expect(await scene.goesOn(ROUNDS)).toEqual({ iterations: expect.any(Number) as number });
+    } finally {
+      await scene.remove();
+    }
+  },
+  LONG_MS,
+);

@@ -79,6 +79,7 @@ void run_tmpfs(void);
 void run_dev_shm(void);
 void run_pipes(void);
 void run_epoll(void);
+void run_semaphore(void);
 void run_timers(void);
 void run_unix(void);
 void run_udp(void);

@@ -81,9 +81,9 @@ export class KindScene {
 
   /** Has it damage its own state, and resolves with what it then finds. */
   async spoil(): Promise<string> {
-    await this.ask('spoil');
     return until(`${this.kind} to notice that it was spoiled`, ANSWER_MS, async () => {
-      const now = await this.ask();
+      // Again and again: what it damages may be given back before it is looked at.
+      const now = await this.ask('spoil');
       return 'wrong' in now && now.wrong;
     });
   }
