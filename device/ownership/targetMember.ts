@@ -1,5 +1,6 @@
 import { readFile, rm, writeFile, mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
+import { setTimeout as pause } from 'node:timers/promises';
 import type { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { DrayageError } from '../../core/cause.ts';
@@ -17,6 +18,9 @@ import type { FinalReceiver, TransferDeps, TransferRequest } from './ports.ts';
 import { imagesDirectory } from './sourceMember.ts';
 import { WakeUp } from './wakeUp.ts';
 import { exists } from '../exists.ts';
+
+/** How long CRIU may take to say why it has ended, milliseconds. */
+const WORDS_MS = 2000;
 
 /** One compute of a group on its target device, while it moves. */
 export class TargetMember {
@@ -114,8 +118,13 @@ export class TargetMember {
 
   /** The processes exist when CRIU has ended; they may run when all that has changed is here, and whoever fills it in. */
   async #restoreLazily(restore: ArmedRestore, pages: PageStore): Promise<void> {
-    // Without its pages CRIU waits for ever.
-    await Promise.race([restore.go(), pages.broken]);
+    const restored = restore.go();
+    // Without its pages CRIU waits for ever. Pages that have failed because CRIU has are no news: its own words come then.
+    const broken = pages.broken.catch(async (error: unknown) => {
+      await Promise.race([restored, pause(WORDS_MS)]);
+      throw error;
+    });
+    await Promise.race([restored, broken]);
     await pages.guard(await findFreezer(await restore.pid()));
     await pages.serving();
   }
