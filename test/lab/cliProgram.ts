@@ -70,7 +70,7 @@ export async function askRefused(
     method,
     headers: {
       authorization: `Bearer ${token}`,
-      'content-type': isTar ? 'application/x-tar' : 'application/json',
+      ...(body && { 'content-type': isTar ? 'application/x-tar' : 'application/json' }),
     },
     body: body === undefined ? undefined : isTar ? body.tar : JSON.stringify(body.json),
   });
