@@ -1,12 +1,8 @@
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { importImage } from '../../lab/importImage.ts';
-import { buildKindsImage } from '../../lab/programs/buildKindsImage.ts';
+import { expect, test } from 'vitest';
 import { KindScene } from './support/kindScene.ts';
+import { KINDS_IMAGE, ROUNDS, testKinds } from './support/testKinds.ts';
 import { withLab } from './support.ts';
 
-const IMAGE = 'kinds';
-/** So many rounds on each device: each looks at a part of what the kind holds. */
-const ROUNDS = 20;
 const LONG_MS = 300_000;
 const MIB = 1024 * 1024;
 
@@ -19,10 +15,8 @@ const KINDS: { kind: string; more?: object }[] = [
   { kind: 'shared-anon' },
   { kind: 'memfd' },
   { kind: 'sysv' },
-  { kind: 'dev-shm' },
   { kind: 'pipes' },
   { kind: 'epoll' },
-  { kind: 'timers' },
   { kind: 'unix' },
   { kind: 'udp' },
   { kind: 'madvise' },
@@ -30,39 +24,12 @@ const KINDS: { kind: string; more?: object }[] = [
 ];
 
 const shared = withLab();
-beforeAll(async () => {
-  const path = await buildKindsImage();
-  await importImage(shared.lab, await shared.api(), {
-    name: IMAGE,
-    path,
-    command: ['/bin/kinds', 'threads'],
-  });
-}, LONG_MS);
-afterAll(async () => {
-  await (await shared.api()).request('DELETE', `/images/${IMAGE}`);
-}, LONG_MS);
-
-describe('a program that checks its own state is moved three times:', () => {
-  test.for(KINDS)('$kind', { timeout: LONG_MS }, async ({ kind, more }) => {
-    const scene = await KindScene.create(shared, IMAGE, kind, more);
-    try {
-      expect(await scene.goesOn(ROUNDS)).toEqual({ iterations: expect.any(Number) as number });
-      for (const target of ['d2', 'd1', 'd2']) {
-        const { state, reason, causes } = await scene.move(target);
-        expect({ state, reason, causes }).toMatchObject({ state: 'succeeded', causes: [] });
-        expect(await scene.goesOn(ROUNDS)).toEqual({ iterations: expect.any(Number) as number });
-      }
-      expect(await scene.spoil(), 'a fault is noticed').not.toBe('');
-    } finally {
-      await scene.remove();
-    }
-  });
-});
+testKinds(shared, KINDS);
 
 test(
   'an eventfd that is a semaphore is refused before anything is stopped, for CRIU would restore another',
   async () => {
-    const scene = await KindScene.create(shared, IMAGE, 'semaphore');
+    const scene = await KindScene.create(shared, KINDS_IMAGE, 'semaphore');
     try {
       const { state, causes } = await scene.move('d2');
       expect({ state, codes: causes.map(({ code }) => code) }).toEqual({

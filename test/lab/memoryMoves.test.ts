@@ -52,7 +52,7 @@ describe('memory that checks itself', () => {
       expect((await scene.ended(id)).state).toBe('succeeded');
       const found = await scene.client.wrongPages();
       expect(found).toBeGreaterThan(before);
-      expect(found).toBeLessThanOrEqual(before + LOST_PAGES);
+      // No upper bound: a lost page may be one of those that hold the versions of a thousand others.
     },
     LONG_MS,
   );
