@@ -7,6 +7,7 @@ import { startProcess, type Ended, type RunningProcess } from './childProcess.ts
 import { cancelledError, readingError } from './fileErrors.ts';
 import { compareLists, PATH_FIELD, readList, RECORD_FORMAT, type ListedFile } from './fileList.ts';
 import { encodeRemovals } from './frames.ts';
+import { armDifference } from './armDifference.ts';
 import { CountedStream } from './CountedStream.ts';
 import { CHANGED_WHILE_READ, createArguments } from './tarArguments.ts';
 import type { ArmedDifference, FileRoot, FileSource } from './types.ts';
@@ -92,18 +93,7 @@ class TarFileSource implements FileSource {
       if (!out.destroyed) await this.#run(copy, out, () => this.#sendChanges(copy, out), false);
     });
     stream.once('close', () => endCopy(copy));
-    const done = new Promise<{ bytes: number }>((resolve, reject) => {
-      let failure: Error | null = null;
-      stream.once('error', (error) => (failure = error));
-      stream.once('close', () =>
-        stream.readableEnded
-          ? resolve({ bytes: stream.bytes })
-          : reject(failure ?? cancelledError(this.#directory)),
-      );
-    });
-    // Whoever only reads `stream` must not be ended by a rejection that nobody listens to.
-    done.catch(() => {});
-    return { go, stream, done, cancel: () => void stream.destroy(cancelledError(this.#directory)) };
+    return armDifference(this.#directory, stream, go);
   }
 
   async close(): Promise<void> {

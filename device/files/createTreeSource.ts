@@ -4,8 +4,9 @@ import { join } from 'node:path';
 import type { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { startProcess, type RunningProcess } from './childProcess.ts';
+import { armDifference } from './armDifference.ts';
 import { CountedStream } from './CountedStream.ts';
-import { cancelledError, readingError } from './fileErrors.ts';
+import { readingError } from './fileErrors.ts';
 import type { ArmedDifference, FileRoot, FileSource } from './types.ts';
 
 const STREAM_BUFFER_BYTES = 256 * 1024;
@@ -58,18 +59,7 @@ class TreeFileSource implements FileSource {
     let go = (): void => {};
     const gone = new Promise<void>((resolve) => (go = resolve));
     const stream = this.#pass(running, false, gone);
-    const done = new Promise<{ bytes: number }>((resolve, reject) => {
-      let failure: Error | null = null;
-      stream.once('error', (error) => (failure = error));
-      stream.once('close', () =>
-        stream.readableEnded
-          ? resolve({ bytes: stream.bytes })
-          : reject(failure ?? cancelledError(this.#root.directory)),
-      );
-    });
-    // Whoever only reads `stream` must not be ended by a rejection that nobody listens to.
-    done.catch(() => {});
-    return { go, stream, done, cancel: () => void stream.destroy(cancelledError(this.#root.directory)) };
+    return armDifference(this.#root.directory, stream, go);
   }
 
   async close(): Promise<void> {

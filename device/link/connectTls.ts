@@ -8,17 +8,30 @@ export interface Peer {
   linkAddress: string;
 }
 
-const CONNECT_MS = 3000;
+/** A peer that takes longer than this to answer a connection is not there, milliseconds. */
+export const CONNECT_MS = 3000;
+
+/** The two parts of its address. */
+export function addressOf({ linkAddress }: Peer): { host: string; port: number } {
+  const separator = linkAddress.lastIndexOf(':');
+  return { host: linkAddress.slice(0, separator), port: Number(linkAddress.slice(separator + 1)) };
+}
 
 /** Connects with certificates on both sides. @throws DrayageError when it cannot be reached or is not who it should be */
 export function connectTls(identity: Identity, peer: Peer, protocols: string[] = []): Promise<tls.TLSSocket> {
-  const separator = peer.linkAddress.lastIndexOf(':');
+  return secured({ ...addressOf(peer), ALPNProtocols: protocols }, identity, peer);
+}
+
+/** Makes a connection, or one that stands already (`socket`), secure. @throws DrayageError as connectTls */
+export function secured(
+  options: tls.ConnectionOptions,
+  identity: Identity,
+  peer: Peer,
+): Promise<tls.TLSSocket> {
   return new Promise((resolve, reject) => {
     const socket = tls.connect({
       ...tlsOptions(identity),
-      host: peer.linkAddress.slice(0, separator),
-      port: Number(peer.linkAddress.slice(separator + 1)),
-      ALPNProtocols: protocols,
+      ...options,
       checkServerIdentity: verifyPeer(peer),
     });
     const timer = setTimeout(() => socket.destroy(new Error('no answer')), CONNECT_MS);
@@ -35,7 +48,7 @@ export function connectTls(identity: Identity, peer: Peer, protocols: string[] =
 }
 
 /** Its certificate bears the peer's own name. */
-export function verifyPeer({ id }: Peer): (host: string, certificate: PeerCertificate) => Error | undefined {
+function verifyPeer({ id }: Peer): (host: string, certificate: PeerCertificate) => Error | undefined {
   return (_host, { subject }) =>
     subject.CN === id ? undefined : new Error(`the peer is ${String(subject.CN)}, not ${id}`);
 }

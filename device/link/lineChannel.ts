@@ -1,7 +1,8 @@
 import type { Duplex } from 'node:stream';
 import type { z } from 'zod';
+import { onLines } from '../onLines.ts';
 
-/** Longest line, bytes: a manifest of some thousand images. */
+/** Longest line, characters: a manifest of some thousand images. */
 const LINE_MAX = 4 * 1024 * 1024;
 
 /** JSON messages, one a line, in both directions of a stream; what comes in is checked by a schema. */
@@ -13,15 +14,7 @@ export class LineChannel<In, Out> {
   constructor(stream: Duplex, schema: z.ZodType<In>, onMessage: (message: In) => void) {
     this.#stream = stream;
     this.closed = new Promise((resolve) => stream.once('close', () => resolve()));
-    let rest = '';
-    stream.setEncoding('utf8');
-    stream.on('data', (chunk: string) => {
-      rest += chunk;
-      const lines = rest.split('\n');
-      rest = lines.pop() ?? '';
-      if (rest.length > LINE_MAX) stream.destroy(new Error('a message is too long'));
-      for (const line of lines) this.#receive(line, schema, onMessage);
-    });
+    onLines(stream, (line) => this.#receive(line, schema, onMessage), LINE_MAX);
     stream.on('error', () => undefined);
   }
 

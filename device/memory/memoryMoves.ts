@@ -8,7 +8,7 @@ import { text } from 'node:stream/consumers';
 import { pagesAcceptedSchema, type PagesAccepted } from '../../core/linkMessages.ts';
 import type { Identity } from '../link/identity.ts';
 import { LinkClient } from '../link/linkClient.ts';
-import { unreachable, type Peer } from '../link/connectTls.ts';
+import { addressOf, unreachable, type Peer } from '../link/connectTls.ts';
 import { measureMemory } from './measureMemory.ts';
 import { findNativePrograms } from './nativePrograms.ts';
 import { MemorySession, type RoundFigures, type SessionProgress } from './stream/memorySession.ts';
@@ -131,8 +131,7 @@ export class MemoryMoves {
       target,
       `/v1/memory/${migration}/${computeId}/${restore}`,
     );
-    const host = target.linkAddress.slice(0, target.linkAddress.lastIndexOf(':'));
-    const peer = { id: target.id, linkAddress: `${host}:${port}` };
+    const peer = { id: target.id, linkAddress: `${addressOf(target).host}:${port}` };
     return MemorySession.open(restore, startSource(), { identity, peer, token, limitBytesPerSecond });
   }
 

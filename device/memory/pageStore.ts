@@ -1,4 +1,5 @@
 import { spawn } from 'node:child_process';
+import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
 import { mkdir, readFile, rm, rmdir } from 'node:fs/promises';
 import { createConnection, type Socket } from 'node:net';
@@ -6,6 +7,7 @@ import { dirname, join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { DrayageError } from '../../core/cause.ts';
 import type { RestoreMode } from '../../core/chooseRestore.ts';
+import { onLines } from '../onLines.ts';
 import { WakeUp } from '../ownership/wakeUp.ts';
 import { identityText, type Identity } from '../link/identity.ts';
 import type { Freezer } from '../checkpoint/cgroupFreezer.ts';
@@ -29,6 +31,8 @@ export interface StoreStatus {
 export class PageStore {
   readonly directory: string;
   readonly restore: RestoreMode;
+  /** What its source says first when it connects. */
+  readonly token = randomUUID();
   readonly #images = new Map<string, () => void>();
   readonly #arrived = new Set<string>();
   readonly #said = new WakeUp();
@@ -69,14 +73,7 @@ export class PageStore {
     stdin.on('error', () => undefined);
     stdin.end(pem);
     stdout.unref();
-    stdout.setEncoding('utf8');
-    let said = '';
-    stdout.on('data', (text: string) => {
-      said += text;
-      const lines = said.split('\n');
-      said = lines.pop() ?? '';
-      for (const line of lines) this.#hear(line);
-    });
+    onLines(stdout, (line) => this.#hear(line));
     stdout.on('error', () => undefined);
     child.once('error', (error) => this.#complete.reject(storeFailed(error.message)));
     stdout.once('close', () => this.#complete.reject(storeFailed('the helper memory-target has ended')));

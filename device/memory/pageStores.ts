@@ -1,4 +1,3 @@
-import { randomUUID } from 'node:crypto';
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
@@ -32,11 +31,9 @@ export class PageStores {
   readonly #root: string;
   readonly #stores = new Map<string, PageStore>();
   readonly #expected = new Map<string, string>();
-  readonly #tokens = new Map<string, string>();
-  readonly #log: (message: string, detail: Record<string, unknown>) => void;
-
   readonly #listener: PageListener;
   readonly #identity: () => Identity;
+  readonly #log: PageStoresDeps['log'];
 
   /** `root`: a directory on the tmpfs for memory images. */
   constructor({ root, listener, identity, log }: PageStoresDeps) {
@@ -90,24 +87,17 @@ export class PageStores {
     restore: RestoreMode,
     program: string,
   ): Promise<string> {
-    await this.store(migration, computeId)?.discard();
+    const earlier = this.store(migration, computeId);
+    if (earlier) this.#listener.forget(earlier.token);
+    await earlier?.discard();
     const store = new PageStore(this.#directory(migration, computeId), restore);
-    const key = keyOf(migration, computeId);
     await store.prepare();
-    this.#stores.set(key, store);
-    this.#forgetToken(key);
-    const token = randomUUID();
-    this.#tokens.set(key, token);
-    this.#listener.expect(token, (socket) => {
+    this.#stores.set(keyOf(migration, computeId), store);
+    this.#listener.expect(store.token, (socket) => {
       this.#log('a source connects to send memory', { migration, computeId });
       store.start(program, socket, { peer, identity: this.#identity() });
     });
-    return token;
-  }
-
-  #forgetToken(key: string): void {
-    this.#listener.forget(this.#tokens.get(key) ?? '');
-    this.#tokens.delete(key);
+    return store.token;
   }
 
   /** Resolves when every page has been handed over to the running compute, or never will be. */
@@ -139,7 +129,7 @@ export class PageStores {
     const store = this.#stores.get(key) ?? new PageStore(this.#directory(migration, computeId), 'lazy');
     this.#expected.delete(key);
     this.#stores.delete(key);
-    this.#forgetToken(key);
+    this.#listener.forget(store.token);
     const { state } = await store.status();
     if (state !== 'filling' && state !== 'failed') await store.discard();
   }

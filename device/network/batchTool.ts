@@ -1,5 +1,6 @@
 import { spawn, type ChildProcessWithoutNullStreams } from 'node:child_process';
 import { DrayageError } from '../../core/cause.ts';
+import { onLines } from '../onLines.ts';
 
 /** Marks every helper process in its environment, so that recovery can end those of an earlier worker. */
 export const HELPER_VARIABLE = 'DRAYAGE_HELPER';
@@ -21,16 +22,9 @@ export class BatchTool {
   private constructor(tool: Tool, child: ChildProcessWithoutNullStreams) {
     this.#tool = tool;
     this.#child = child;
-    let line = '';
-    child.stdout.setEncoding('utf8');
-    child.stdout.on('data', (chunk: string) => {
-      line += chunk;
-      const lines = line.split('\n');
-      line = lines.pop() ?? '';
-      for (const text of lines) {
-        if (isAck(tool, text)) this.#waiting.shift()?.resolve(this.#output.splice(0));
-        else this.#output.push(text);
-      }
+    onLines(child.stdout, (text) => {
+      if (isAck(tool, text)) this.#waiting.shift()?.resolve(this.#output.splice(0));
+      else this.#output.push(text);
     });
     child.stderr.setEncoding('utf8');
     child.stderr.on('data', (chunk: string) => (this.#stderr += chunk));

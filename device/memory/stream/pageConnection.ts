@@ -1,13 +1,12 @@
 import net, { type Socket } from 'node:net';
-import tls, { type TLSSocket } from 'node:tls';
-import { unreachable, verifyPeer, type Peer } from '../../link/connectTls.ts';
-import { tlsOptions, type Identity } from '../../link/identity.ts';
+import type { TLSSocket } from 'node:tls';
+import { addressOf, CONNECT_MS, secured, unreachable, type Peer } from '../../link/connectTls.ts';
 import { SILENCE_MS } from '../../link/linkClient.ts';
+import { onLines } from '../../onLines.ts';
 import { PING_FRAME } from './frameSender.ts';
 import type { PageDestination } from './scanner.ts';
 
 const SIGN_OF_LIFE_MS = 400;
-const CONNECT_MS = 3000;
 /** The target's sign of life. */
 const ALIVE = 'alive';
 
@@ -20,7 +19,6 @@ export class PageConnection {
   /** Resolves when the connection has ended, for whatever reason. */
   readonly closed: Promise<void>;
   #heardAt = performance.now();
-  #said = '';
 
   private constructor(socket: TLSSocket, hear: (line: string) => void) {
     this.socket = socket;
@@ -36,7 +34,7 @@ export class PageConnection {
     hear: (line: string) => void,
   ): Promise<PageConnection> {
     const socket = await introduce(peer, token);
-    return new PageConnection(await secure(socket, identity, peer), hear);
+    return new PageConnection(await secured({ socket }, identity, peer), hear);
   }
 
   close(): void {
@@ -44,13 +42,9 @@ export class PageConnection {
   }
 
   #listen(hear: (line: string) => void): void {
-    this.socket.setEncoding('utf8');
-    this.socket.on('data', (text: string) => {
-      this.#heardAt = performance.now();
-      this.#said += text;
-      const lines = this.#said.split('\n');
-      this.#said = lines.pop() ?? '';
-      for (const line of lines) if (line !== ALIVE) hear(line);
+    this.socket.on('data', () => (this.#heardAt = performance.now()));
+    onLines(this.socket, (line) => {
+      if (line !== ALIVE) hear(line);
     });
   }
 
@@ -66,11 +60,7 @@ export class PageConnection {
 
 /** Connects and tells what for; resolves when the target has handed the connection to who keeps the pages. */
 function introduce(peer: Peer, token: string): Promise<Socket> {
-  const separator = peer.linkAddress.lastIndexOf(':');
-  const socket = net.connect(
-    Number(peer.linkAddress.slice(separator + 1)),
-    peer.linkAddress.slice(0, separator),
-  );
+  const socket = net.connect(addressOf(peer));
   socket.setNoDelay(true);
   return new Promise((resolve, reject) => {
     const fail = (why: string) => {
@@ -88,20 +78,5 @@ function introduce(peer: Peer, token: string): Promise<Socket> {
       resolve(socket);
     });
     socket.write(`${token}\n`);
-  });
-}
-
-function secure(socket: Socket, identity: Identity, peer: Peer): Promise<TLSSocket> {
-  return new Promise((resolve, reject) => {
-    const secured = tls.connect({ ...tlsOptions(identity), socket, checkServerIdentity: verifyPeer(peer) });
-    const timer = setTimeout(() => secured.destroy(new Error('no answer')), CONNECT_MS);
-    secured.once('error', (error: Error) => {
-      clearTimeout(timer);
-      reject(unreachable(peer, error.message));
-    });
-    secured.once('secureConnect', () => {
-      clearTimeout(timer);
-      resolve(secured);
-    });
   });
 }

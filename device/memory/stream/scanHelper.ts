@@ -1,7 +1,9 @@
 import { spawn } from 'node:child_process';
 import type { TrackerName } from '../../../core/chooseTracker.ts';
 import { HELPER_VARIABLE } from '../../network/batchTool.ts';
+import { addressOf } from '../../link/connectTls.ts';
 import { identityText } from '../../link/identity.ts';
+import { onLines } from '../../onLines.ts';
 import type { PageDestination, Scanner } from './scanner.ts';
 
 /** Starts the helper memory-source (device/native), which scans in C. It ends with this process. */
@@ -21,16 +23,7 @@ export function startScanHelper(program: string, cgroupProcs: string, tracker: T
     ended,
     connect: (destination) => void child.stdin.write(connectCommand(destination)),
     command: (line) => void child.stdin.write(`${line}\n`),
-    onSaid(hear) {
-      let said = '';
-      child.stderr.setEncoding('utf8');
-      child.stderr.on('data', (text: string) => {
-        said += text;
-        const lines = said.split('\n');
-        said = lines.pop() ?? '';
-        for (const line of lines) hear(JSON.parse(line));
-      });
-    },
+    onSaid: (hear) => onLines(child.stderr, (line) => hear(JSON.parse(line))),
     async close() {
       child.kill('SIGKILL');
       child.stdout.destroy();
@@ -40,8 +33,7 @@ export function startScanHelper(program: string, cgroupProcs: string, tracker: T
 }
 
 function connectCommand({ identity, peer, token, limitBytesPerSecond }: PageDestination): string {
-  const separator = peer.linkAddress.lastIndexOf(':');
-  const place = [peer.linkAddress.slice(0, separator), peer.linkAddress.slice(separator + 1)];
+  const { host, port } = addressOf(peer);
   const { sizes, pem } = identityText(identity);
-  return `connect ${[...place, token, peer.id, limitBytesPerSecond ?? 0, ...sizes].join(' ')}\n${pem}`;
+  return `connect ${[host, port, token, peer.id, limitBytesPerSecond ?? 0, ...sizes].join(' ')}\n${pem}`;
 }
