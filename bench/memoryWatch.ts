@@ -1,5 +1,5 @@
-import { statfs } from 'node:fs/promises';
 import { measureMemory } from '../device/memory/measureMemory.ts';
+import { usedBytes } from '../device/usedBytes.ts';
 import { fileOnDevice } from '../lab/deviceProcess.ts';
 import { processesIn } from '../lab/machine/cgroup.ts';
 import type { Lab } from '../lab/state.ts';
@@ -26,10 +26,7 @@ export async function lookAtMemory(lab: Lab, device: string, program: string): P
   const workers = await measureMemory(await processesIn(`${cgroup}/worker`));
   const programs = await measureMemory(await findProcesses(cgroup, program));
   const stores = await Promise.all(
-    STORES.map(async (path) => {
-      const found = await statfs(await fileOnDevice(lab, device, path)).catch(() => null);
-      return found === null ? 0 : (found.blocks - found.bfree) * found.bsize;
-    }),
+    STORES.map(async (path) => usedBytes(await fileOnDevice(lab, device, path))),
   );
   return {
     worker: workers.residentBytes,

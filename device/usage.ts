@@ -1,4 +1,3 @@
-import { readFile, statfs } from 'node:fs/promises';
 import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
 import type { ComputeUsage } from '../core/checkCompatibility.ts';
@@ -6,6 +5,8 @@ import type { ComputeSpec } from '../core/compute.ts';
 import { findBlockers } from './checkpoint/findBlockers.ts';
 import { findFreezer, pidsOf } from './checkpoint/cgroupFreezer.ts';
 import type { ContainerFacts, Engine } from './engine/types.ts';
+import { measureMemory } from './memory/measureMemory.ts';
+import { usedBytes } from './usedBytes.ts';
 
 const run = promisify(execFile);
 
@@ -24,24 +25,15 @@ export async function measureUsage(engine: Engine, spec: ComputeSpec): Promise<C
   return { name: spec.name, running: true, memoryBytes: resident + inTmpfs, diskBytes, blockers };
 }
 
-/** Proportional set size of all processes of a container, bytes. */
+/** Resident memory of all processes of a container, bytes. */
 async function residentBytes(pid: number): Promise<number> {
-  let total = 0;
-  for (const one of await pidsOf(await findFreezer(pid))) {
-    const rollup = await readFile(`/proc/${one}/smaps_rollup`, 'utf8').catch(() => '');
-    total += Number(/^Pss:\s+(\d+)/m.exec(rollup)?.[1] ?? 0) * 1024;
-  }
-  return total;
+  return (await measureMemory(await pidsOf(await findFreezer(pid)))).residentBytes;
 }
 
 /** What lies in its file systems in memory, bytes. */
 async function tmpfsBytes({ pid, tmpfs }: ContainerFacts): Promise<number> {
-  let total = 0;
-  for (const { path } of tmpfs) {
-    const found = await statfs(`/proc/${pid}/root${path}`).catch(() => null);
-    if (found) total += (found.blocks - found.bfree) * found.bsize;
-  }
-  return total;
+  const used = await Promise.all(tmpfs.map(({ path }) => usedBytes(`/proc/${pid}/root${path}`)));
+  return used.reduce((sum, bytes) => sum + bytes, 0);
 }
 
 async function diskUse(directories: string[]): Promise<number> {

@@ -42,13 +42,14 @@ async function ofProcess(name: string, pid: number, init: number, all: number[])
       message: `A process of compute ${name} is being traced.`,
       mend: 'Detach the debugger and try again.',
     });
-  if (await hasIoUring(pid))
+  const descriptors = await descriptorsOf(pid);
+  if (descriptors.some(({ target }) => target.includes('[io_uring]')))
     causes.push({
       code: 'ioUring',
       message: `Compute ${name} uses io_uring, which CRIU cannot dump.`,
       mend: 'Switch io_uring off in the program (Node: UV_USE_IO_URING=0).',
     });
-  if (await hasSemaphore(pid))
+  if (await hasSemaphore(pid, descriptors))
     causes.push({
       code: 'eventfdSemaphore',
       message: `Compute ${name} uses an eventfd as a semaphore (EFD_SEMAPHORE), which CRIU would restore as an ordinary one.`,
@@ -57,21 +58,25 @@ async function ofProcess(name: string, pid: number, init: number, all: number[])
   return causes;
 }
 
-async function hasSemaphore(pid: number): Promise<boolean> {
-  for (const fd of await readdir(`/proc/${pid}/fd`).catch(() => [])) {
-    const target = await readlink(`/proc/${pid}/fd/${fd}`).catch(() => '');
+interface Descriptor {
+  fd: string;
+  /** What it is open to, as /proc shows it. */
+  target: string;
+}
+
+async function descriptorsOf(pid: number): Promise<Descriptor[]> {
+  const directory = `/proc/${pid}/fd`;
+  const found = await readdir(directory).catch(() => []);
+  return Promise.all(
+    found.map(async (fd) => ({ fd, target: await readlink(`${directory}/${fd}`).catch(() => '') })),
+  );
+}
+
+async function hasSemaphore(pid: number, descriptors: Descriptor[]): Promise<boolean> {
+  for (const { fd, target } of descriptors) {
     if (target !== 'anon_inode:[eventfd]') continue;
     const facts = await readFile(`/proc/${pid}/fdinfo/${fd}`, 'utf8').catch(() => '');
     if (/^eventfd-semaphore:\s*1$/m.test(facts)) return true;
-  }
-  return false;
-}
-
-async function hasIoUring(pid: number): Promise<boolean> {
-  const directory = `/proc/${pid}/fd`;
-  for (const fd of await readdir(directory).catch(() => [])) {
-    const target = await readlink(`${directory}/${fd}`).catch(() => '');
-    if (target.includes('[io_uring]')) return true;
   }
   return false;
 }
