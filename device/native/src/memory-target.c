@@ -230,6 +230,7 @@ struct client {
   struct frames *frames; /* NULL: commands, or records as they are */
 };
 static struct client *clients[CLIENTS_MAX];
+static struct client *source; /* the one that sends in frames */
 
 /* To whom it may concern: the worker that started this reads it, if it still runs. */
 static void tell_worker(const char *line, int length) {
@@ -389,6 +390,7 @@ static void refuse(struct client *client, const char *trouble) {
 }
 
 static void close_client(struct client *client) {
+  if (client == source) source = NULL;
   for (int i = 0; i < CLIENTS_MAX; i++)
     if (clients[i] == client) {
       clients[i] = NULL;
@@ -528,7 +530,6 @@ static int take_input(struct client *client) {
 #define PEER_SILENCE_S 3
 
 static char peer_name[256];
-static struct client *source; /* the one that sends in frames */
 static int timer = -1, silent_ticks;
 
 /* Returns what is wrong with the frame whose header is there, or NULL. */
@@ -625,10 +626,9 @@ static int take_frames(struct client *client) {
 static void on_timer(void) {
   uint64_t ticks;
   if (read(timer, &ticks, sizeof ticks) != sizeof ticks || !source) return;
-  if (++silent_ticks > PEER_SILENCE_S * 1000 / SIGN_OF_LIFE_MS) {
+  if (++silent_ticks > PEER_SILENCE_S * 1000 / SIGN_OF_LIFE_MS)
     close_client(source);
-    source = NULL;
-  } else if (source->frames->ready) SSL_write(source->frames->ssl, "alive\n", 6);
+  else if (source->frames->ready) SSL_write(source->frames->ssl, "alive\n", 6);
 }
 
 static struct client *add_client(int fd) {
@@ -1128,10 +1128,7 @@ static int more_to_take;
 static void take_client(struct client *client) {
   if (!client) return;
   int more = client->frames ? take_frames(client) : take_input(client);
-  if (client == source) {
-    more_to_take = more > 0;
-    if (more < 0) source = NULL;
-  }
+  if (client == source) more_to_take = more > 0;
   if (more < 0) close_client(client);
 }
 

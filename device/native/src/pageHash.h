@@ -79,8 +79,7 @@ WITH_AES static struct aegis aegis_start(const unsigned char *key_bytes) {
   return state;
 }
 
-WITH_AES static struct page_hash hash_page_aes(const struct hash_key *key, const unsigned char *page) {
-  struct aegis state = aegis_start((const unsigned char *)key);
+WITH_AES static struct page_hash hash_page_aes(struct aegis state, const unsigned char *page) {
   const __m128i *blocks = (const __m128i *)page;
   for (int i = 0; i < PAGE / 16; i += 2) aegis_update(&state, _mm_loadu_si128(blocks + i), _mm_loadu_si128(blocks + i + 1));
   __m128i end = _mm_xor_si128(state.s[2], _mm_set_epi64x(128, PAGE * 8));
@@ -111,10 +110,9 @@ WITH_VAES static inline __attribute__((always_inline)) void aegis_update_two(__m
 }
 
 /* The same as hash_page_aes of each. */
-WITH_VAES static void hash_two_pages(const struct hash_key *key, const unsigned char *pages, struct page_hash *hashes) {
-  struct aegis start = aegis_start((const unsigned char *)key);
+WITH_VAES static void hash_two_pages(const struct aegis *start, const unsigned char *pages, struct page_hash *hashes) {
   __m256i s[8];
-  for (int i = 0; i < 8; i++) s[i] = _mm256_broadcastsi128_si256(start.s[i]);
+  for (int i = 0; i < 8; i++) s[i] = _mm256_broadcastsi128_si256(start->s[i]);
   for (int i = 0; i < PAGE / 16; i += 2) aegis_update_two(s, two_blocks(pages, i), two_blocks(pages, i + 1));
   __m256i end = _mm256_xor_si256(s[2], _mm256_broadcastsi128_si256(_mm_set_epi64x(128, PAGE * 8)));
   for (int i = 0; i < 7; i++) aegis_update_two(s, end, end);
@@ -141,8 +139,11 @@ static void hash_pages(const struct hash_key *key, const unsigned char *pages, u
   uint32_t done = 0;
 #if defined(__x86_64__)
   enum hash_way way = hash_way();
-  for (; way == HASH_VAES && done + 1 < count; done += 2) hash_two_pages(key, pages + done * PAGE, hashes + done);
-  for (; way != HASH_NH && done < count; done++) hashes[done] = hash_page_aes(key, pages + done * PAGE);
+  if (way != HASH_NH) {
+    struct aegis start = aegis_start((const unsigned char *)key);
+    for (; way == HASH_VAES && done + 1 < count; done += 2) hash_two_pages(&start, pages + done * PAGE, hashes + done);
+    for (; done < count; done++) hashes[done] = hash_page_aes(start, pages + done * PAGE);
+  }
 #endif
   for (; done < count; done++) hashes[done] = hash_page_nh(key, pages + done * PAGE);
 }
