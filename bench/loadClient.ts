@@ -1,7 +1,7 @@
 import { spawn, type ChildProcess } from 'node:child_process';
-import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { DrayageError } from '../core/cause.ts';
+import { followClient } from '../lab/clientProgram.ts';
 import { onClient } from '../lab/deviceProcess.ts';
 import type { Lab } from '../lab/state.ts';
 import { loadReportSchema, type LoadReport, type LoadWindow, type WorkSample } from './client/report.ts';
@@ -19,19 +19,14 @@ export class LoadClient {
   readonly #child: ChildProcess;
   readonly #closed: Promise<void>;
   #waiting: { resolve: (report: LoadReport) => void; reject: (error: Error) => void } | null = null;
-  #stderr = '';
 
   private constructor(child: ChildProcess) {
     this.#child = child;
-    if (child.stdout === null || child.stderr === null) throw new Error('the client needs pipes');
-    createInterface({ input: child.stdout }).on('line', (line) => this.#take(line));
-    child.stderr
-      .setEncoding('utf8')
-      .on('data', (text: string) => (this.#stderr = (this.#stderr + text).slice(-2_000)));
-    child.stdin?.on('error', () => {});
-    child.once('error', (error) => this.#fail(error.message));
-    this.#closed = new Promise((resolve) => child.once('close', () => resolve()));
-    child.once('close', (code) => this.#fail(`It ended with exit code ${code}. ${this.#stderr.trim()}`));
+    this.#closed = followClient(
+      child,
+      (line) => this.#take(line),
+      (reason) => this.#fail(reason),
+    );
   }
 
   /** Resolves once all connections stand. `core`: that it is bound to; null for any. */

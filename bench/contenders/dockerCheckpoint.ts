@@ -6,7 +6,7 @@ import type { Workload } from '../workloads.ts';
 import type { Contender, Outcome, Running } from './contender.ts';
 import { prepareCopy } from './copy.ts';
 import { shellOn, spareAddress } from './deviceShell.ts';
-import { StepClock } from './stepClock.ts';
+import { moveByHand } from './moveByHand.ts';
 
 const DISK = '/var/lib/drayage/bench-docker';
 const RUN = '/run/bench-docker';
@@ -115,9 +115,7 @@ export class DockerCheckpoint implements Contender {
       ['tar', '-C', CHECKPOINTS, '-cf', '-', CHECKPOINT],
       ['tar', '-C', folder, '-xf', '-'],
     );
-    const clock = new StepClock();
-    let reason = '';
-    try {
+    return moveByHand(copy, async (clock) => {
       const create = `checkpoint create --checkpoint-dir ${CHECKPOINTS} ${CONTAINER} ${CHECKPOINT}`;
       await clock.time('checkpoint', () => this.#docker(source, create));
       await clock.time('copy', () =>
@@ -131,14 +129,7 @@ export class DockerCheckpoint implements Contender {
           `ip link set ${CARD} master br0; ${announce}`,
         ),
       );
-    } catch (error) {
-      reason = (error as Error).message;
-    } finally {
-      await copy.end();
-    }
-    const { steps, totalMs } = clock;
-    const unknown = { frozenMs: null, wireBytes: null, tracker: null, restore: null, rounds: 0 };
-    return { succeeded: reason === '', reason, steps, totalMs, ...unknown };
+    });
   }
 
   async #import(workload: Workload): Promise<string> {

@@ -5,7 +5,7 @@ import type { Workload } from '../workloads.ts';
 import type { Contender, Outcome, Running } from './contender.ts';
 import { prepareCopy } from './copy.ts';
 import { shellOn, spareAddress } from './deviceShell.ts';
-import { StepClock } from './stepClock.ts';
+import { moveByHand } from './moveByHand.ts';
 
 /** On the device's disk, as Docker's data is. */
 const DISK = '/var/lib/drayage/bench-podman';
@@ -59,7 +59,6 @@ export class Podman implements Contender {
 
   async #move(): Promise<Outcome> {
     const [source = '', target = ''] = this.#ready().devices;
-    const clock = new StepClock();
     const copy = await prepareCopy(
       this.#ready(),
       ['cat', ARCHIVE],
@@ -67,19 +66,11 @@ export class Podman implements Contender {
     );
     const checkpoint = `container checkpoint --tcp-established --compress none --export ${ARCHIVE} ${CONTAINER}`;
     const restore = `container restore --tcp-established --import ${ARCHIVE}`;
-    let reason = '';
-    try {
+    return moveByHand(copy, async (clock) => {
       await clock.time('checkpoint', () => this.#podman(source, checkpoint));
       await clock.time('copy', () => copy.go());
       await clock.time('restore', () => this.#podman(target, restore));
-    } catch (error) {
-      reason = (error as Error).message;
-    } finally {
-      await copy.end();
-    }
-    const { steps, totalMs } = clock;
-    const unknown = { frozenMs: null, wireBytes: null, tracker: null, restore: null, rounds: 0 };
-    return { succeeded: reason === '', reason, steps, totalMs, ...unknown };
+    });
   }
 
   /** The same image, by its id, on every device: an archive names it. */

@@ -1,7 +1,7 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
-import { createInterface } from 'node:readline';
 import { DrayageError } from '../../core/cause.ts';
+import { followClient } from '../clientProgram.ts';
 import { onClient } from '../deviceProcess.ts';
 import type { Lab } from '../state.ts';
 import { clientReportSchema, type ClientEnd, type ClientReport, type ClientWindow } from './client/report.ts';
@@ -31,20 +31,15 @@ export class DemoClient {
     resolve: (report: never) => void;
     reject: (error: Error) => void;
   }[] = [];
-  #stderr = '';
 
   private constructor(child: ChildProcess, onProblem: (message: string) => void) {
     this.#child = child;
     this.#onProblem = onProblem;
-    if (child.stdout === null || child.stderr === null) throw new Error('the client needs pipes');
-    createInterface({ input: child.stdout }).on('line', (line) => this.#take(line));
-    child.stderr
-      .setEncoding('utf8')
-      .on('data', (text: string) => (this.#stderr = (this.#stderr + text).slice(-2_000)));
-    child.stdin?.on('error', () => {});
-    this.#closed = new Promise((resolve) => child.once('close', () => resolve()));
-    child.once('error', (error) => this.#fail(error.message));
-    child.once('close', (code) => this.#fail(`It ended with exit code ${code}. ${this.#stderr.trim()}`));
+    this.#closed = followClient(
+      child,
+      (line) => this.#take(line),
+      (reason) => this.#fail(reason),
+    );
   }
 
   /** Resolves once all connections stand and talk. */
