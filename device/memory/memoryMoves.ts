@@ -14,10 +14,12 @@ import { findNativePrograms } from './nativePrograms.ts';
 import { MemorySession, type RoundFigures, type SessionProgress } from './stream/memorySession.ts';
 import { MemorySource } from './stream/memorySource.ts';
 import { probeSoftDirty } from './probeSoftDirty.ts';
+import { isWatchable, watchSocket } from './watchSocket.ts';
 
 export interface MemoryMovesDeps {
   engine: Engine;
   identity: () => Identity;
+  runDir: string;
 }
 
 /** How the memory of a group of computes is going to move; the activity's MemoryPlan. */
@@ -40,10 +42,11 @@ export class MemoryMoves {
     this.#deps = deps;
   }
 
-  /** Probed once: what the kernel can do does not change while it runs. */
-  async #chooseTracker(helper: boolean): Promise<{ name: TrackerName; reason: string }> {
+  /** The kernel is probed once: what it can do does not change while it runs. */
+  async #chooseTracker(helper: boolean, sockets: string[]): Promise<{ name: TrackerName; reason: string }> {
     const { softDirty, words } = await (this.#probe ??= probeSoftDirty());
-    const { action, reason } = chooseTracker({ softDirty, softDirtyWords: words, helper });
+    const watchable = (await Promise.all(sockets.map(isWatchable))).every(Boolean);
+    const { action, reason } = chooseTracker({ softDirty, softDirtyWords: words, watchable, helper });
     return { name: action, reason };
   }
 
@@ -56,17 +59,20 @@ export class MemoryMoves {
     const native = await findNativePrograms();
     const located = await Promise.all(computeIds.map((id) => this.#locate(id)));
     const memory = await measureMemory(located.flatMap(({ pids }) => pids));
-    const tracker = await this.#chooseTracker(native.memorySource !== null);
+    const tracker = await this.#chooseTracker(
+      native.memorySource !== null,
+      located.map(({ watch }) => watch),
+    );
     const hides = native.criuHide !== null;
     let restore = chooseRestore({ ...memory, pager: true, hides });
     const sessions = new Map<string, MemorySession>();
     this.#sessions.set(migration, sessions);
     try {
-      for (const { computeId, cgroupProcs } of located)
+      for (const { computeId, cgroupProcs, watch } of located)
         sessions.set(
           computeId,
           await this.#openSession({ migration, computeId, target }, restore.action, limitBytesPerSecond, () =>
-            MemorySource.start(native.memorySource, cgroupProcs, tracker.name),
+            MemorySource.start(native.memorySource, { cgroupProcs, tracker: tracker.name, watch }),
           ),
         );
     } catch (error) {
@@ -135,7 +141,9 @@ export class MemoryMoves {
     return MemorySession.open(restore, startSource(), { identity, peer, token, limitBytesPerSecond });
   }
 
-  async #locate(computeId: string): Promise<{ computeId: string; cgroupProcs: string; pids: number[] }> {
+  async #locate(
+    computeId: string,
+  ): Promise<{ computeId: string; cgroupProcs: string; pids: number[]; watch: string }> {
     const facts = await this.#deps.engine.facts(computeId);
     if (!facts || facts.pid === 0)
       throw new DrayageError({
@@ -144,7 +152,12 @@ export class MemoryMoves {
         mend: 'Start it first; only a running compute can be moved live.',
       });
     const freezer = await findFreezer(facts.pid);
-    return { computeId, cgroupProcs: `${freezer.directory}/cgroup.procs`, pids: await pidsOf(freezer) };
+    return {
+      computeId,
+      cgroupProcs: `${freezer.directory}/cgroup.procs`,
+      pids: await pidsOf(freezer),
+      watch: await watchSocket(this.#deps.runDir, computeId),
+    };
   }
 }
 

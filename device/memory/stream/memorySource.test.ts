@@ -21,9 +21,13 @@ class Scan {
   readonly #run: Promise<void>;
   readonly #holder: Holder;
 
-  constructor(program: string | null, holder: Holder) {
+  constructor(program: string | null, holder: Holder, watch: string | null) {
     this.#holder = holder;
-    this.source = MemorySource.start(program, holder.list, 'content');
+    this.source = MemorySource.start(program, {
+      cgroupProcs: holder.list,
+      tracker: watch === null ? 'content' : 'write-protect',
+      watch: watch ?? '',
+    });
     this.#run = this.received.run(this.source.records);
     this.#run.catch(() => undefined);
   }
@@ -82,19 +86,33 @@ class Scan {
   }
 }
 
+/** memory-watch, where the kernel lets a process's memory be protected asynchronously. */
+const watchProgram = await (async () => {
+  if (native === null || !isRoot) return null;
+  const program = join(dirname(native), 'memory-watch');
+  const holder = await Holder.start({ cgroup: true }).catch(() => null);
+  const able = await holder?.watched(program).then(
+    () => true,
+    () => false,
+  );
+  await holder?.close();
+  return able === true ? program : null;
+})();
+
 describe.each([
-  { name: 'the helper', program: native, there: native !== null },
-  { name: 'the thread', program: null, there: true },
-])('memory as $name scans it', { timeout: 60_000 }, ({ program, there }) => {
+  { name: 'the helper', program: native, there: native !== null, watching: false },
+  { name: 'the helper by write protection', program: native, there: watchProgram !== null, watching: true },
+  { name: 'the thread', program: null, there: true, watching: false },
+])('memory as $name scans it', { timeout: 60_000 }, ({ program, there, watching }) => {
   const used: { close(): Promise<void> }[] = [];
   afterEach(async () => {
     for (const one of used.splice(0).reverse()) await one.close();
   });
   const run = test.skipIf(!there);
   const begin = async (namespace = false) => {
-    const holder = await Holder.start(namespace);
+    const holder = await Holder.start({ namespace, cgroup: watching });
     used.push(holder);
-    const scan = new Scan(program, holder);
+    const scan = new Scan(program, holder, watching ? await holder.watched(watchProgram ?? '') : null);
     used.push(scan);
     return { holder, scan, own: new Map([[namespace ? 1 : holder.pid, holder.pid]]) };
   };
@@ -111,10 +129,26 @@ describe.each([
     // A few more are its own, of the stack and the like.
     expect(third.sent).toBeGreaterThanOrEqual(51);
     expect(third.sent).toBeLessThan(60);
+    if (watching) expect(third.looked, 'the rest is known to be clean').toBeLessThan(300);
+    else expect(third.looked).toBeGreaterThan(3000);
     await holder.does('write', address, 10, 99_000);
     expect((await scan.final()).sent).toBeLessThan(20);
     expect(scan.received.rounds).toEqual([1, 2, 3]);
     expect(scan.received.final?.processes).toBe(1);
+    await scan.expectWhole(own);
+  });
+
+  run('is whole where pages were moved over others', async () => {
+    const { holder, scan, own } = await begin();
+    const address = await holder.map(2000);
+    await holder.does('write', address, 2000);
+    await scan.round(1);
+    await holder.does('move', address + 1200 * PAGE, 400, address + 100 * PAGE);
+    await holder.does('write', address + 150 * PAGE, 5, 60_000);
+    await scan.round(2);
+    await holder.does('write', address + 200 * PAGE, 5, 61_000);
+    await holder.does('move', address + 1600 * PAGE, 100, address + 300 * PAGE);
+    await scan.final();
     await scan.expectWhole(own);
   });
 
@@ -195,7 +229,7 @@ describe.each([
     await holder.does('write', locked, 20, 3000);
     await holder.does('lock', locked, 20);
     await scan.round(1);
-    const [before, path] = [scan.received.pages, join(dirname(holder.list), 'pages-1.img')];
+    const [before, path] = [scan.received.pages, join(holder.directory, 'pages-1.img')];
     const own2 = Buffer.alloc(PAGE, 'not seen before');
     const image = Buffer.concat([
       await holder.read(shared, 400),
@@ -225,7 +259,7 @@ describe.each([
   });
 
   run('bears the number of its process within its own namespace', async ({ skip }) => {
-    skip(!isRoot, 'a namespace needs root');
+    skip(!isRoot || watching, 'a namespace needs root, and memory-watch has to be outside of it');
     const { holder, scan, own } = await begin(true);
     await holder.does('write', await holder.map(100), 100);
     await scan.round(1);
@@ -236,7 +270,7 @@ describe.each([
   run('says why when it cannot be read', async () => {
     const { holder, scan } = await begin();
     await scan.round(1);
-    await expect(scan.source.image(join(dirname(holder.list), 'missing'))).rejects.toMatchObject({
+    await expect(scan.source.image(join(holder.directory, 'missing'))).rejects.toMatchObject({
       cause_: { code: 'memoryScanFailed', message: expect.stringContaining('missing') as string },
     });
     await expect(scan.round(2), 'nothing more goes').rejects.toThrow('missing');

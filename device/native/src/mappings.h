@@ -28,6 +28,8 @@ struct mapping {
 struct mappings {
   struct mapping *items;
   size_t count, room;
+  /* The process has asked the kernel for input and output that goes on while it is frozen (aio, io_uring). */
+  int direct;
 };
 
 static int starts_with(const char *text, const char *prefix) { return strncmp(text, prefix, strlen(prefix)) == 0; }
@@ -67,6 +69,7 @@ static int read_mappings(const char *directory, struct mappings *into) {
   size_t size = 0;
   struct mapping *last = NULL;
   into->count = 0;
+  into->direct = 0;
   while (getline(&line, &size, file) > 0) {
     unsigned long start, end, inode;
     char permissions[8];
@@ -90,6 +93,7 @@ static int read_mappings(const char *directory, struct mappings *into) {
     }
     char *name = line + at;
     name[strcspn(name, "\n")] = '\0';
+    into->direct |= starts_with(name, "/[aio]") || starts_with(name, "anon_inode:[io_uring]");
     last = &into->items[into->count++];
     *last = (struct mapping){start, end, kind_of(permissions, inode, name)};
   }

@@ -1,9 +1,9 @@
 /*
  * memory-source: finds what has changed in the memory of a compute's processes and writes it as records (records.h).
  *
- *   memory-source CGROUP_PROCS content|soft-dirty
+ *   memory-source CGROUP_PROCS content|soft-dirty|write-protect [SOCKET]
  *
- * CGROUP_PROCS lists the processes. Standard output gets the records, or a target over TLS (frameSender.h); standard error
+ * CGROUP_PROCS lists the processes; SOCKET is memory-watch's, for write-protect. Standard output gets the records, or a target over TLS (frameSender.h); standard error
  * gets a JSON object a line. Standard input gives the commands, one a line:
  *   connect HOST PORT TOKEN PEER LIMIT K C A   first, if at all: records go to this target, at most LIMIT bytes a second
  *                     (0: no limit); followed by K + C + A bytes of PEM: private key, certificate, authority
@@ -13,9 +13,8 @@
  *   image PATH        a file of pages that CRIU has written, by reference; may be given while `final` is under way
  *   finish            nothing more comes: writes the FINAL record
  *
- * A page is sent when its hash is not that of what was sent last from its place. What soft-dirty tracking adds: pages that
- * were not written to since the start are not looked at. The bits are cleared once, before the first pass, and never again:
- * a page written to between a look and a later clearing could not be told from a clean one.
+ * A page is sent when its hash is not that of what was sent last from its place. What the other two trackers add (track.h):
+ * pages that the kernel says were not written to since they were looked at are not looked at again.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -40,6 +39,7 @@
 #include "pageHash.h"
 #include "pageTable.h"
 #include "pagemapScan.h"
+#include "processNumber.h"
 #include "records.h"
 
 /* A piece that is read, hashed and written while it is in the processor's cache. */
@@ -53,7 +53,7 @@ struct process {
   pid_t pid;
   uint32_t number; /* in its own namespace */
   char directory[32];
-  int memory, pagemap;
+  int memory, pagemap, watch; /* descriptors; -1: none. `watch` is the userfaultfd by which its memory is protected */
   int alive, cleared;
   struct page_table mapped; /* what the target maps */
   struct page_table cached; /* other memory: only its content is sent, CRIU's images name it */
@@ -74,7 +74,7 @@ static struct hash_key key;
 static struct page_hash zero_hash;
 static const unsigned char zero_page[PAGE];
 static struct process *processes;
-static int soft_dirty;
+static enum { CONTENT, SOFT_DIRTY, WRITE_PROTECT } tracker;
 static const char *cgroup_procs;
 
 /* Everything below is changed under this lock only. */
@@ -123,6 +123,7 @@ static void *reserve(size_t bytes) {
 }
 
 #include "frameSender.h"
+#include "standStill.h"
 
 /* ---- slots by content ---- */
 
@@ -297,12 +298,25 @@ static int unchanged(const struct block *block, uint64_t address, struct page_ha
   return slot == NO_SLOT ? same_hash(hash, zero_hash) : same_hash(hashes[slot], hash);
 }
 
+/* The bits of the pages [*page, end) that lie in the first of their words; *page moves on to the next word. */
+static uint64_t bits_of_word(uint64_t *page, uint64_t end) {
+  uint64_t from = *page, to = from / 64 * 64 + 64 < end ? from / 64 * 64 + 64 : end;
+  *page = to;
+  return (to - from == 64 ? ~0ull : (1ull << (to - from)) - 1) << (from % 64);
+}
+
 /* Two mappings may share a block, and two threads look at them: a bit that was lost would drop a page that is there. */
-static void mark_seen(struct block *block, uint64_t from, uint64_t to) {
+static void mark(uint64_t *bits, uint64_t from, uint64_t to) {
   for (uint64_t page = (from >> 12) % BLOCK_PAGES, end = page + (to - from) / PAGE; page < end;) {
-    uint64_t bits = 0, word = page / 64;
-    for (; page < end && page / 64 == word; page++) bits |= 1ull << (page % 64);
-    __atomic_fetch_or(&block->seen[word], bits, __ATOMIC_RELAXED);
+    uint64_t *word = &bits[page / 64];
+    __atomic_fetch_or(word, bits_of_word(&page, end), __ATOMIC_RELAXED);
+  }
+}
+
+static void unmark(uint64_t *bits, uint64_t from, uint64_t to) {
+  for (uint64_t page = (from >> 12) % BLOCK_PAGES, end = page + (to - from) / PAGE; page < end;) {
+    uint64_t *word = &bits[page / 64];
+    __atomic_fetch_and(word, ~bits_of_word(&page, end), __ATOMIC_RELAXED);
   }
 }
 
@@ -355,7 +369,8 @@ static void look_at(struct looker *looker, const struct item *item, struct block
     for (uint32_t i = 0; i < bytes / PAGE; i++) {
       if (!unchanged(block, from + i * PAGE, hash[i])) changed[count++] = i;
     }
-    mark_seen(block, from, from + bytes);
+    mark(block->seen, from, from + bytes);
+    unmark(block->dirty, from, from + bytes);
     if (count > 0) {
       struct run run = {.count = 0};
       pthread_mutex_lock(&lock);
@@ -368,13 +383,14 @@ static void look_at(struct looker *looker, const struct item *item, struct block
   }
 }
 
-/* Pages of one block that soft-dirty calls clean: only those that were never sent have to be looked at. */
+/* Pages of one block that the kernel calls clean: those that were never sent have to be looked at, and what is marked. */
 static void look_at_clean(struct looker *looker, const struct item *item, struct block *block, uint64_t start, uint64_t end) {
   uint64_t run = start;
+  mark(block->seen, start, end);
   for (uint64_t at = start; at < end; at += PAGE) {
-    if (block->slots[(at >> 12) % BLOCK_PAGES] == NO_SLOT) continue;
+    uint64_t page = (at >> 12) % BLOCK_PAGES;
+    if (block->slots[page] == NO_SLOT || (block->dirty[page / 64] >> (page % 64) & 1)) continue;
     if (run < at) look_at(looker, item, block, run, at);
-    mark_seen(block, at, at + PAGE);
     run = at + PAGE;
   }
   if (run < end) look_at(looker, item, block, run, end);
@@ -446,6 +462,19 @@ static void *work(void *given) {
   return NULL;
 }
 
+/* Whether the kernel knows what was written to in this memory; only then its bits are asked. */
+static int is_tracked(const struct item *item) {
+  if (tracker == SOFT_DIRTY) return item->process->cleared;
+  return tracker == WRITE_PROTECT && item->kind == MAPPING_LAZY && item->process->watch >= 0;
+}
+
+/* Of what is not protected at all the kernel says nothing. */
+static int is_dirty(const struct item *item, uint64_t categories) {
+  if (!is_tracked(item)) return 1;
+  if (tracker == SOFT_DIRTY) return (categories & SCAN_SOFT_DIRTY) != 0;
+  return !(categories & SCAN_PROTECTABLE) || (categories & SCAN_WRITTEN) != 0;
+}
+
 /* With PAGEMAP_SCAN: 1 when done, 0 when this kernel has none. */
 static int scan_item(struct looker *looker, const struct item *item) {
   struct page_region_ regions[512];
@@ -462,7 +491,8 @@ static int scan_item(struct looker *looker, const struct item *item) {
       .category_inverted = without,
       .category_mask = without,
       .category_anyof_mask = SCAN_PRESENT | SCAN_SWAPPED,
-      .return_mask = SCAN_PRESENT | SCAN_SWAPPED | (soft_dirty ? SCAN_SOFT_DIRTY : 0),
+      .return_mask = SCAN_PRESENT | SCAN_SWAPPED | (!is_tracked(item) ? 0 : tracker == SOFT_DIRTY ? SCAN_SOFT_DIRTY
+                                                                          : SCAN_PROTECTABLE | SCAN_WRITTEN),
   };
   while (scan.start < item->end) {
     int count = ioctl(item->process->pagemap, PAGEMAP_SCAN_, &scan);
@@ -472,8 +502,7 @@ static int scan_item(struct looker *looker, const struct item *item) {
     }
     if (count < 0) return errno == ENOTTY || errno == EINVAL ? 0 : 1;
     for (int i = 0; i < count; i++)
-      look_at_region(looker, item, regions[i].start, regions[i].end,
-                     !soft_dirty || (regions[i].categories & SCAN_SOFT_DIRTY) != 0);
+      look_at_region(looker, item, regions[i].start, regions[i].end, is_dirty(item, regions[i].categories));
     if (scan.walk_end <= scan.start) break;
     scan.start = scan.walk_end;
   }
@@ -490,15 +519,15 @@ static void read_item(struct looker *looker, const struct item *item) {
     for (ssize_t i = 0; i < got / 8; i++, at += PAGE) {
       int there = (entries[i] & (PAGEMAP_PRESENT | PAGEMAP_SWAPPED)) != 0 && !(entries[i] & PAGEMAP_GUARD) &&
                   (item->kind == MAPPING_SHARED || !(entries[i] & PAGEMAP_FILE));
-      int is_dirty = !soft_dirty || (entries[i] & PAGEMAP_SOFT_DIRTY) != 0;
-      if (there && end == at && is_dirty == dirty) {
+      int written = is_dirty(item, entries[i] & PAGEMAP_SOFT_DIRTY ? SCAN_SOFT_DIRTY : 0);
+      if (there && end == at && written == dirty) {
         end += PAGE;
         continue;
       }
       if (start < end) look_at_region(looker, item, start, end, dirty);
       start = at;
       end = there ? at + PAGE : at;
-      dirty = is_dirty;
+      dirty = written;
     }
   }
   if (start < end) look_at_region(looker, item, start, end, dirty);
@@ -565,32 +594,6 @@ static void drop_dead(void) {
 
 /* ---- processes ---- */
 
-/* The number of a process in its innermost namespace; 0 when it is gone or a zombie, which has no memory. */
-static uint32_t number_of(const char *directory) {
-  char path[64], line[512];
-  snprintf(path, sizeof path, "%s/status", directory);
-  FILE *file = fopen(path, "re");
-  if (!file) return 0;
-  uint32_t number = 0;
-  while (fgets(line, sizeof line, file)) {
-    if (starts_with(line, "State:") && strchr(line, 'Z')) break;
-    if (!starts_with(line, "NSpid:")) continue;
-    char *last = strrchr(line, '\t');
-    number = last ? strtoul(last + 1, NULL, 10) : 0;
-    break;
-  }
-  fclose(file);
-  return number;
-}
-
-static void clear_soft_dirty(struct process *process) {
-  char path[64];
-  snprintf(path, sizeof path, "%s/clear_refs", process->directory);
-  int file = open(path, O_WRONLY | O_CLOEXEC);
-  if (file >= 0 && write(file, "4", 1) == 1) process->cleared = 1;
-  if (file >= 0) close(file);
-}
-
 static struct process *know_process(pid_t pid) {
   char directory[32];
   snprintf(directory, sizeof directory, "/proc/%d", pid);
@@ -601,7 +604,7 @@ static struct process *know_process(pid_t pid) {
   struct process *process = need(calloc(1, sizeof *process));
   *process = (struct process){.pid = pid, .number = number, .next = processes};
   strcpy(process->directory, directory);
-  process->memory = process->pagemap = -1;
+  process->memory = process->pagemap = process->watch = -1;
   processes = process;
   return process;
 }
@@ -621,7 +624,7 @@ static int open_memory(struct process *process) {
   return process->memory >= 0 && process->pagemap >= 0;
 }
 
-static uint32_t find_processes(int frozen) {
+static uint32_t find_processes(void) {
   FILE *list = fopen(cgroup_procs, "re");
   if (!list) fail("noProcesses", "%s: %s", cgroup_procs, strerror(errno));
   for (struct process *process = processes; process; process = process->next) process->alive = 0;
@@ -632,11 +635,12 @@ static uint32_t find_processes(int frozen) {
     if (!process || process->alive || !open_memory(process)) continue;
     process->alive = 1;
     count++;
-    if (soft_dirty && !process->cleared && !frozen) clear_soft_dirty(process);
   }
   fclose(list);
   return count;
 }
+
+#include "track.h"
 
 /* ---- commands ---- */
 
@@ -690,8 +694,9 @@ static int commands_left(char *line, size_t size);
 static uint32_t pass(int frozen, int threads, uint64_t number) {
   memset(&counted, 0, sizeof counted);
   double began = now_ms();
-  uint32_t count = find_processes(frozen);
+  uint32_t count = find_processes();
   drop_dead();
+  if (!frozen) track_all();
   item_count = next_item = items_done = 0;
   for (struct process *process = processes; process; process = process->next)
     if (process->alive) list_items(process);
@@ -795,11 +800,14 @@ static int threads_allowed(int threads) {
 }
 
 int main(int count, char **arguments) {
-  if (count != 3 || (strcmp(arguments[2], "content") && strcmp(arguments[2], "soft-dirty")))
-    fail("usage", "memory-source CGROUP_PROCS content|soft-dirty");
+  static const char *const names[] = {"content", "soft-dirty", "write-protect"};
+  for (tracker = CONTENT; count > 2 && tracker <= WRITE_PROTECT && strcmp(arguments[2], names[tracker]) != 0;) tracker++;
+  if (count != (tracker == WRITE_PROTECT ? 4 : 3) || tracker > WRITE_PROTECT)
+    fail("usage", "memory-source CGROUP_PROCS content|soft-dirty|write-protect [SOCKET]");
   cgroup_procs = arguments[1];
-  soft_dirty = strcmp(arguments[2], "soft-dirty") == 0;
   prctl(PR_SET_PDEATHSIG, SIGKILL);
+  if (tracker != CONTENT) find_freezer(cgroup_procs);
+  if (tracker == WRITE_PROTECT) ask_for_watches(arguments[3]);
   for (size_t got = 0; got < sizeof key;) {
     ssize_t more = getrandom((char *)&key + got, sizeof key - got, 0);
     if (more > 0) got += more;

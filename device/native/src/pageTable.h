@@ -13,6 +13,7 @@
 struct block {
   uint64_t number; /* address >> 21 */
   uint64_t seen[BLOCK_PAGES / 64];
+  uint64_t dirty[BLOCK_PAGES / 64]; /* to be looked at, whatever the kernel says of them */
   uint32_t slots[BLOCK_PAGES];
 };
 
