@@ -1,7 +1,9 @@
 import { writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
+import { setImmediate as turn } from 'node:timers/promises';
 import { afterEach, describe, expect, test } from 'vitest';
 import { until } from '../../../core/until.ts';
+import { findFreezer, isFrozen, type Freezer } from '../../checkpoint/cgroupFreezer.ts';
 import { findNativePrograms } from '../nativePrograms.ts';
 import { Holder } from '../scan/fixtures/holder.ts';
 import { ReceivedMemory } from '../scan/fixtures/receivedMemory.ts';
@@ -13,6 +15,20 @@ const isRoot = process.getuid?.() === 0;
 const native = (await findNativePrograms()).memorySource;
 const ZEROS = Buffer.alloc(PAGE);
 const quiet = () => undefined;
+
+/** Resolves with true when the processes are frozen, with false when that has ended first; looks as often as it can. */
+async function isStillDuring(pass: Promise<unknown>, freezer: Freezer): Promise<boolean> {
+  let over = false;
+  pass.then(
+    () => (over = true),
+    () => (over = true),
+  );
+  while (!over) {
+    if (await isFrozen(freezer)) return true;
+    await turn();
+  }
+  return false;
+}
 
 /** A scan of a holder's memory, and what a target has of it. */
 class Scan {
@@ -265,6 +281,19 @@ describe.each([
     await scan.round(1);
     await scan.final();
     await scan.expectWhole(own);
+  });
+
+  test.skipIf(!watching || !there)('runs on when the scan is killed while it stands still', async () => {
+    const { holder, scan } = await begin();
+    await holder.does('same', await holder.map(80_000), 80_000, 5);
+    const freezer = await findFreezer(holder.pid);
+    const round = scan.round(1);
+    round.catch(quiet);
+    const seen = await isStillDuring(round, freezer);
+    await scan.source.close();
+    expect(seen, 'it was killed at the right moment').toBe(true);
+    expect(await isFrozen(freezer)).toBe(false);
+    await holder.does('write', await holder.map(1), 1);
   });
 
   run('says why when it cannot be read', async () => {
