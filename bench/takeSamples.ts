@@ -32,11 +32,11 @@ export async function takeSamples(input: BenchInput): Promise<Sample[]> {
   const { lab, turns, progress, signal } = input;
   const movers: Movers = { drayage: new Drayage(), podman: new Podman(), docker: new DockerCheckpoint() };
   const wire = new WireCounter(lab);
-  await wire.setUp();
   const used = contendersOf(turns).map((name) => movers[name]);
   const samples: Sample[] = [];
   const rates = new Map<string, number>();
   try {
+    await wire.setUp();
     for (const mover of used) await progress.step('setting a contender up', () => mover.setUp(lab));
     if (input.warm !== false) await warmUp(input, movers, wire);
     let link: string | null = null;
@@ -50,11 +50,20 @@ export async function takeSamples(input: BenchInput): Promise<Sample[]> {
       input.onSample?.(sample);
     }
   } finally {
-    await setLinkSpeed(lab, lab.settings.linkMbit);
-    await wire.tearDown();
-    for (const mover of used) await mover.tearDown();
+    await doAll([
+      () => setLinkSpeed(lab, lab.settings.linkMbit),
+      () => wire.tearDown(),
+      ...used.map((mover) => () => mover.tearDown()),
+    ]);
   }
   return samples;
+}
+
+/** One after the other, each whether or not those before it failed; then the first failure, if any. */
+async function doAll(steps: readonly (() => Promise<void>)[]): Promise<void> {
+  const failures: unknown[] = [];
+  for (const step of steps) await step().catch((error: unknown) => failures.push(error));
+  if (failures.length > 0) throw failures[0];
 }
 
 /** Drayage is always one of them: bare runc is measured on a compute of its. */

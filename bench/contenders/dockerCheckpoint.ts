@@ -42,6 +42,8 @@ export class DockerCheckpoint implements Contender {
     const { ip } = spareAddress(lab, HOST);
     const options = `--name ${CONTAINER} --network container:${SANDBOX} --log-driver none`;
     const words = `${image} ${workload.command.join(' ')}`;
+    // Of a move that failed something may be left.
+    await this.#remove();
     for (const device of lab.devices) await this.#startSandbox(device, image);
     await shellOn(lab, source, `ip link set ${CARD} master br0`);
     await this.#docker(source, `run --detach ${options} ${words}`);
@@ -51,10 +53,10 @@ export class DockerCheckpoint implements Contender {
   }
 
   async tearDown(): Promise<void> {
-    await this.#remove();
+    await this.#remove().catch(() => {});
     const lab = this.#ready();
     for (const device of lab.devices) {
-      await shellOn(lab, device, `kill "$(cat ${RUN}/docker.pid)"`);
+      await shellOn(lab, device, `[ ! -e ${RUN}/docker.pid ] || kill "$(cat ${RUN}/docker.pid)"`);
       const gone = async () => (await shellOn(lab, device, `ls ${RUN}/docker.pid 2> /dev/null || :`)) === '';
       await until(`the benchmark's dockerd of ${device} to end`, DAEMON_MS, gone);
       await shellOn(lab, device, `rm -rf ${DISK} ${RUN} ${CRIU_OPTIONS}`);

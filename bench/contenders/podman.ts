@@ -16,6 +16,13 @@ const NETWORK = 'bench';
 const CONTAINER = 'bench';
 /** Its address; Docker's procedure has another. */
 const HOST = 5;
+/** Where Podman puts things whatever its options say. Nothing else on a device of the lab uses it. */
+const MADE = [
+  '/dev/shm/libpod_lock',
+  '/run/libpod /run/podman /run/containers /run/netns',
+  '/run/lock/netavark.lock',
+  '/var/lib/containers',
+].join(' ');
 
 /**
  * Podman's own way: checkpoint with `--export`, a copy, restore with `--import`, TCP kept. It joins the device's bridge
@@ -38,6 +45,8 @@ export class Podman implements Contender {
     const lab = this.#ready();
     const [source = ''] = lab.devices;
     const image = await this.#import(workload);
+    // Of a move that failed something may be left.
+    await this.#remove();
     const { ip, mac } = spareAddress(lab, HOST);
     await this.#podman(
       source,
@@ -48,11 +57,16 @@ export class Podman implements Contender {
   }
 
   async tearDown(): Promise<void> {
-    await this.#remove();
+    await this.#remove().catch(() => {});
     const lab = this.#ready();
     for (const device of lab.devices) {
       await this.#podman(device, 'system reset --force').catch(() => {});
-      await shellOn(lab, device, `rm -rf ${DISK} ${RUN}`);
+      // It mounts the folder of its network namespaces onto itself.
+      await shellOn(
+        lab,
+        device,
+        `! mountpoint -q /run/netns || umount /run/netns\nrm -rf ${DISK} ${RUN} ${MADE}`,
+      );
     }
     this.#images.clear();
   }
