@@ -28,6 +28,8 @@ export interface MoveRequest {
   workload: Workload;
   link: LinkName;
   repeat: number;
+  /** The contender's first move. */
+  first: boolean;
   wire: WireCounter;
   /** Requests a second; null to take half of what saturates. */
   rate: number | null;
@@ -66,10 +68,10 @@ async function underLoad(request: MoveRequest, running: Running, client: LoadCli
   const outcome = await running.move();
   const countedBytes = await wire.take();
   await pause(AFTER_MS);
-  const window = await answered(client);
+  let window = await answered(client);
   const [onSource = [], onTarget = []] = await Promise.all(watches.map((end) => end()));
   const work = watched === 'work' ? workRates(await client.endWork(), outcome.steps) : null;
-  if (watched === 'resident' && (await client.checkAll()) > 0) window.wrong += 1;
+  if (watched === 'resident') window = await checkedWhole(window, client);
   const residentAfter = watched === 'resident' ? await residentBytes(request) : null;
   const memory = memoryFigures(onSource, onTarget);
   return {
@@ -86,20 +88,28 @@ async function underLoad(request: MoveRequest, running: Running, client: LoadCli
 }
 
 function describe(
-  { contenderName, workload, link, repeat }: MoveRequest,
+  { contenderName, workload, link, repeat, first }: MoveRequest,
   outcome: Outcome,
   window: LoadWindow,
 ) {
-  const { gapMs, p99AfterMs, p99BeforeMs, wrong, connections, lost } = window;
+  const { gapMs, p99AfterMs, p99BeforeMs, wrong, firstWrong, connections, lost } = window;
+  const spoiled = wrong > 0 ? spoiledBy(outcome.reason, `${wrong} wrong answers: ${firstWrong}`) : {};
   return {
     kind: 'move' as const,
     contender: contenderName,
     workload: workload.name,
     link,
     repeat,
+    first,
     ...outcome,
+    ...spoiled,
     ...{ gapMs, p99AfterMs, p99BeforeMs, wrong, connections, lost },
   };
+}
+
+/** A program that is not what it was has not been moved. */
+function spoiledBy(reason: string, failure: string) {
+  return { succeeded: false, reason: [reason, failure].filter(Boolean).join('; ') };
 }
 
 /**
@@ -122,6 +132,17 @@ async function answered(client: LoadClient): Promise<LoadWindow> {
   });
 }
 
+/** The window, with the pages that are wrong after a look at all of them. */
+async function checkedWhole(window: LoadWindow, client: LoadClient): Promise<LoadWindow> {
+  const wrongPages = await client.checkAll();
+  if (wrongPages === 0) return window;
+  return {
+    ...window,
+    wrong: window.wrong + wrongPages,
+    firstWrong: window.firstWrong || `${wrongPages} pages are wrong`,
+  };
+}
+
 /** Two windows, one after the other, as one. A silence across both is whole in neither: its two parts add up. */
 function merged(one: LoadWindow, next: LoadWindow): LoadWindow {
   const goesOn = Math.abs(next.gapAt - one.gapAt) < 1;
@@ -129,6 +150,7 @@ function merged(one: LoadWindow, next: LoadWindow): LoadWindow {
   return {
     ...longer,
     wrong: one.wrong + next.wrong,
+    firstWrong: one.firstWrong || next.firstWrong,
     lost: Math.max(one.lost, next.lost),
     p99BeforeMs: one.p99BeforeMs,
   };
