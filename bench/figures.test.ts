@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { figures, spread, toldFigures, verdictOf, type Figure } from './figures.ts';
+import { figures, isJudged, spread, toldFigures, verdictOf, type Figure } from './figures.ts';
 import { plan, type Turn } from './plan.ts';
 import type { Sample } from './sample.ts';
 import { bareSample, moveSample } from './testSamples.ts';
@@ -119,6 +119,15 @@ describe('figures', () => {
       const made = figure('gapIdleOverBare', [moveSample(), broken], plan(['unshaped', 'idle'], 1));
       expect(made).toMatchObject({ value: null, failed: { 'unshaped idle bare': 1 } });
     });
+  });
+
+  test('of a plan, what a figure is made of is judged', () => {
+    const judged = plan(['unshaped', '100mbit', '1gb', 'redis', 'idle'], 1).filter(isJudged);
+    expect(judged.map(({ link, workload, contender }) => `${link} ${workload.name} ${contender}`)).toEqual([
+      'unshaped idle drayage',
+      'unshaped idle bare',
+      'unshaped 1gb drayage',
+    ]);
   });
 
   test("the target's peak is told over the compute's memory", () => {

@@ -76,6 +76,13 @@ function makeFigure(recipe: Recipe, samples: readonly Sample[], turns: readonly 
   return figure;
 }
 
+/** Whether a figure that has to hold is made of this measurement. */
+export function isJudged(turn: Turn): boolean {
+  return JUDGED_LINKS.some((link) =>
+    RECIPES.some(({ parts }) => parts.some((part) => isPlanned(part, link, [turn]))),
+  );
+}
+
 function isPlanned({ by, workloads }: Part, link: LinkName, turns: readonly Turn[]): boolean {
   return turns.some(
     (turn) => turn.link === link && turn.contender === by && workloads.includes(turn.workload.name),

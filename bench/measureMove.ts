@@ -1,6 +1,7 @@
 import { DrayageError } from '../core/cause.ts';
 import { measureMemory } from '../device/memory/measureMemory.ts';
 import type { Lab } from '../lab/state.ts';
+import { BackgroundLoad } from './backgroundLoad.ts';
 import type { LoadWindow } from './client/report.ts';
 import type { Contender, Outcome, Running } from './contenders/contender.ts';
 import { findProcesses, keepBound, type Cores } from './cores.ts';
@@ -41,11 +42,18 @@ export async function measureMove(request: MoveRequest): Promise<MoveSample> {
   const stopBinding = cores === null ? async () => {} : keepBound(lab, workload.program, cores.load);
   let running: Running | null = null;
   let client: LoadClient | null = null;
+  let beside: BackgroundLoad | null = null;
+  const core = cores?.load ?? null;
   try {
     running = await contender.start(workload);
-    client = await LoadClient.start(lab, running.ip, workload.port, cores?.load ?? null);
-    return await underLoad(request, running, client);
+    client = await LoadClient.start(lab, running.ip, workload, core);
+    const command = await workload.background?.(running.ip);
+    if (command !== undefined) beside = await BackgroundLoad.start(lab, command, core);
+    const sample = await underLoad(request, running, client);
+    const failure = beside?.failure ?? null;
+    return failure === null ? sample : { ...sample, ...spoiledBy(sample.reason, failure) };
   } finally {
+    await beside?.kill();
     await client?.kill();
     await running?.remove();
     await stopBinding();

@@ -1,6 +1,8 @@
 import { copyFile } from 'node:fs/promises';
 import { until } from '../../core/until.ts';
 import { fileOnDevice } from '../../lab/deviceProcess.ts';
+import { quote } from '../../lab/guest/ssh.ts';
+import { buildPagesImage } from '../../lab/programs/buildPagesImage.ts';
 import type { Lab } from '../../lab/state.ts';
 import type { Workload } from '../workloads.ts';
 import type { Contender, Outcome, Running } from './contender.ts';
@@ -41,10 +43,11 @@ export class DockerCheckpoint implements Contender {
     const image = await this.#import(workload);
     const { ip } = spareAddress(lab, HOST);
     const options = `--name ${CONTAINER} --network container:${SANDBOX} --log-driver none`;
-    const words = `${image} ${workload.command.join(' ')}`;
+    const words = `${image} ${workload.command.map(quote).join(' ')}`;
     // Of a move that failed something may be left.
     await this.#remove();
-    for (const device of lab.devices) await this.#startSandbox(device, image);
+    const busybox = await this.#import({ program: SANDBOX, buildImage: buildPagesImage });
+    for (const device of lab.devices) await this.#startSandbox(device, busybox);
     await shellOn(lab, source, `ip link set ${CARD} master br0`);
     await this.#docker(source, `run --detach ${options} ${words}`);
     const id = await this.#docker(target, `create ${options} ${words}`);
@@ -134,7 +137,7 @@ export class DockerCheckpoint implements Contender {
     });
   }
 
-  async #import(workload: Workload): Promise<string> {
+  async #import(workload: Pick<Workload, 'program' | 'buildImage'>): Promise<string> {
     const lab = this.#ready();
     const name = `bench/${workload.program}`;
     if (this.#images.has(name)) return name;

@@ -1,5 +1,6 @@
 import { copyFile } from 'node:fs/promises';
 import { fileOnDevice } from '../../lab/deviceProcess.ts';
+import { quote } from '../../lab/guest/ssh.ts';
 import type { Lab } from '../../lab/state.ts';
 import type { Workload } from '../workloads.ts';
 import type { Contender, Outcome, Running } from './contender.ts';
@@ -51,7 +52,7 @@ export class Podman implements Contender {
     await this.#podman(
       source,
       `run --detach --name ${CONTAINER} --network ${NETWORK} --ip ${ip} --mac-address ${mac} ` +
-        `--cgroup-parent /${lab.names.cgroup}/podman ${image} ${workload.command.join(' ')}`,
+        `--cgroup-parent /${lab.names.cgroup}/podman ${image} ${workload.command.map(quote).join(' ')}`,
     );
     return { ip, container: CONTAINER, move: () => this.#move(), remove: () => this.#remove() };
   }

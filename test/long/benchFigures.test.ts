@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { bindLab, chooseCores } from '../../bench/cores.ts';
-import { figures, verdictOf } from '../../bench/figures.ts';
+import { figures, isJudged, verdictOf } from '../../bench/figures.ts';
 import { plan } from '../../bench/plan.ts';
 import { figureLines, movesTable } from '../../bench/table.ts';
 import { takeSamples } from '../../bench/takeSamples.ts';
@@ -14,10 +14,7 @@ const shared = withLab();
 test('every figure of the benchmark is what it has to be, unshaped and at 1 Gbit/s', async () => {
   const cores = chooseCores();
   if (cores !== null) await bindLab(shared.lab, cores.rest);
-  // Of 1 GB only Drayage's gap is judged.
-  const turns = plan(['unshaped', '1gbit'], REPEATS).filter(
-    ({ workload, contender }) => workload.name !== '1gb' || contender === 'drayage',
-  );
+  const turns = plan(['unshaped', '1gbit'], REPEATS).filter(isJudged);
   const progress = makeProgress((line) => process.stderr.write(`${line}\n`));
   const samples = await takeSamples({ lab: shared.lab, cores, turns, progress });
   const made = figures(samples, turns);
