@@ -22,6 +22,8 @@ const CARD = 'vbench';
 /** Its address; Podman has another. */
 const HOST = 6;
 const DAEMON_MS = 60_000;
+/** Where containerd unpacks a checkpoint; a restore that does not go well leaves it. */
+const UNPACKED = '/tmp/ctrd-checkpoint*';
 
 /**
  * The plain procedure with Docker's own checkpoint: create, copy, `docker start --checkpoint`. A daemon of its own has the
@@ -152,7 +154,11 @@ export class DockerCheckpoint implements Contender {
   async #remove(): Promise<void> {
     for (const device of this.#ready().devices) {
       await this.#docker(device, `rm --force ${CONTAINER} ${SANDBOX} 2> /dev/null || :`);
-      await shellOn(this.#ready(), device, `rm -rf ${CHECKPOINTS}; ip link del ${CARD} 2> /dev/null || :`);
+      await shellOn(
+        this.#ready(),
+        device,
+        `rm -rf ${CHECKPOINTS} ${UNPACKED}; ip link del ${CARD} 2> /dev/null || :`,
+      );
     }
   }
 

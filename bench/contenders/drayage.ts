@@ -1,4 +1,4 @@
-import { basename } from 'node:path';
+import { createHash } from 'node:crypto';
 import type { Migration } from '../../core/migration.ts';
 import { until } from '../../core/until.ts';
 import { containerName } from '../../device/engine/containerOptions.ts';
@@ -54,7 +54,9 @@ export class Drayage implements Contender {
     const path = await workload.buildImage();
     const known = this.#images.get(path);
     if (known !== undefined) return known;
-    const image = { name: `bench-${basename(path, '.tar')}`, path, command: [] };
+    // The path tells what is in it.
+    const key = createHash('sha256').update(path).digest('hex').slice(0, 8);
+    const image = { name: `bench-${workload.program}-${key}`, path, command: [] };
     const { id } = await importImage(this.#ready(this.#lab), this.#ready(this.#api), image);
     this.#images.set(path, id);
     return id;
