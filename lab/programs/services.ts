@@ -46,9 +46,15 @@ http {
 }
 `;
 
+/** No package brings the accounts: those would be made when packages are configured. */
+const ACCOUNTS = {
+  'etc/passwd': 'root:x:0:0:root:/root:/bin/sh\n',
+  'etc/group': 'root:x:0:\n',
+};
+
 /** Four workers, each with a listening socket of its own; connections are kept. */
 export const NGINX: Service = {
-  image: { name: 'nginx', packages: ['nginx'], files: { 'etc/nginx/moved.conf': CONFIG } },
+  image: { name: 'nginx', packages: ['nginx'], files: { ...ACCOUNTS, 'etc/nginx/moved.conf': CONFIG } },
   command: ['nginx', '-c', '/etc/nginx/moved.conf'],
   port: 80,
 };
