@@ -1,4 +1,3 @@
-import { DrayageError } from '../core/cause.ts';
 import { measureMemory } from '../device/memory/measureMemory.ts';
 import type { Lab } from '../lab/state.ts';
 import { BackgroundLoad } from './backgroundLoad.ts';
@@ -61,29 +60,27 @@ export async function measureMove(request: MoveRequest): Promise<MoveSample> {
 }
 
 async function underLoad(request: MoveRequest, running: Running, client: LoadClient): Promise<MoveSample> {
-  const { lab, workload, wire } = request;
-  const [source = '', target = ''] = lab.devices;
+  const { lab, workload } = request;
+  const { watched, program } = workload;
   const rate = request.rate ?? Math.round((await client.saturate(SATURATE_MS)) / 2);
   await client.setRate(rate);
-  const watched = workload.watched;
   if (watched === 'work') await client.beginWork();
-  const watches =
-    watched === 'memory' ? [source, target].map((device) => watchMemory(lab, device, workload.program)) : [];
-  await pause(BEFORE_MS);
-  const residentBefore = await residentBytes(request);
-  await wire.take();
-  await client.mark();
-  const outcome = await running.move();
-  const countedBytes = await wire.take();
-  await pause(AFTER_MS);
-  let window = await answered(client);
-  const [onSource = [], onTarget = []] = await Promise.all(watches.map((end) => end()));
-  const work = watched === 'work' ? workRates(await client.endWork(), outcome.steps) : null;
-  if (watched === 'resident') window = await checkedWhole(window, client);
-  const residentAfter = watched === 'resident' ? await residentBytes(request) : null;
+  const devices = watched === 'memory' ? lab.devices.slice(0, 2) : [];
+  const watches = devices.map((device) => watchMemory(lab, device, program));
+  const endWatches = () => Promise.all(watches.map((end) => end()));
+  const moved = await moveAndWait(request, running, client).catch(async (error: unknown) => {
+    await endWatches();
+    throw error;
+  });
+  const [onSource = [], onTarget = []] = await endWatches();
+  const { outcome, residentBefore, countedBytes, ...seen } = moved;
+  const good = outcome.succeeded && seen.failure === '';
+  const work = watched === 'work' && good ? workRates(await client.endWork(), outcome.steps) : null;
+  const window = watched === 'resident' && good ? await checkedWhole(seen.window, client) : seen.window;
+  const residentAfter = watched === 'resident' && good ? await residentBytes(request) : null;
   const memory = memoryFigures(onSource, onTarget);
   return {
-    ...describe(request, outcome, window),
+    ...describe(request, outcome, window, seen.failure),
     requestsPerSecond: rate,
     countedBytes,
     residentBefore,
@@ -95,13 +92,30 @@ async function underLoad(request: MoveRequest, running: Running, client: LoadCli
   };
 }
 
+/** Resolves with what the contender and the client say of the move, and why the client says that it failed, or ''. */
+async function moveAndWait(request: MoveRequest, running: Running, client: LoadClient) {
+  const { wire } = request;
+  await pause(BEFORE_MS);
+  const residentBefore = await residentBytes(request);
+  await wire.take();
+  await client.mark();
+  const outcome = await running.move();
+  const countedBytes = await wire.take();
+  await pause(AFTER_MS);
+  // Of a move that failed nobody may ever answer.
+  const seen = outcome.succeeded ? await answered(client) : { window: await client.mark(), failure: '' };
+  return { outcome, residentBefore, countedBytes, ...seen };
+}
+
 function describe(
   { contenderName, workload, link, repeat, first }: MoveRequest,
   outcome: Outcome,
   window: LoadWindow,
+  failure: string,
 ) {
   const { gapMs, p99AfterMs, p99BeforeMs, wrong, firstWrong, connections, lost } = window;
-  const spoiled = wrong > 0 ? spoiledBy(outcome.reason, `${wrong} wrong answers: ${firstWrong}`) : {};
+  const failures = [failure, wrong > 0 ? `${wrong} wrong answers: ${firstWrong}` : ''].filter(Boolean);
+  const spoiled = failures.length > 0 ? spoiledBy(outcome.reason, failures.join('; ')) : {};
   return {
     kind: 'move' as const,
     contender: contenderName,
@@ -122,22 +136,18 @@ function spoiledBy(reason: string, failure: string) {
 
 /**
  * The window of the move, once the client is answered again: a peer may have lost its connections, and the gap goes on until
- * they stand again. @throws DrayageError clientNotAnswered
+ * they stand again. `failure` says that they never did.
  */
-async function answered(client: LoadClient): Promise<LoadWindow> {
+async function answered(client: LoadClient): Promise<{ window: LoadWindow; failure: string }> {
   let window = await client.mark();
   for (let waited = 0; waited < REACHED_AGAIN_MS; waited += AFTER_MS) {
     // A silence that ends before the window does had its answer.
-    if (window.gapAt + window.gapMs < Date.now() - AFTER_MS / 2) return window;
+    if (window.gapAt + window.gapMs < Date.now() - AFTER_MS / 2) return { window, failure: '' };
     await pause(AFTER_MS);
-    const next = await client.mark();
-    window = { ...merged(window, next) };
+    window = merged(window, await client.mark());
   }
-  throw new DrayageError({
-    code: 'clientNotAnswered',
-    message: `The client had no answer for ${Math.round(window.gapMs / 1000)} s, which began with the move.`,
-    mend: '',
-  });
+  const seconds = Math.round(window.gapMs / 1_000);
+  return { window, failure: `The client had no answer for ${seconds} s, which began with the move.` };
 }
 
 /** The window, with the pages that are wrong after a look at all of them. */
