@@ -82,10 +82,11 @@ export class Drayage implements Contender {
 }
 
 function outcomeOf(migration: Migration): Outcome {
-  const { state, reason, phases, frozenMs, totalMs, wireBytes, tracker, restore, rounds } = migration;
+  const { state, reason, causes, phases, frozenMs, totalMs, wireBytes, tracker, restore, rounds } = migration;
+  const why = causes.map(({ message }) => message).filter((message) => !reason.includes(message));
   return {
     succeeded: state === 'succeeded',
-    reason: state === 'succeeded' ? '' : `${state}: ${reason}`,
+    reason: state === 'succeeded' ? '' : [`${state}: ${reason}`, ...why].join('; '),
     steps: phases.map(({ name, startedAt, ms }) => ({ name, startedAt: Date.parse(startedAt), ms })),
     frozenMs,
     totalMs: totalMs ?? 0,
