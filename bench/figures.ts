@@ -1,5 +1,8 @@
 import { median } from '../lab/demo/figures.ts';
-import type { BareSample, MoveSample, Sample } from './sample.ts';
+import type { Turn } from './plan.ts';
+import { RECIPES, TOLD, type Part, type Recipe } from './recipes.ts';
+import type { Sample } from './sample.ts';
+import type { LinkName } from './workloads.ts';
 
 /** A figure as CONTRACT has it. `value` is the worst of the links on which it was taken; null when it was not. */
 export interface Figure {
@@ -11,7 +14,17 @@ export interface Figure {
   parts: Record<string, Record<string, number>>;
   /** The numbers behind the parts, by link. */
   samples: Record<string, Record<string, number[]>>;
+  /** Links on which the plan has all that it needs. Elsewhere it is not taken. */
+  planned: LinkName[];
+  /** Moves that should have gone into it and failed, as `LINK WORKLOAD CONTENDER`, with how many. */
+  failed: Record<string, number>;
 }
+
+/**
+ * `incomplete`: it was to be taken on a link and could not be, or moves of Drayage's own that belong to it failed.
+ * `notTaken`: the plan has not all that it needs.
+ */
+export type Verdict = 'met' | 'notMet' | 'incomplete' | 'notTaken';
 
 /** Median, least and most of some numbers. */
 export interface Spread {
@@ -27,179 +40,74 @@ export function spread(numbers: readonly number[]): Spread | null {
 }
 
 /** The links on which figures have to hold. */
-const JUDGED_LINKS = ['unshaped', '1gbit'];
-const MB = 1_000_000;
-const MIB = 2 ** 20;
-/** Bytes a second of the link on which linkTime is taken. */
-const LINK_BYTES_PER_SECOND = (1_000 * MB) / 8;
+const JUDGED_LINKS: readonly LinkName[] = ['unshaped', '1gbit'];
 
-/** Lists of numbers by name; the value is made of their medians. */
-type Parts = Record<string, number[]>;
-
-interface Recipe {
-  name: string;
-  limit: { atMost: number } | { atLeast: number };
-  parts: (samples: LinkSamples) => Parts;
-  value: (medians: Record<string, number>) => number;
+/**
+ * Makes the figures that have to hold from what was seen of a plan. Their numbers are of moves that succeeded and were not a
+ * contender's first; those that failed are counted beside them.
+ */
+export function figures(samples: readonly Sample[], turns: readonly Turn[]): Figure[] {
+  return RECIPES.map((recipe) => makeFigure(recipe, samples, turns));
 }
 
-/** The samples of one link. */
-interface LinkSamples {
-  moves(contender: string, workload: string): MoveSample[];
-  bare(workload: string): BareSample[];
+/** What is told beside the figures, made in the same way. */
+export function toldFigures(samples: readonly Sample[], turns: readonly Turn[]): Figure[] {
+  return TOLD.map((recipe) => makeFigure(recipe, samples, turns));
 }
 
-const gaps = (moves: readonly MoveSample[]) => moves.map(({ gapMs }) => gapMs);
-const present = (values: readonly (number | null)[]) => values.filter((value) => value !== null);
-const part = (medians: Record<string, number>, name: string) => medians[name] ?? NaN;
-const ratio = (above: string, below: string) => (medians: Record<string, number>) =>
-  part(medians, above) / part(medians, below);
-
-function wireRecipe(name: string, workload: string, atMost: number): Recipe {
-  return {
-    name,
-    limit: { atMost },
-    parts: (samples) => {
-      const moves = samples.moves('drayage', workload);
-      return {
-        wireBytes: present(moves.map(({ wireBytes }) => wireBytes)),
-        memoryBytes: moves.map((one) => one.residentBefore),
-      };
-    },
-    value: ratio('wireBytes', 'memoryBytes'),
-  };
+/** Whether a figure is what it has to be. */
+export function verdictOf({ value, atMost, atLeast, planned, parts, failed }: Figure): Verdict {
+  if (planned.length === 0) return 'notTaken';
+  if (value !== null && (value > (atMost ?? Infinity) || value < (atLeast ?? -Infinity))) return 'notMet';
+  const whole = planned.every((link) => parts[link]?.['value'] !== undefined);
+  const ownFailed = Object.keys(failed).some((key) => key.endsWith(' drayage'));
+  return whole && !ownFailed ? 'met' : 'incomplete';
 }
 
-function overIdleRecipe(name: string, workload: string, atMost: number): Recipe {
-  return {
-    name,
-    limit: { atMost },
-    parts: (samples) => ({
-      gapMs: gaps(samples.moves('drayage', workload)),
-      idleGapMs: gaps(samples.moves('drayage', 'idle')),
-    }),
-    value: ratio('gapMs', 'idleGapMs'),
-  };
+function makeFigure(recipe: Recipe, samples: readonly Sample[], turns: readonly Turn[]): Figure {
+  const { name, limit, parts } = recipe;
+  const planned = JUDGED_LINKS.filter((link) => parts.every((part) => isPlanned(part, link, turns)));
+  const figure: Figure = { name, value: null, ...limit, parts: {}, samples: {}, planned, failed: {} };
+  for (const link of planned) {
+    const counted = samples.filter((one) => one.link === link && !(one.kind === 'move' && one.first));
+    addLink(figure, recipe, link, counted);
+    countFailures(figure, recipe, counted);
+  }
+  return figure;
 }
 
-function overPeerRecipe(name: string, peer: string, atMost: number): Recipe {
-  return {
-    name,
-    limit: { atMost },
-    parts: (samples) => ({
-      gapMs: gaps(samples.moves('drayage', '256mb')),
-      peerGapMs: gaps(samples.moves(peer, '256mb')),
-    }),
-    value: ratio('gapMs', 'peerGapMs'),
-  };
+/** Whether a figure that has to hold is made of this measurement. */
+export function isJudged(turn: Turn): boolean {
+  return JUDGED_LINKS.some((link) =>
+    RECIPES.some(({ parts }) => parts.some((part) => isPlanned(part, link, [turn]))),
+  );
 }
 
-/** Issue 4's table. */
-const RECIPES: readonly Recipe[] = [
-  {
-    name: 'gapIdleOverBare',
-    limit: { atMost: 1.3 },
-    parts: (samples) => {
-      const turns = samples.bare('idle').flatMap((sample) => sample.turns);
-      return {
-        gapMs: gaps(samples.moves('drayage', 'idle')),
-        bareMs: turns.map(({ checkpointMs, restoreMs }) => checkpointMs + restoreMs),
-      };
-    },
-    value: ratio('gapMs', 'bareMs'),
-  },
-  overIdleRecipe('gap256OverIdle', '256mb', 1.4),
-  overIdleRecipe('gap1024OverIdle', '1gb', 2),
-  overPeerRecipe('gapOverPodman', 'podman', 0.1),
-  overPeerRecipe('gapOverDockerCheckpoint', 'docker', 0.2),
-  {
-    name: 'throughputDuringRounds',
-    limit: { atLeast: 0.9 },
-    parts: (samples) => {
-      const moves = samples.moves('drayage', 'work');
-      return {
-        during: present(moves.map(({ workDuringRounds }) => workDuringRounds)),
-        before: present(moves.map(({ workBefore }) => workBefore)),
-      };
-    },
-    value: ratio('during', 'before'),
-  },
-  wireRecipe('wireOverMemoryCompressible', 'compressible', 0.5),
-  wireRecipe('wireOverMemoryRandom', 'random', 1.03),
-  {
-    name: 'totalOverLinkTime',
-    limit: { atMost: 1.15 },
-    parts: (samples) => {
-      const moves = samples.moves('drayage', 'linkTime');
-      return {
-        sendingMs: present(moves.map(sendingMs)),
-        linkMs: present(
-          moves.map(({ wireBytes }) => wireBytes && (wireBytes / LINK_BYTES_PER_SECOND) * 1_000),
-        ),
-        preparationMs: moves.map((move) => stepsMs(move, ['preflight', 'prepare'])),
-        releaseMs: moves.map((move) => stepsMs(move, ['release'])),
-      };
-    },
-    value: ratio('sendingMs', 'linkMs'),
-  },
-  {
-    name: 'sourceExtraMemoryMb',
-    limit: { atMost: 96 },
-    parts: (samples) => {
-      const moves = samples.moves('drayage', 'memory');
-      return {
-        sourceExtraMb: present(moves.map(({ sourceExtra }) => sourceExtra && sourceExtra / MIB)),
-        targetPeakOverMemory: present(
-          moves.map(({ targetPeak, residentBefore }) => targetPeak && targetPeak / residentBefore),
-        ),
-      };
-    },
-    value: (medians) => part(medians, 'sourceExtraMb'),
-  },
-  {
-    name: 'residentAfterOverBefore',
-    limit: { atMost: 1.05 },
-    parts: (samples) => {
-      const moves = [...samples.moves('drayage', 'random'), ...samples.moves('drayage', 'compressible')];
-      return {
-        afterBytes: present(moves.map(({ residentAfter }) => residentAfter)),
-        beforeBytes: moves.map(({ residentBefore }) => residentBefore),
-      };
-    },
-    value: ratio('afterBytes', 'beforeBytes'),
-  },
-];
-
-/** From the first page sent to the commit: the rounds' begin to the end of the hand-over. */
-function sendingMs({ steps }: MoveSample): number | null {
-  const first = steps.find(({ name }) => name === 'precopy');
-  const commit = steps.find(({ name }) => name === 'handOver');
-  return first === undefined || commit === undefined ? null : commit.startedAt + commit.ms - first.startedAt;
+function isPlanned({ by, workloads }: Part, link: LinkName, turns: readonly Turn[]): boolean {
+  return turns.some(
+    (turn) => turn.link === link && turn.contender === by && workloads.includes(turn.workload.name),
+  );
 }
 
-function stepsMs({ steps }: MoveSample, names: readonly string[]): number {
-  return steps.filter(({ name }) => names.includes(name)).reduce((sum, { ms }) => sum + ms, 0);
-}
-
-/** Makes the figures of issue 4 from what was seen. Of moves only those that succeeded count. */
-export function figures(samples: readonly Sample[]): Figure[] {
-  return RECIPES.map((recipe) => {
-    const figure: Figure = { name: recipe.name, value: null, ...recipe.limit, parts: {}, samples: {} };
-    for (const link of JUDGED_LINKS) addLink(figure, recipe, link, ofLink(samples, link));
-    return figure;
-  });
-}
-
-function addLink(figure: Figure, recipe: Recipe, link: string, samples: LinkSamples): void {
-  const lists = recipe.parts(samples);
+function addLink(figure: Figure, recipe: Recipe, link: LinkName, samples: readonly Sample[]): void {
+  const lists: Record<string, number[]> = {};
+  for (const part of recipe.parts)
+    lists[part.name] = samples.filter((one) => isOf(part, one) && !hasFailed(one)).flatMap(part.numbers);
   const medians = Object.fromEntries(
     Object.entries(lists).flatMap(([name, numbers]) => (numbers.length > 0 ? [[name, median(numbers)]] : [])),
   );
-  if (Object.keys(medians).length === 0) return;
   const value = recipe.value(medians);
   figure.samples[link] = lists;
   figure.parts[link] = { ...medians, ...(Number.isFinite(value) ? { value } : {}) };
   if (Number.isFinite(value) && isWorse(figure, value)) figure.value = value;
+}
+
+function countFailures({ failed }: Figure, { parts }: Recipe, samples: readonly Sample[]): void {
+  for (const one of samples) {
+    if (!hasFailed(one) || !parts.some((part) => isOf(part, one))) continue;
+    const key = `${one.link} ${one.workload} ${contenderOf(one)}`;
+    failed[key] = (failed[key] ?? 0) + 1;
+  }
 }
 
 function isWorse({ value, atLeast }: Figure, other: number): boolean {
@@ -207,26 +115,14 @@ function isWorse({ value, atLeast }: Figure, other: number): boolean {
   return atLeast === undefined ? other > value : other < value;
 }
 
-function ofLink(samples: readonly Sample[], link: string): LinkSamples {
-  return {
-    moves: (contender, workload) =>
-      samples.filter(
-        (one): one is MoveSample =>
-          one.kind === 'move' &&
-          one.succeeded &&
-          one.link === link &&
-          one.contender === contender &&
-          one.workload === workload,
-      ),
-    bare: (workload) =>
-      samples.filter(
-        (one): one is BareSample => one.kind === 'bare' && one.link === link && one.workload === workload,
-      ),
-  };
+function isOf({ by, workloads }: Part, sample: Sample): boolean {
+  return contenderOf(sample) === by && workloads.includes(sample.workload);
 }
 
-/** Whether a figure is what it has to be; null when it was not taken. */
-export function holds({ value, atMost, atLeast }: Figure): boolean | null {
-  if (value === null) return null;
-  return value <= (atMost ?? Infinity) && value >= (atLeast ?? -Infinity);
+function contenderOf(sample: Sample): string {
+  return sample.kind === 'bare' ? 'bare' : sample.contender;
+}
+
+function hasFailed(sample: Sample): boolean {
+  return sample.kind === 'bare' ? sample.reason !== '' : !sample.succeeded;
 }

@@ -6,6 +6,7 @@ import { onClient } from '../lab/deviceProcess.ts';
 import type { Lab } from '../lab/state.ts';
 import { loadReportSchema, type LoadReport, type LoadWindow, type WorkSample } from './client/report.ts';
 import { onCore } from './cores.ts';
+import type { Workload } from './workloads.ts';
 
 const PROGRAM = fileURLToPath(new URL('client/main.ts', import.meta.url));
 const CONNECTIONS = 16;
@@ -13,6 +14,9 @@ const CONNECTIONS = 16;
 const YOUNG_HEAP_MB = 64;
 
 type Report<T extends LoadReport['type']> = Extract<LoadReport, { type: T }>;
+
+/** Longer than any command takes on a busy machine: filling of a database, a look at every page of a gigabyte. */
+const ANSWER_MS = 120_000;
 
 /** The load client (bench/client) on the lab's client host. Commands go one after the other. */
 export class LoadClient {
@@ -29,14 +33,25 @@ export class LoadClient {
     );
   }
 
-  /** Resolves once all connections stand. `core`: that it is bound to; null for any. */
-  static async start(lab: Lab, host: string, port: number, core: number | null): Promise<LoadClient> {
+  /** Resolves once the workload is ready and all connections stand. `core`: that it is bound to; null for any. */
+  static async start(
+    lab: Lab,
+    host: string,
+    { port, speaks }: Pick<Workload, 'port' | 'speaks'>,
+    core: number | null,
+  ): Promise<LoadClient> {
     const options = ['--host', host, '--port', String(port), '--connections', String(CONNECTIONS)];
+    options.push('--service', speaks);
     const node = [process.execPath, '--no-warnings', `--max-semi-space-size=${YOUNG_HEAP_MB}`];
     const [file, ...args] = await onClient(lab, onCore(core, [...node, PROGRAM, ...options]));
     // Out of this process's group: a terminal's Ctrl-C must not end it in the middle of a move.
     const client = new LoadClient(spawn(file, args, { stdio: 'pipe', detached: true }));
-    await client.#next('ready');
+    try {
+      await client.#next('ready');
+    } catch (error) {
+      await client.kill();
+      throw error;
+    }
     return client;
   }
 
@@ -79,11 +94,13 @@ export class LoadClient {
   }
 
   async #next<T extends LoadReport['type']>(type: T): Promise<Report<T>> {
+    const silent = () => this.#fail(`It said nothing for ${ANSWER_MS / 1_000} s.`);
+    const timer = setTimeout(silent, ANSWER_MS);
     const report = await new Promise<LoadReport>((resolve, reject) => {
       if (this.#child.exitCode !== null || this.#child.signalCode !== null)
         reject(clientFailed('It has ended.'));
       else this.#waiting = { resolve, reject };
-    });
+    }).finally(() => clearTimeout(timer));
     if (report.type === type) return report as Report<T>;
     throw clientFailed(report.type === 'failed' ? report.message : `It said ${report.type}.`);
   }

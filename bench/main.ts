@@ -8,11 +8,11 @@ import { makeProgress, type Progress } from '../lab/progress.ts';
 import { upLab } from '../lab/up.ts';
 import { requireLab, type Lab } from '../lab/state.ts';
 import { bindLab, bindProcess, chooseCores, type Cores } from './cores.ts';
-import { figures, type Figure } from './figures.ts';
-import { commitOf, machineFacts } from './machineFacts.ts';
+import { figures, toldFigures } from './figures.ts';
+import { commitOf, machineFacts, type MachineFacts } from './machineFacts.ts';
 import { parseFlags, USAGE, type BenchFlags } from './parseFlags.ts';
-import { plan } from './plan.ts';
-import { failureLines, figureLines, movesTable } from './table.ts';
+import { plan, type Turn } from './plan.ts';
+import { conclude, failureLines, figureLines, movesTable } from './table.ts';
 import { takeSamples } from './takeSamples.ts';
 import type { Sample } from './sample.ts';
 import { writeResults } from './writeResults.ts';
@@ -63,7 +63,7 @@ async function alone(flags: BenchFlags): Promise<number> {
     });
   }
   try {
-    await bench(flags, progress, stopped.signal);
+    if (!(await bench(flags, progress, stopped.signal))) code = Exit.failed;
   } catch (error) {
     if (!stopped.signal.aborted) {
       code = Exit.failed;
@@ -75,7 +75,8 @@ async function alone(flags: BenchFlags): Promise<number> {
   return code;
 }
 
-async function bench(flags: BenchFlags, progress: Progress, signal: AbortSignal): Promise<void> {
+/** Resolves with whether every figure of the plan was taken and is met. */
+async function bench(flags: BenchFlags, progress: Progress, signal: AbortSignal): Promise<boolean> {
   const cores = chooseCores();
   // What this process starts inherits it: devices, control plane, contenders.
   if (cores === null)
@@ -86,13 +87,14 @@ async function bench(flags: BenchFlags, progress: Progress, signal: AbortSignal)
   const samples: Sample[] = [];
   const turns = plan(flags.only, flags.repeats);
   progress.say(`${turns.length} measurements.`);
-  const finish = async () => report(samples, { machine, commit: await commitOf() });
   try {
     await takeSamples({ lab, cores, turns, progress, signal, onSample: (sample) => samples.push(sample) });
-  } finally {
-    // Of a run that ended early, too: hours may be in it.
-    if (samples.length > 0) await finish();
+  } catch (error) {
+    // Hours may be in a run that ended early.
+    if (samples.length > 0) await report(samples, turns, machine);
+    throw error;
   }
+  return report(samples, turns, machine);
 }
 
 /** A lab of our own, made anew, or the one that was asked for, with all that runs in it bound as ours would be. */
@@ -113,14 +115,22 @@ async function prepareLab(
 
 async function report(
   samples: readonly Sample[],
-  about: { machine: Awaited<ReturnType<typeof machineFacts>>; commit: string },
-): Promise<Figure[]> {
-  const made = figures(samples);
-  const results = { ...about, takenAt: new Date().toISOString(), figures: made, samples };
-  const files = await writeResults(RESULTS, results);
-  const lines = [...movesTable(samples), '', ...figureLines(made)];
+  turns: readonly Turn[],
+  machine: MachineFacts,
+): Promise<boolean> {
+  const made = figures(samples, turns);
+  const told = toldFigures(samples, turns);
+  const about = { machine, commit: await commitOf(), takenAt: new Date().toISOString() };
+  const files = await writeResults(RESULTS, { ...about, figures: made, told, samples });
   const failures = failureLines(samples);
-  if (failures.length > 0) lines.push('', 'Moves that did not succeed:', ...failures);
-  console.log([...lines, '', `Written: ${files.join(', ')}`].join('\n'));
-  return made;
+  const { good, lines } = conclude(made);
+  const parts = [
+    ['', ...movesTable(samples)],
+    failures.length > 0 ? ['', 'Did not succeed, and is in no median:', ...failures] : [],
+    ['', ...figureLines(made)],
+    ['', 'Beside them:', ...figureLines(told)],
+    ['', ...lines, '', `Written: ${files.join(', ')}`],
+  ];
+  console.log(parts.flat().join('\n'));
+  return good;
 }

@@ -1,6 +1,6 @@
-import { DrayageError } from '../core/cause.ts';
 import { measureMemory } from '../device/memory/measureMemory.ts';
 import type { Lab } from '../lab/state.ts';
+import { BackgroundLoad } from './backgroundLoad.ts';
 import type { LoadWindow } from './client/report.ts';
 import type { Contender, Outcome, Running } from './contenders/contender.ts';
 import { findProcesses, keepBound, type Cores } from './cores.ts';
@@ -28,6 +28,8 @@ export interface MoveRequest {
   workload: Workload;
   link: LinkName;
   repeat: number;
+  /** The contender's first move. */
+  first: boolean;
   wire: WireCounter;
   /** Requests a second; null to take half of what saturates. */
   rate: number | null;
@@ -39,11 +41,18 @@ export async function measureMove(request: MoveRequest): Promise<MoveSample> {
   const stopBinding = cores === null ? async () => {} : keepBound(lab, workload.program, cores.load);
   let running: Running | null = null;
   let client: LoadClient | null = null;
+  let beside: BackgroundLoad | null = null;
+  const core = cores?.load ?? null;
   try {
     running = await contender.start(workload);
-    client = await LoadClient.start(lab, running.ip, workload.port, cores?.load ?? null);
-    return await underLoad(request, running, client);
+    client = await LoadClient.start(lab, running.ip, workload, core);
+    const command = await workload.background?.(running.ip);
+    if (command !== undefined) beside = await BackgroundLoad.start(lab, command, core);
+    const sample = await underLoad(request, running, client);
+    const failure = beside?.failure ?? null;
+    return failure === null ? sample : { ...sample, ...spoiledBy(sample.reason, failure) };
   } finally {
+    await beside?.kill();
     await client?.kill();
     await running?.remove();
     await stopBinding();
@@ -51,29 +60,27 @@ export async function measureMove(request: MoveRequest): Promise<MoveSample> {
 }
 
 async function underLoad(request: MoveRequest, running: Running, client: LoadClient): Promise<MoveSample> {
-  const { lab, workload, wire } = request;
-  const [source = '', target = ''] = lab.devices;
+  const { lab, workload } = request;
+  const { watched, program } = workload;
   const rate = request.rate ?? Math.round((await client.saturate(SATURATE_MS)) / 2);
   await client.setRate(rate);
-  const watched = workload.watched;
   if (watched === 'work') await client.beginWork();
-  const watches =
-    watched === 'memory' ? [source, target].map((device) => watchMemory(lab, device, workload.program)) : [];
-  await pause(BEFORE_MS);
-  const residentBefore = await residentBytes(request);
-  await wire.take();
-  await client.mark();
-  const outcome = await running.move();
-  const countedBytes = await wire.take();
-  await pause(AFTER_MS);
-  const window = await answered(client);
-  const [onSource = [], onTarget = []] = await Promise.all(watches.map((end) => end()));
-  const work = watched === 'work' ? workRates(await client.endWork(), outcome.steps) : null;
-  if (watched === 'resident' && (await client.checkAll()) > 0) window.wrong += 1;
-  const residentAfter = watched === 'resident' ? await residentBytes(request) : null;
+  const devices = watched === 'memory' ? lab.devices.slice(0, 2) : [];
+  const watches = devices.map((device) => watchMemory(lab, device, program));
+  const endWatches = () => Promise.all(watches.map((end) => end()));
+  const moved = await moveAndWait(request, running, client).catch(async (error: unknown) => {
+    await endWatches();
+    throw error;
+  });
+  const [onSource = [], onTarget = []] = await endWatches();
+  const { outcome, residentBefore, countedBytes, ...seen } = moved;
+  const good = outcome.succeeded && seen.failure === '';
+  const work = watched === 'work' && good ? workRates(await client.endWork(), outcome.steps) : null;
+  const window = watched === 'resident' && good ? await checkedWhole(seen.window, client) : seen.window;
+  const residentAfter = watched === 'resident' && good ? await residentBytes(request) : null;
   const memory = memoryFigures(onSource, onTarget);
   return {
-    ...describe(request, outcome, window),
+    ...describe(request, outcome, window, seen.failure),
     requestsPerSecond: rate,
     countedBytes,
     residentBefore,
@@ -85,41 +92,73 @@ async function underLoad(request: MoveRequest, running: Running, client: LoadCli
   };
 }
 
+/** Resolves with what the contender and the client say of the move, and why the client says that it failed, or ''. */
+async function moveAndWait(request: MoveRequest, running: Running, client: LoadClient) {
+  const { wire } = request;
+  await pause(BEFORE_MS);
+  const residentBefore = await residentBytes(request);
+  await wire.take();
+  await client.mark();
+  const outcome = await running.move();
+  const countedBytes = await wire.take();
+  await pause(AFTER_MS);
+  // Of a move that failed nobody may ever answer.
+  const seen = outcome.succeeded ? await answered(client) : { window: await client.mark(), failure: '' };
+  return { outcome, residentBefore, countedBytes, ...seen };
+}
+
 function describe(
-  { contenderName, workload, link, repeat }: MoveRequest,
+  { contenderName, workload, link, repeat, first }: MoveRequest,
   outcome: Outcome,
   window: LoadWindow,
+  failure: string,
 ) {
-  const { gapMs, p99AfterMs, p99BeforeMs, wrong, connections, lost } = window;
+  const { gapMs, p99AfterMs, p99BeforeMs, wrong, firstWrong, connections, lost } = window;
+  const failures = [failure, wrong > 0 ? `${wrong} wrong answers: ${firstWrong}` : ''].filter(Boolean);
+  const spoiled = failures.length > 0 ? spoiledBy(outcome.reason, failures.join('; ')) : {};
   return {
     kind: 'move' as const,
     contender: contenderName,
     workload: workload.name,
     link,
     repeat,
+    first,
     ...outcome,
+    ...spoiled,
     ...{ gapMs, p99AfterMs, p99BeforeMs, wrong, connections, lost },
   };
 }
 
+/** A program that is not what it was has not been moved. */
+function spoiledBy(reason: string, failure: string) {
+  return { succeeded: false, reason: [reason, failure].filter(Boolean).join('; ') };
+}
+
 /**
  * The window of the move, once the client is answered again: a peer may have lost its connections, and the gap goes on until
- * they stand again. @throws DrayageError clientNotAnswered
+ * they stand again. `failure` says that they never did.
  */
-async function answered(client: LoadClient): Promise<LoadWindow> {
+async function answered(client: LoadClient): Promise<{ window: LoadWindow; failure: string }> {
   let window = await client.mark();
   for (let waited = 0; waited < REACHED_AGAIN_MS; waited += AFTER_MS) {
     // A silence that ends before the window does had its answer.
-    if (window.gapAt + window.gapMs < Date.now() - AFTER_MS / 2) return window;
+    if (window.gapAt + window.gapMs < Date.now() - AFTER_MS / 2) return { window, failure: '' };
     await pause(AFTER_MS);
-    const next = await client.mark();
-    window = { ...merged(window, next) };
+    window = merged(window, await client.mark());
   }
-  throw new DrayageError({
-    code: 'clientNotAnswered',
-    message: `The client had no answer for ${Math.round(window.gapMs / 1000)} s, which began with the move.`,
-    mend: '',
-  });
+  const seconds = Math.round(window.gapMs / 1_000);
+  return { window, failure: `The client had no answer for ${seconds} s, which began with the move.` };
+}
+
+/** The window, with the pages that are wrong after a look at all of them. */
+async function checkedWhole(window: LoadWindow, client: LoadClient): Promise<LoadWindow> {
+  const wrongPages = await client.checkAll();
+  if (wrongPages === 0) return window;
+  return {
+    ...window,
+    wrong: window.wrong + wrongPages,
+    firstWrong: window.firstWrong || `${wrongPages} pages are wrong`,
+  };
 }
 
 /** Two windows, one after the other, as one. A silence across both is whole in neither: its two parts add up. */
@@ -129,6 +168,7 @@ function merged(one: LoadWindow, next: LoadWindow): LoadWindow {
   return {
     ...longer,
     wrong: one.wrong + next.wrong,
+    firstWrong: one.firstWrong || next.firstWrong,
     lost: Math.max(one.lost, next.lost),
     p99BeforeMs: one.p99BeforeMs,
   };

@@ -21,6 +21,7 @@ export const USAGE = `Usage: npm run bench -- [--quick] [--repeats N] [--only NA
 
 Drayage beside Podman, Docker's own checkpoint and bare runc on this machine: the same programs under the same load, moved
 over the same links, interleaved. Prints tables and writes bench/results/latest.json and a drawing per link and workload.
+Exits with 0 when every figure of what was run could be taken and is met, else with 1; figures that need more are named.
 
   --quick      a short sample: ${QUICK.join(', ')}, once
   --repeats N  moves of each kind (default ${DEFAULT_REPEATS})

@@ -14,6 +14,8 @@ export const moveSampleSchema = z.object({
   workload: name,
   link: name,
   repeat: z.number().int(),
+  /** Whether it was the contender's first move on these devices, which reads its programs from the disk: it is told apart. */
+  first: z.boolean(),
   /** False when the compute stayed, or came to harm; then only `reason` and the client's side say something. */
   succeeded: z.boolean(),
   reason: z.string(),
@@ -41,18 +43,20 @@ export const moveSampleSchema = z.object({
   /** The program's own work a second, before the move and while the rounds ran. */
   workBefore: z.number().nullable(),
   workDuringRounds: z.number().nullable(),
+  /** How changed pages were found: `soft-dirty`, `write-protect` or `content`; null of who does not look for any. */
   tracker: z.string().nullable(),
   restore: z.string().nullable(),
   rounds: z.number().int(),
 });
 export type MoveSample = z.infer<typeof moveSampleSchema>;
 
-/** Wall times of warm runc on one device, several turns. */
+/** Wall times of warm runc on one device, several turns; none, and why, when it could not be measured. */
 export const bareSampleSchema = z.object({
   kind: z.literal('bare'),
   workload: name,
   link: name,
   repeat: z.number().int(),
+  reason: z.string(),
   turns: z.array(z.object({ checkpointMs: milliseconds, restoreMs: milliseconds })),
 });
 export type BareSample = z.infer<typeof bareSampleSchema>;

@@ -19,7 +19,7 @@ export interface BenchInput {
   cores: Cores | null;
   turns: readonly Turn[];
   progress: Progress;
-  /** Whether each contender makes one move first that does not count. @default true */
+  /** Whether each contender makes one move first, which is told apart. @default true */
   warm?: boolean;
   onSample?: (sample: Sample) => void;
   signal?: AbortSignal;
@@ -32,29 +32,40 @@ export async function takeSamples(input: BenchInput): Promise<Sample[]> {
   const { lab, turns, progress, signal } = input;
   const movers: Movers = { drayage: new Drayage(), podman: new Podman(), docker: new DockerCheckpoint() };
   const wire = new WireCounter(lab);
-  await wire.setUp();
   const used = contendersOf(turns).map((name) => movers[name]);
   const samples: Sample[] = [];
   const rates = new Map<string, number>();
-  try {
+  const take = async (turn: Turn, first: boolean) => {
+    signal?.throwIfAborted();
+    const sample = await takeSample(input, turn, first, movers, wire, rates);
+    samples.push(sample);
+    input.onSample?.(sample);
+  };
+  const takeAll = async () => {
+    await wire.setUp();
     for (const mover of used) await progress.step('setting a contender up', () => mover.setUp(lab));
-    if (input.warm !== false) await warmUp(input, movers, wire);
     let link: string | null = null;
-    for (const turn of turns) {
-      signal?.throwIfAborted();
+    const first = input.warm === false ? [] : firstTurns(turns);
+    for (const turn of [...first, ...turns]) {
       if (link !== turn.link) await setLinkSpeed(lab, LINKS[turn.link]);
       link = turn.link;
-      const sample = await takeSample(input, turn, movers, wire, rates);
-      if (sample === null) continue;
-      samples.push(sample);
-      input.onSample?.(sample);
+      await take(turn, first.includes(turn));
     }
-  } finally {
-    await setLinkSpeed(lab, lab.settings.linkMbit);
-    await wire.tearDown();
-    for (const mover of used) await mover.tearDown();
-  }
+  };
+  await doAll([
+    takeAll,
+    () => setLinkSpeed(lab, lab.settings.linkMbit),
+    () => wire.tearDown(),
+    ...used.map((mover) => () => mover.tearDown()),
+  ]);
   return samples;
+}
+
+/** One after the other, each whether or not those before it failed; then the first failure, if any. */
+async function doAll(steps: readonly (() => Promise<void>)[]): Promise<void> {
+  const failures: unknown[] = [];
+  for (const step of steps) await step().catch((error: unknown) => failures.push(error));
+  if (failures.length > 0) throw failures[0];
 }
 
 /** Drayage is always one of them: bare runc is measured on a compute of its. */
@@ -63,41 +74,41 @@ function contendersOf(turns: readonly Turn[]): (keyof Movers)[] {
   return [...names];
 }
 
-/** The first move of a contender reads its programs from the disk: one each is made that does not count. */
-async function warmUp(input: BenchInput, movers: Movers, wire: WireCounter): Promise<void> {
-  const [turn] = input.turns;
-  if (turn === undefined) return;
-  for (const contender of contendersOf(input.turns)) {
-    input.signal?.throwIfAborted();
-    await input.progress.step(`warming ${contender} up`, () =>
-      takeSample(input, { ...turn, contender }, movers, wire, new Map()),
-    );
-  }
+/** One move of each contender, of the first workload: it reads the contender's programs from the disk. */
+function firstTurns(turns: readonly Turn[]): Turn[] {
+  const [turn] = turns;
+  if (turn === undefined) return [];
+  return contendersOf(turns).map((contender) => ({ ...turn, contender, link: 'unshaped', repeat: 0 }));
 }
 
-/** Null when bare runc could not be measured: it is a floor, and no move of anybody's. */
 async function takeSample(
   { lab, cores, progress, signal }: BenchInput,
   turn: Turn,
+  first: boolean,
   movers: Movers,
   wire: WireCounter,
   rates: Map<string, number>,
-): Promise<Sample | null> {
+): Promise<Sample> {
   const { link, repeat, workload, contender } = turn;
-  const words = `${link} ${workload.name} ${contender} ${repeat}`;
+  const words = `${link} ${workload.name} ${contender} ${first ? 'first move' : repeat}`;
   const key = `${link} ${workload.name}`;
   try {
     if (contender === 'bare') return await progress.step(words, () => bareSample(lab, turn, movers.drayage));
-    const one = { lab, cores, wire, contender: movers[contender], rate: rates.get(key) ?? null };
+    // The rate that the first moves found is not that of warm programs.
+    const rate = first ? null : (rates.get(key) ?? null);
+    const one = { lab, cores, wire, contender: movers[contender], rate, first };
     const request = { ...one, contenderName: contender, workload, link, repeat };
     const sample = await progress.step(words, () => measureMove(request));
-    rates.set(key, sample.requestsPerSecond);
+    if (!sample.succeeded) progress.say(`${words}: ${sample.reason}`);
+    if (!first) rates.set(key, sample.requestsPerSecond);
     return sample;
   } catch (error) {
     // What an end that was asked for has broken is nobody's failure.
     if (!(error instanceof DrayageError) || signal?.aborted === true) throw error;
     progress.say(`${words}: ${error.message}`);
-    return contender === 'bare' ? null : failedSample(turn, error.message);
+    const { message: reason } = error;
+    if (contender !== 'bare') return failedSample(turn, first, reason);
+    return { kind: 'bare', workload: workload.name, link, repeat, reason, turns: [] };
   }
 }
 
@@ -110,16 +121,20 @@ async function bareSample(
   try {
     const [device = ''] = lab.devices;
     const { samples } = await measureBare(lab, device, running.container);
-    return { kind: 'bare', workload: workload.name, link, repeat, turns: samples };
+    return { kind: 'bare', workload: workload.name, link, repeat, reason: '', turns: samples };
   } finally {
     await running.remove();
   }
 }
 
 /** A turn of which nothing can be said but why. */
-function failedSample({ link, repeat, workload, contender }: Turn, reason: string): MoveSample {
+function failedSample(
+  { link, repeat, workload, contender }: Turn,
+  first: boolean,
+  reason: string,
+): MoveSample {
   return {
-    ...{ kind: 'move', contender, workload: workload.name, link, repeat, succeeded: false, reason },
+    ...{ kind: 'move', contender, workload: workload.name, link, repeat, first, succeeded: false, reason },
     ...{
       gapMs: 0,
       p99AfterMs: null,

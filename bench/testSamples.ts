@@ -8,6 +8,7 @@ export function moveSample(different: Partial<MoveSample> = {}): MoveSample {
     workload: 'idle',
     link: 'unshaped',
     repeat: 1,
+    first: false,
     succeeded: true,
     reason: '',
     gapMs: 200,
@@ -38,5 +39,5 @@ export function moveSample(different: Partial<MoveSample> = {}): MoveSample {
 /** Turns of bare runc, each given as checkpoint and restore in milliseconds. */
 export function bareSample(turns: [number, number][], link = 'unshaped'): BareSample {
   const timed = turns.map(([checkpointMs, restoreMs]) => ({ checkpointMs, restoreMs }));
-  return { kind: 'bare', workload: 'idle', link, repeat: 1, turns: timed };
+  return { kind: 'bare', workload: 'idle', link, repeat: 1, reason: '', turns: timed };
 }

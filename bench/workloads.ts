@@ -1,4 +1,6 @@
+import { buildDebianImage } from '../lab/programs/buildDebianImage.ts';
 import { buildPagesImage } from '../lab/programs/buildPagesImage.ts';
+import { NGINX, REDIS, redisLoad, type Service } from '../lab/programs/services.ts';
 
 /** Links between devices, megabits a second in each direction; null is unshaped. */
 export const LINKS = { unshaped: null, '1gbit': 1_000, '100mbit': 100 } as const;
@@ -19,14 +21,17 @@ export interface Workload {
   /** Name of its processes in /proc/PID/comm. */
   program: string;
   command: string[];
-  /** Where it speaks the protocol of lab/programs/pages.c. */
   port: number;
+  /** What it speaks there: name of a service that the load client knows (client/services.ts). */
+  speaks: string;
+  /** A command for the client host that loads it too, of which nothing is measured. It must not end by itself. */
+  background?: (host: string) => Promise<string[]>;
   contenders: readonly ContenderName[];
   links: readonly LinkName[];
   watched?: Watched;
 }
 
-const PORT = 7000;
+const PAGES_PORT = 7000;
 const FAST: readonly LinkName[] = ['unshaped', '1gbit'];
 
 function pages(
@@ -36,7 +41,25 @@ function pages(
 ): Workload {
   const { mb, dirtyMbPerSecond = 0, content = 'random' } = memory;
   const command = ['/bin/pages', String(mb), String(dirtyMbPerSecond), content];
-  return { name, buildImage: buildPagesImage, program: 'pages', command, port: PORT, ...rest };
+  const program = { buildImage: buildPagesImage, program: 'pages', port: PAGES_PORT, speaks: 'pages' };
+  return { name, command, ...program, ...rest };
+}
+
+function debian(
+  { image, command, port }: Service,
+  rest: Pick<Workload, 'program' | 'speaks' | 'contenders' | 'links'> & {
+    background?: (host: string) => string[];
+  },
+): Workload {
+  const { background, ...facts } = rest;
+  const buildImage = async () => (await buildDebianImage(image)).path;
+  if (background === undefined) return { name: image.name, buildImage, command, port, ...facts };
+  const inImage = async (host: string) => [
+    'chroot',
+    (await buildDebianImage(image)).root,
+    ...background(host),
+  ];
+  return { name: image.name, buildImage, command, port, ...facts, background: inImage };
 }
 
 const ALL = { contenders: CONTENDERS, links: LINK_NAMES };
@@ -48,6 +71,8 @@ export const WORKLOADS: readonly Workload[] = [
   pages('idle', { mb: 2 }, ALL),
   pages('256mb', { mb: 256, dirtyMbPerSecond: 8 }, PEERS),
   pages('1gb', { mb: 1_024, dirtyMbPerSecond: 20 }, PEERS),
+  debian(REDIS, { program: 'redis-server', speaks: 'redis', background: redisLoad, ...PEERS }),
+  debian(NGINX, { program: 'nginx', speaks: 'http', ...PEERS }),
   pages('compressible', { mb: 256, content: 'compressible' }, { ...ALONE, watched: 'resident' }),
   pages('random', { mb: 256 }, { ...ALONE, watched: 'resident' }),
   pages('linkTime', { mb: 512 }, { ...ALONE, links: ['1gbit'] }),

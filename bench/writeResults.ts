@@ -11,6 +11,8 @@ export interface Results {
   commit: string;
   takenAt: string;
   figures: Figure[];
+  /** What is told beside the figures. */
+  told: Figure[];
   samples: readonly Sample[];
 }
 
@@ -29,11 +31,11 @@ export async function writeResults(folder: string, results: Results): Promise<st
   return [json, ...(await Promise.all(drawings))];
 }
 
-/** Moves that succeeded, by `LINK-WORKLOAD`. */
+/** Moves that succeeded, but for the contenders' first, by `LINK-WORKLOAD`. */
 function groupMoves(samples: readonly Sample[]): Map<string, MoveSample[]> {
   const groups = new Map<string, MoveSample[]>();
   for (const sample of samples) {
-    if (sample.kind !== 'move' || !sample.succeeded) continue;
+    if (sample.kind !== 'move' || !sample.succeeded || sample.first) continue;
     const name = `${sample.link}-${sample.workload}`;
     groups.set(name, [...(groups.get(name) ?? []), sample]);
   }

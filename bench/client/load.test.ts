@@ -45,7 +45,7 @@ let load: Load;
 
 beforeEach(async () => {
   pages = new Pages();
-  load = new Load('127.0.0.1', await pages.listen(), CONNECTIONS);
+  load = new Load('127.0.0.1', await pages.listen(), CONNECTIONS, 'pages');
   await load.begin();
 });
 
@@ -92,7 +92,7 @@ test('connections that are lost are opened again, and told', async () => {
   await until('answers', 5_000, () => pages.asked >= CONNECTIONS);
   load.mark();
   for (const socket of pages.sockets) socket.resetAndDestroy();
-  await until('all to stand again', 5_000, () => pages.sockets.size === CONNECTIONS + 1);
+  await until('all to stand again', 5_000, () => pages.sockets.size === CONNECTIONS);
   const asked = pages.asked;
   await until('answers again', 5_000, () => pages.asked > asked + CONNECTIONS);
   expect(load.mark().lost).toBe(CONNECTIONS);
@@ -130,4 +130,21 @@ test('quantiles are by nearest rank, within the times that are asked for', () =>
   expect(latencies.p99(100, 200)).toBeNull();
   latencies.clear();
   expect(latencies.count).toBe(0);
+});
+
+test('a service that cannot be filled is no service to be measured', async () => {
+  pages.answer = () => '-ERR unknown command';
+  const [port] = [...pages.sockets].map((socket) => socket.localPort);
+  const redis = new Load('127.0.0.1', port ?? 0, 1, 'redis');
+  await expect(redis.begin()).rejects.toThrow(/cannot be filled: -ERR/);
+  redis.close();
+  expect(() => new Load('127.0.0.1', port ?? 0, 1, 'gopher')).toThrow(/no such service/);
+});
+
+test('a command whose connection is lost fails instead of waiting for ever', async () => {
+  pages.answer = () => {
+    for (const socket of pages.sockets) socket.destroy();
+    return '';
+  };
+  await expect(load.checkAll()).rejects.toThrow(/lost/);
 });

@@ -1,7 +1,9 @@
 import { startTicker } from '../../lab/demo/client/ticker.ts';
 import { Latencies } from './latencies.ts';
-import { PagesConnection } from './pagesConnection.ts';
+import { LoadConnection } from './loadConnection.ts';
 import type { LoadWindow, WorkSample } from './report.ts';
+import { serviceKind, type ServiceKind } from './services.ts';
+import { CommandTalk } from './talks/commandTalk.ts';
 
 /** Between two ticks that ask what is due, milliseconds: what Node's timers can do. */
 const TICK_MS = 1;
@@ -10,10 +12,13 @@ const AFTER_MS = 5_000;
 /** Between two looks at how much the program has worked, milliseconds. */
 const WORK_EVERY_MS = 100;
 
-/** Load on the program `pages` over several kept connections: at a fixed rate, or as much as they carry. */
+/** Load on a service over several kept connections: at a fixed rate, or as much as they carry. */
 export class Load {
-  readonly #connections: PagesConnection[];
-  readonly #control: PagesConnection;
+  readonly #kind: ServiceKind;
+  readonly #connections: LoadConnection[];
+  /** For commands; opened with the first. */
+  readonly #control: LoadConnection;
+  readonly #commands = new CommandTalk();
   readonly #latencies = new Latencies();
   #perMs = 0;
   #owed = 0;
@@ -26,21 +31,30 @@ export class Load {
   #lossesBefore: number[];
   #stopTicking = () => {};
 
-  constructor(host: string, port: number, connections: number) {
-    const listener = {
-      answered: (askedAt: number, now: number) => this.#answered(askedAt, now),
-      wrong: (line: string) => {
-        this.#wrong += 1;
-        this.#firstWrong ||= line.slice(0, 200);
-      },
+  /** @param service name of what it talks to, as `serviceKind` knows it */
+  constructor(host: string, port: number, connections: number, service: string) {
+    this.#kind = serviceKind(service);
+    const complain = (line: string) => {
+      this.#wrong += 1;
+      this.#firstWrong ||= line.slice(0, 200);
     };
-    this.#connections = Array.from({ length: connections }, () => new PagesConnection(host, port, listener));
-    this.#control = new PagesConnection(host, port, listener);
+    const onAnswer = (askedAt: number, now: number) => this.#answered(askedAt, now);
+    this.#connections = Array.from({ length: connections }, (_, index) => {
+      const talk = this.#kind.talk(host, String(index), complain);
+      return new LoadConnection(host, port, talk, onAnswer);
+    });
+    this.#control = new LoadConnection(host, port, this.#commands);
     this.#lossesBefore = this.#connections.map(() => 0);
   }
 
+  /** Makes the service ready and opens all connections. */
   async begin(): Promise<void> {
-    await Promise.all([...this.#connections, this.#control].map((one) => one.open()));
+    const { fill } = this.#kind;
+    if (fill !== null) {
+      const answer = await this.#command(fill.command);
+      if (answer !== fill.answer) throw new Error(`the service cannot be filled: ${answer}`);
+    }
+    await Promise.all(this.#connections.map((one) => one.open()));
     this.#stopTicking = startTicker(TICK_MS, () => this.#tick());
     this.mark();
   }
@@ -88,16 +102,16 @@ export class Load {
     return window;
   }
 
-  /** Has every page checked; resolves with how many are wrong. */
+  /** Has the program `pages` check every page; resolves with how many are wrong. */
   async checkAll(): Promise<number> {
-    return Number((await this.#control.command('all')).split(' ')[1]);
+    return Number((await this.#command('all 0')).split(' ')[1]);
   }
 
   /** Begins work of the program's own and looks at it regularly, until the returned function is called. */
   async watchWork(): Promise<() => Promise<WorkSample[]>> {
     const samples: WorkSample[] = [];
     const look = async () => {
-      const counters = (await this.#control.command('stat')).split(' ');
+      const counters = (await this.#command('stat 0')).split(' ');
       samples.push({ at: performance.timeOrigin + performance.now(), work: Number(counters[4]) });
     };
     let watching = true;
@@ -107,12 +121,14 @@ export class Load {
         await new Promise((resolve) => setTimeout(resolve, WORK_EVERY_MS));
       }
     };
-    await this.#control.command('work');
+    await this.#command('work 0');
     const done = watch();
+    // A failure is told at the end, to whoever waits for it then.
+    done.catch(() => {});
     return async () => {
       watching = false;
       await done;
-      await this.#control.command('work');
+      await this.#command('work 0');
       return samples;
     };
   }
@@ -120,6 +136,13 @@ export class Load {
   close(): void {
     this.#stopTicking();
     for (const connection of [...this.#connections, this.#control]) connection.close();
+  }
+
+  async #command(line: string): Promise<string> {
+    await this.#control.open();
+    this.#commands.command = line;
+    await this.#control.exchange();
+    return this.#commands.answer;
   }
 
   #tick(): void {

@@ -1,5 +1,6 @@
 /**
- * The benchmark's load client, a program of its own:   node bench/client/main.ts --host IP --port N --connections N
+ * The benchmark's load client, a program of its own:
+ *   node bench/client/main.ts --host IP --port N --connections N --service pages|redis|http
  * A command per line on stdin: `saturate MS`, `rate PER_SECOND`, `mark`, `all`, `work on`, `work off`; each is answered
  * with one line of JSON on stdout (report.ts). The end of the input ends it.
  */
@@ -17,9 +18,10 @@ const { values } = parseArgs({
     host: { type: 'string', default: '127.0.0.1' },
     port: { type: 'string', default: '7000' },
     connections: { type: 'string', default: '16' },
+    service: { type: 'string', default: 'pages' },
   },
 });
-const load = new Load(values.host, Number(values.port), Number(values.connections));
+const load = new Load(values.host, Number(values.port), Number(values.connections), values.service);
 let endOfWork: (() => Promise<WorkSample[]>) | null = null;
 
 function say(report: LoadReport): void {

@@ -1,6 +1,8 @@
 import { copyFile } from 'node:fs/promises';
 import { until } from '../../core/until.ts';
 import { fileOnDevice } from '../../lab/deviceProcess.ts';
+import { quote } from '../../lab/guest/ssh.ts';
+import { buildPagesImage } from '../../lab/programs/buildPagesImage.ts';
 import type { Lab } from '../../lab/state.ts';
 import type { Workload } from '../workloads.ts';
 import type { Contender, Outcome, Running } from './contender.ts';
@@ -20,6 +22,8 @@ const CARD = 'vbench';
 /** Its address; Podman has another. */
 const HOST = 6;
 const DAEMON_MS = 60_000;
+/** Where containerd unpacks a checkpoint; a restore that does not go well leaves it. */
+const UNPACKED = '/tmp/ctrd-checkpoint*';
 
 /**
  * The plain procedure with Docker's own checkpoint: create, copy, `docker start --checkpoint`. A daemon of its own has the
@@ -41,8 +45,11 @@ export class DockerCheckpoint implements Contender {
     const image = await this.#import(workload);
     const { ip } = spareAddress(lab, HOST);
     const options = `--name ${CONTAINER} --network container:${SANDBOX} --log-driver none`;
-    const words = `${image} ${workload.command.join(' ')}`;
-    for (const device of lab.devices) await this.#startSandbox(device, image);
+    const words = `${image} ${workload.command.map(quote).join(' ')}`;
+    // Of a move that failed something may be left.
+    await this.#remove();
+    const busybox = await this.#import({ program: SANDBOX, buildImage: buildPagesImage });
+    for (const device of lab.devices) await this.#startSandbox(device, busybox);
     await shellOn(lab, source, `ip link set ${CARD} master br0`);
     await this.#docker(source, `run --detach ${options} ${words}`);
     const id = await this.#docker(target, `create ${options} ${words}`);
@@ -51,10 +58,10 @@ export class DockerCheckpoint implements Contender {
   }
 
   async tearDown(): Promise<void> {
-    await this.#remove();
+    await this.#remove().catch(() => {});
     const lab = this.#ready();
     for (const device of lab.devices) {
-      await shellOn(lab, device, `kill "$(cat ${RUN}/docker.pid)"`);
+      await shellOn(lab, device, `[ ! -e ${RUN}/docker.pid ] || kill "$(cat ${RUN}/docker.pid)"`);
       const gone = async () => (await shellOn(lab, device, `ls ${RUN}/docker.pid 2> /dev/null || :`)) === '';
       await until(`the benchmark's dockerd of ${device} to end`, DAEMON_MS, gone);
       await shellOn(lab, device, `rm -rf ${DISK} ${RUN} ${CRIU_OPTIONS}`);
@@ -132,7 +139,7 @@ export class DockerCheckpoint implements Contender {
     });
   }
 
-  async #import(workload: Workload): Promise<string> {
+  async #import(workload: Pick<Workload, 'program' | 'buildImage'>): Promise<string> {
     const lab = this.#ready();
     const name = `bench/${workload.program}`;
     if (this.#images.has(name)) return name;
@@ -147,7 +154,11 @@ export class DockerCheckpoint implements Contender {
   async #remove(): Promise<void> {
     for (const device of this.#ready().devices) {
       await this.#docker(device, `rm --force ${CONTAINER} ${SANDBOX} 2> /dev/null || :`);
-      await shellOn(this.#ready(), device, `rm -rf ${CHECKPOINTS}; ip link del ${CARD} 2> /dev/null || :`);
+      await shellOn(
+        this.#ready(),
+        device,
+        `rm -rf ${CHECKPOINTS} ${UNPACKED}; ip link del ${CARD} 2> /dev/null || :`,
+      );
     }
   }
 

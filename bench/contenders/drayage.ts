@@ -1,14 +1,10 @@
-import { openAsBlob } from 'node:fs';
-import { basename } from 'node:path';
-import { imageSchema } from '../../core/api/images.ts';
-import { problemSchema } from '../../core/api/common.ts';
-import { DrayageError } from '../../core/cause.ts';
+import { createHash } from 'node:crypto';
 import type { Migration } from '../../core/migration.ts';
 import { until } from '../../core/until.ts';
 import { containerName } from '../../device/engine/containerOptions.ts';
-import { apiUrl } from '../../lab/control.ts';
 import { controlApi, type ControlApi } from '../../lab/controlApi.ts';
 import { createSampleCompute, moveCompute } from '../../lab/demo/sampleCompute.ts';
+import { importImage } from '../../lab/importImage.ts';
 import type { Lab } from '../../lab/state.ts';
 import type { Workload } from '../workloads.ts';
 import type { Contender, Outcome, Running } from './contender.ts';
@@ -35,7 +31,10 @@ export class Drayage implements Contender {
     this.#count += 1;
     const name = `bench-${this.#count}`;
     const request = { name, image, device: source, command: workload.command };
-    const compute = await createSampleCompute(api, request);
+    const compute = await createSampleCompute(api, request).catch(async (error: unknown) => {
+      await this.#remove(api, name);
+      throw error;
+    });
     return {
       ip: compute.ip,
       container: containerName(compute.id, 'compute'),
@@ -55,34 +54,25 @@ export class Drayage implements Contender {
     const path = await workload.buildImage();
     const known = this.#images.get(path);
     if (known !== undefined) return known;
-    const api = this.#ready(this.#api);
-    const query = new URLSearchParams({ name: `bench-${basename(path, '.tar')}` });
-    const answer = await fetch(`${apiUrl(this.#ready(this.#lab))}/api/v1/images?${query.toString()}`, {
-      method: 'POST',
-      headers: { authorization: `Bearer ${api.token}`, 'content-type': 'application/x-tar' },
-      body: await openAsBlob(path, { type: 'application/x-tar' }),
-    });
-    const body: unknown = await answer.json();
-    if (!answer.ok) {
-      const { detail, causes } = problemSchema.parse(body);
-      throw new DrayageError(causes[0] ?? { code: 'imageRefused', message: detail, mend: '' });
-    }
-    const { id } = imageSchema.parse(body);
+    // The path tells what is in it.
+    const key = createHash('sha256').update(path).digest('hex').slice(0, 8);
+    const image = { name: `bench-${workload.program}-${key}`, path, command: [] };
+    const { id } = await importImage(this.#ready(this.#lab), this.#ready(this.#api), image);
     this.#images.set(path, id);
     return id;
   }
 
-  /** Refused as long as something else is being done to it. */
-  async #remove(api: ControlApi, id: string): Promise<void> {
+  /** By id or name. Refused as long as something else is being done to it. */
+  async #remove(api: ControlApi, compute: string): Promise<void> {
     const gone = async () => {
-      const here = await api.request('GET', `/computes/${id}`).then(
+      const here = await api.request('GET', `/computes/${compute}`).then(
         () => true,
         (error: Error) => !/404/.test(error.message),
       );
-      if (here) await api.request('DELETE', `/computes/${id}`).catch(() => {});
+      if (here) await api.request('DELETE', `/computes/${compute}`).catch(() => {});
       return !here;
     };
-    await until(`${id} to be removed`, REMOVE_MS, gone, LOOK_MS);
+    await until(`${compute} to be removed`, REMOVE_MS, gone, LOOK_MS);
   }
 
   #ready<T>(value: T | null): T {
@@ -92,10 +82,11 @@ export class Drayage implements Contender {
 }
 
 function outcomeOf(migration: Migration): Outcome {
-  const { state, reason, phases, frozenMs, totalMs, wireBytes, tracker, restore, rounds } = migration;
+  const { state, reason, causes, phases, frozenMs, totalMs, wireBytes, tracker, restore, rounds } = migration;
+  const why = causes.map(({ message }) => message).filter((message) => !reason.includes(message));
   return {
     succeeded: state === 'succeeded',
-    reason: state === 'succeeded' ? '' : `${state}: ${reason}`,
+    reason: state === 'succeeded' ? '' : [`${state}: ${reason}`, ...why].join('; '),
     steps: phases.map(({ name, startedAt, ms }) => ({ name, startedAt: Date.parse(startedAt), ms })),
     frozenMs,
     totalMs: totalMs ?? 0,

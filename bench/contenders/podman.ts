@@ -1,5 +1,6 @@
 import { copyFile } from 'node:fs/promises';
 import { fileOnDevice } from '../../lab/deviceProcess.ts';
+import { quote } from '../../lab/guest/ssh.ts';
 import type { Lab } from '../../lab/state.ts';
 import type { Workload } from '../workloads.ts';
 import type { Contender, Outcome, Running } from './contender.ts';
@@ -16,6 +17,13 @@ const NETWORK = 'bench';
 const CONTAINER = 'bench';
 /** Its address; Docker's procedure has another. */
 const HOST = 5;
+/** Where Podman puts things whatever its options say. Nothing else on a device of the lab uses it. */
+const MADE = [
+  '/dev/shm/libpod_lock',
+  '/run/libpod /run/podman /run/containers /run/netns',
+  '/run/lock/netavark.lock',
+  '/var/lib/containers',
+].join(' ');
 
 /**
  * Podman's own way: checkpoint with `--export`, a copy, restore with `--import`, TCP kept. It joins the device's bridge
@@ -38,21 +46,28 @@ export class Podman implements Contender {
     const lab = this.#ready();
     const [source = ''] = lab.devices;
     const image = await this.#import(workload);
+    // Of a move that failed something may be left.
+    await this.#remove();
     const { ip, mac } = spareAddress(lab, HOST);
     await this.#podman(
       source,
       `run --detach --name ${CONTAINER} --network ${NETWORK} --ip ${ip} --mac-address ${mac} ` +
-        `--cgroup-parent /${lab.names.cgroup}/podman ${image} ${workload.command.join(' ')}`,
+        `--cgroup-parent /${lab.names.cgroup}/podman ${image} ${workload.command.map(quote).join(' ')}`,
     );
     return { ip, container: CONTAINER, move: () => this.#move(), remove: () => this.#remove() };
   }
 
   async tearDown(): Promise<void> {
-    await this.#remove();
+    await this.#remove().catch(() => {});
     const lab = this.#ready();
     for (const device of lab.devices) {
       await this.#podman(device, 'system reset --force').catch(() => {});
-      await shellOn(lab, device, `rm -rf ${DISK} ${RUN}`);
+      // It mounts the folder of its network namespaces onto itself.
+      await shellOn(
+        lab,
+        device,
+        `! mountpoint -q /run/netns || umount /run/netns\nrm -rf ${DISK} ${RUN} ${MADE}`,
+      );
     }
     this.#images.clear();
   }

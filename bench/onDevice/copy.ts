@@ -8,7 +8,6 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { connect, createServer, type Socket } from 'node:net';
-import { pipeline } from 'node:stream/promises';
 
 const [mode, ...rest] = process.argv.slice(2);
 
@@ -24,8 +23,11 @@ async function receive([port = '', file = '', ...args]: string[]): Promise<void>
   const [socket] = (await connection) as [Socket];
   server.close();
   const command = spawn(file, args, { stdio: ['pipe', 'inherit', 'inherit'] });
-  const end = ended(command);
-  await Promise.all([pipeline(socket, command.stdin, { end: true }), end]);
+  const { stdin } = command;
+  // tar ends with the archive, which padding follows: of what a command no longer takes its exit code says whether it matters.
+  stdin.on('error', () => {}).once('close', () => socket.unpipe(stdin).resume());
+  socket.pipe(stdin);
+  await Promise.all([once(socket, 'end'), ended(command)]);
   socket.end('done');
 }
 

@@ -2,35 +2,19 @@ import { json } from 'node:stream/consumers';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { until } from '../../core/until.ts';
+import { NGINX } from '../../lab/programs/services.ts';
 import { withLab } from '../lab/support.ts';
 import { MovedService } from './support/movedService.ts';
 
 const MOVES = 10;
 const CONNECTIONS = 16;
 const SETUP_MS = 900_000;
-const CONFIG = `daemon off;
-user root;
-worker_processes 4;
-pid /run/nginx.pid;
-error_log /dev/stderr;
-events {}
-http {
-  access_log off;
-  keepalive_timeout 1h;
-  keepalive_requests 1000000000;
-  server {
-    listen 80 reuseport;
-    root /usr/share/nginx/html;
-  }
-}
-`;
-const IMAGE = { name: 'nginx', packages: ['nginx'], files: { 'etc/nginx/moved.conf': CONFIG } };
 const CLIENT = fileURLToPath(new URL('support/keepAliveClient.ts', import.meta.url));
 
 const shared = withLab();
 let service: MovedService;
 beforeAll(async () => {
-  service = await MovedService.create(shared, IMAGE, ['nginx', '-c', '/etc/nginx/moved.conf']);
+  service = await MovedService.create(shared, NGINX);
   const program = `fetch('http://${service.ip}/').then((answer) => process.exit(answer.ok ? 0 : 1), () => process.exit(1))`;
   const answers = () =>
     shared.client([process.execPath, '-e', program]).then(

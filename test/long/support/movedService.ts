@@ -2,7 +2,8 @@ import type { ComputeView } from '../../../core/api/computes.ts';
 import { until } from '../../../core/until.ts';
 import { createSampleCompute, moveCompute } from '../../../lab/demo/sampleCompute.ts';
 import { importImage } from '../../../lab/importImage.ts';
-import { buildDebianImage, type DebianImage } from '../../../lab/programs/buildDebianImage.ts';
+import { buildDebianImage } from '../../../lab/programs/buildDebianImage.ts';
+import type { Service } from '../../../lab/programs/services.ts';
 import type { TestLab } from '../../lab/support.ts';
 
 const REMOVAL_MS = 60_000;
@@ -22,7 +23,7 @@ export class MovedService {
   }
 
   /** @throws DrayageError when it does not come to run */
-  static async create(lab: TestLab, image: DebianImage, command: string[]): Promise<MovedService> {
+  static async create(lab: TestLab, { image, command }: Service): Promise<MovedService> {
     const { path, root } = await buildDebianImage(image);
     const { name } = image;
     const api = await lab.api();
