@@ -20,6 +20,7 @@ const KINDS: { kind: string; more?: object }[] = [
   { kind: 'unix' },
   { kind: 'udp' },
   { kind: 'madvise' },
+  { kind: 'split' },
   { kind: 'growing' },
 ];
 

@@ -84,6 +84,7 @@ void run_timers(void);
 void run_unix(void);
 void run_udp(void);
 void run_madvise(void);
+void run_split(void);
 void run_growing(void);
 
 #endif

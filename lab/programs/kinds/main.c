@@ -36,6 +36,7 @@ static const struct kind kinds[] = {
     {"sysv", run_sysv},               {"tmpfs", run_tmpfs},     {"dev-shm", run_dev_shm},
     {"pipes", run_pipes},             {"epoll", run_epoll},     {"timers", run_timers},
     {"unix", run_unix},               {"udp", run_udp},         {"madvise", run_madvise},
+    {"split", run_split},
     {"growing", run_growing}, {"semaphore", run_semaphore},
 };
 

@@ -93,6 +93,23 @@ void run_madvise(void) {
   }
 }
 
+/* ---- split: one stretch of addresses that is many mappings */
+
+#define PART 7u
+
+void run_split(void) {
+  unsigned char *at = mmap(NULL, ARENA * PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  if (at == MAP_FAILED) failed("mmap");
+  struct pages pages = new_pages(at, ARENA, 9);
+  for (size_t i = 0; i < ARENA; i++) write_page(&pages, i);
+  for (size_t i = 0; i + PART <= ARENA; i += 2 * PART)
+    if (madvise(at + i * PAGE, PART * PAGE, MADV_DONTFORK) < 0) failed("MADV_DONTFORK");
+  for (;;) {
+    work_on_pages(&pages, "memory in many mappings");
+    iterated(EVERY_MS);
+  }
+}
+
 /* ---- growing: the heap's end, mappings, and the stack */
 
 #define DEEPEST 400
