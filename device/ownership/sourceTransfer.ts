@@ -166,7 +166,9 @@ export class SourceTransfer {
   }
 
   async #run(options: SwitchOptions): Promise<SourceOutcome> {
-    this.#closing = new ClosingRounds(this.#deps.memory, this.request.migration, options);
+    const { migration } = this.request;
+    const { memory, control } = this.#deps;
+    this.#closing = new ClosingRounds(memory, migration, options, (now) => control.progress(migration, now));
     try {
       await this.#arm();
       const link = this.#needLink();

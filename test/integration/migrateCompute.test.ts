@@ -404,6 +404,21 @@ describe('pre-copy', () => {
     expect(said).not.toContain('arm');
   });
 
+  test('each round is told what a freeze before it would have cost', async () => {
+    const told: (number | null)[] = [];
+    const expected: (number | null)[] = [];
+    fake.source.copyRound = async ({ round, expectedFreezeMs }) => {
+      told.push(expectedFreezeMs);
+      return roundResult(round, round === 1 ? 1000 : 0);
+    };
+    fake.control.recordRounds = async (_id, rounds) =>
+      void expected.push(...rounds.map(({ expectedFreezeMs }) => expectedFreezeMs));
+    await move('expected-freeze');
+    expect(told).toHaveLength(2);
+    expect(told[0]).toBeGreaterThan(100);
+    expect(told[1]).toBe(expected[0]);
+  });
+
   test('a source that refuses in its last rounds has not failed: it was never stopped', async () => {
     const cause = { code: 'downtimeNotMet', message: 'It would take 900 ms.', mend: 'm' };
     fake.source.switchSource = async () => ({
