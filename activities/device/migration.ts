@@ -26,10 +26,10 @@ import type { SourceOutcome } from '../../device/ownership/sourceTransfer.ts';
 import { SourceTransfer } from '../../device/ownership/sourceTransfer.ts';
 import type { TargetOutcome } from '../../device/ownership/targetTransfer.ts';
 import type { TransferTable } from '../../device/ownership/transferTable.ts';
+import { Preparations } from '../../device/preparations.ts';
 import { measureUsage } from '../../device/usage.ts';
 import { withFailures } from '../failure.ts';
 import { beating } from './beating.ts';
-import { Preparations } from './preparations.ts';
 
 export interface MigrationDeps {
   engine: Engine;
