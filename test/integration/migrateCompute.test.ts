@@ -404,6 +404,14 @@ describe('pre-copy', () => {
     expect(said).not.toContain('arm');
   });
 
+  test('a worker that dies in every attempt of a round: the cause says that, and what it was at', async () => {
+    // Silent, as one that was killed: neither heartbeat nor answer.
+    fake.source.copyRound = () => new Promise<never>(() => undefined);
+    const end = await move('round-unanswered');
+    expect(end).toMatchObject({ state: 'failed', causes: [{ code: 'copyLost' }] });
+    expect(end.causes[0]?.message).toMatch(/worker of the source device.*memory was being copied/);
+  }, 120_000);
+
   test('each round is told what a freeze before it would have cost', async () => {
     const told: (number | null)[] = [];
     const expected: (number | null)[] = [];
