@@ -406,7 +406,10 @@ describe('pre-copy', () => {
 
   test('a worker that dies in every attempt of a round: the cause says that, and what it was at', async () => {
     // Silent, as one that was killed: neither heartbeat nor answer.
-    fake.source.copyRound = () => new Promise<never>(() => undefined);
+    let letGo = () => {};
+    const over = new Promise<void>((resolve) => (letGo = resolve));
+    fake.source.copyRound = () => over.then(() => roundResult(1, 0));
+    fake.control.finishMigration = async () => letGo();
     const end = await move('round-unanswered');
     expect(end).toMatchObject({ state: 'failed', causes: [{ code: 'copyLost' }] });
     expect(end.causes[0]?.message).toMatch(/worker of the source device.*memory was being copied/);
