@@ -7,6 +7,8 @@ import {
   WorkflowIdConflictPolicy,
   WorkflowNotFoundError,
   WorkflowUpdateFailedError,
+  WorkflowUpdateRPCTimeoutOrCancelledError,
+  WorkflowUpdateStage,
 } from '@temporalio/client';
 import { defineSearchAttributeKey, SearchAttributeType, TypedSearchAttributes } from '@temporalio/common';
 import { DrayageError } from '../core/cause.ts';
@@ -33,7 +35,7 @@ export interface Workflows {
   startLifecycle(input: ComputeLifecycleInput): Promise<{ runId: string }>;
   /** Asked again, it finds its own work. @throws DrayageError workflowRunning, temporalAway */
   startMigration(computeId: string, input: MigrateComputeInput): Promise<{ runId: string }>;
-  /** Null when the workflow has ended. @throws DrayageError temporalAway */
+  /** Null when the workflow has ended. @throws DrayageError temporalAway, abortUndecided (neither device can tell yet) */
   abortMigration(workflowId: string, runId: string): Promise<AbortAnswer | null>;
   /** Whether that run is still under way. @throws DrayageError temporalAway */
   isRunning(workflowId: string, runId: string): Promise<boolean>;
@@ -122,13 +124,20 @@ export function connectWorkflows(temporal: { address: string; namespace: string 
         ]),
         note: `move ${input.computes.map(({ name }) => name).join(', ')} from ${input.source} to ${input.target}`,
       }),
-    abortMigration: (workflowId, runId) =>
-      call(() =>
-        client.workflow.getHandle(workflowId, runId).executeUpdate<AbortAnswer, []>(ABORT_UPDATE),
-      ).catch((error: unknown) => {
+    async abortMigration(workflowId, runId) {
+      const handle = client.workflow.getHandle(workflowId, runId);
+      try {
+        const asked = await call(() =>
+          handle.startUpdate<AbortAnswer, []>(ABORT_UPDATE, {
+            waitForStage: WorkflowUpdateStage.ACCEPTED,
+          }),
+        );
+        return await call(() => asked.result().catch(undecided));
+      } catch (error) {
         if (error instanceof WorkflowNotFoundError || error instanceof WorkflowFailedError) return null;
         throw error;
-      }),
+      }
+    },
     async isRunning(workflowId, runId) {
       try {
         const { status } = await call(() => client.workflow.getHandle(workflowId, runId).describe());
@@ -145,6 +154,19 @@ export function connectWorkflows(temporal: { address: string; namespace: string 
   };
 }
 
+/** Temporal is there, but the devices have not answered: a source that is cut off cannot tell. */
+function undecided(error: unknown): never {
+  if (!(error instanceof WorkflowUpdateRPCTimeoutOrCancelledError)) throw error;
+  throw new DrayageError(
+    {
+      code: 'abortUndecided',
+      message: 'The devices were asked to stop the move and have not decided yet which of them goes on.',
+      mend: 'Ask again, or look at the record of the move: one of them goes on as soon as they are reached.',
+    },
+    { cause: error, retryable: true },
+  );
+}
+
 function translate(error: unknown): unknown {
   if (error instanceof WorkflowExecutionAlreadyStartedError) {
     return new DrayageError(
@@ -156,6 +178,7 @@ function translate(error: unknown): unknown {
       { cause: error, retryable: true },
     );
   }
+  if (error instanceof DrayageError) return error;
   // What the workflow itself answers is not Temporal being away.
   const answers = [WorkflowNotFoundError, WorkflowFailedError, WorkflowUpdateFailedError];
   if (answers.some((kind) => error instanceof kind)) return error;

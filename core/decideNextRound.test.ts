@@ -6,6 +6,7 @@ import {
   STALLED_ROUNDS,
   THROTTLE_STEPS,
   decideNextRound,
+  freezeWithoutRounds,
   type PrecopyFacts,
   type RoundFacts,
 } from './decideNextRound.ts';
@@ -313,4 +314,13 @@ test('the constants fit together', () => {
   expect(STALLED_ROUNDS).toBeLessThan(MAX_ROUNDS);
   expect(DEFAULT_FIXED_FREEZE_MS).toBeGreaterThan(0);
   expect([...THROTTLE_STEPS].sort((a, b) => b - a)).toEqual([...THROTTLE_STEPS]);
+});
+
+test.each<[string, number, number | null, number]>([
+  ['nothing but what a freeze costs anyway, for no memory', 0, null, 120],
+  ['the time of a link of 1 Gbit/s for all of the memory', 125_000_000, null, 1120],
+  ['the time of the link that it may take', 125_000_000, 12_500_000, 10_120],
+  ['no less than that of a link of 1 Gbit/s, whatever it may take', 125_000_000, 1e12, 1120],
+])('before any round a freeze is expected to take %s', (_what, memoryBytes, limit, expected) => {
+  expect(freezeWithoutRounds({ memoryBytes, fixedFreezeMs: 120 }, limit)).toBe(expected);
 });

@@ -108,6 +108,15 @@ export function decideNextRound(facts: PrecopyFacts): NextRound {
   return { ...giveUp(facts, last, expected, left), ...base };
 }
 
+/** What a freeze before any round would cost, milliseconds: all of the memory would have to be sent in it. */
+export function freezeWithoutRounds(
+  { memoryBytes, fixedFreezeMs }: Pick<PrecopyFacts, 'memoryBytes' | 'fixedFreezeMs'>,
+  limitBytesPerSecond: number | null,
+): number {
+  const link = Math.min(ASSUMED_LINK, limitBytesPerSecond ?? ASSUMED_LINK);
+  return Math.round(fixedFreezeMs + (memoryBytes / link) * 1000);
+}
+
 interface Expected {
   bytes: number;
   /** Milliseconds of the link. */

@@ -13,6 +13,8 @@ export type OpenMemoryInput = z.infer<typeof openMemoryInputSchema>;
 export const roundInputSchema = prepareInputSchema.extend({
   /** Counted from 1. */
   round: z.number().int().positive(),
+  /** What a freeze before it would have cost, milliseconds: shown while it runs. */
+  expectedFreezeMs: z.number().nonnegative().nullable().default(null),
 });
 export type RoundInput = z.infer<typeof roundInputSchema>;
 

@@ -26,3 +26,8 @@ export function formatBytes(bytes: number): string {
   const digits = value >= 100 || Number.isInteger(value) ? 0 : 1;
   return `${value.toFixed(digits)} ${units[unit] ?? ''}`;
 }
+
+/** What a limit in megabits a second leaves; null: there is none. */
+export function bytesPerSecond(megabits: number | null): number | null {
+  return megabits === null ? null : megabits * 125_000;
+}

@@ -25,6 +25,9 @@ export const FINAL_MIGRATION_STATES: readonly MigrationState[] = [
   'refused',
 ];
 
+/** Code of the cause that stands for a person's wish; a record says that by its state alone. */
+export const ABORT_REQUESTED = 'abortRequested';
+
 /** Names of phases. Those from `plug` to `unplug` are the hot window. */
 export const PhaseName = {
   preflight: 'preflight',

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { decideSource, decideTarget, type SourceState, type TargetState } from './ownership.ts';
+import { answerAbort, decideSource, decideTarget, type SourceState, type TargetState } from './ownership.ts';
 import { decideReport, decideVerdict, verdictAnswer, type TransferFacts } from './transfer.ts';
 
 /**
@@ -229,6 +229,23 @@ test('once messages get through again, exactly one copy is open and none is held
       }
       expect(world.openCopies()).toBe(1);
       expect(world.target.state).not.toBe('held');
+    }),
+    { numRuns: RUNS },
+  );
+});
+
+test('whoever was told that the move is stopped is told so for good, and the target never opens', () => {
+  fc.assert(
+    fc.property(schedules, (steps) => {
+      const world = new World();
+      const answers = steps.map((step) => {
+        perform(world, step);
+        return answerAbort(world.source.state).action;
+      });
+      const first = answers.indexOf('stopped');
+      if (first === -1) return;
+      expect(new Set(answers.slice(first))).toEqual(new Set(['stopped']));
+      expect(world.everOpenOnTarget).toBe(false);
     }),
     { numRuns: RUNS },
   );

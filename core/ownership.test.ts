@@ -1,7 +1,9 @@
 import { describe, expect, test } from 'vitest';
 import {
+  answerAbort,
   decideSource,
   decideTarget,
+  type SourceState,
   type SourceView,
   type TargetStatus,
   type TargetView,
@@ -88,6 +90,42 @@ describe('the source', () => {
     ['released is the end', { state: 'released' }, 'finished'],
   ])('%s', (_name, view, action) => {
     expect(decideSource(source(view)).action).toBe(action);
+  });
+});
+
+describe('someone who asks to stop the move', () => {
+  test.each<[SourceState | 'unbegun', string]>([
+    ['unbegun', 'stopped'],
+    ['frozen', 'wait'],
+    ['offered', 'wait'],
+    ['aborting', 'wait'],
+    ['thawing', 'stopped'],
+    ['thawed', 'stopped'],
+    ['handed', 'tooLate'],
+    ['released', 'tooLate'],
+  ])('at a source that has written %s is answered: %s', (state, action) => {
+    const answer = answerAbort(state);
+    expect(answer.action).toBe(action);
+    expect(answer.reason).toMatch(/^[A-Z].*\.$/);
+  });
+
+  test.each<[string, Partial<SourceView>, string]>([
+    ['while dumping: it thaws', {}, 'thaw'],
+    ['when all is dumped, but not offered: it thaws', { dumped: true }, 'thaw'],
+    ['after the offer: it never hands over by itself', { state: 'offered', dumped: true }, 'abort'],
+    [
+      'when the target is ready, but has not been told go: the same',
+      { state: 'offered', target: status('held', { ready: true }) },
+      'abort',
+    ],
+    ['when it has handed over: nothing changes', { state: 'handed' }, 'wait'],
+    [
+      'when go was given by the control plane: it hands over',
+      { state: 'aborting', verdict: 'go' },
+      'handOver',
+    ],
+  ])('finds a source %s', (_name, view, action) => {
+    expect(decideSource(source({ ...view, trouble: 'asked to stop' })).action).toBe(action);
   });
 });
 

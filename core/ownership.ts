@@ -104,6 +104,34 @@ export function decideSource(view: SourceView): Decision<SourceAction> {
   }
 }
 
+/** `unbegun`: the source has written nothing of the transfer, and never will. */
+export type AbortAction = 'stopped' | 'tooLate' | 'wait';
+
+/**
+ * What a person who asks to stop the move is answered, by what the source has written. It follows the protocol and adds
+ * nothing to it: the request is one more trouble of the source's, and what comes of that is in its journal.
+ */
+export function answerAbort(state: SourceState | 'unbegun'): Decision<AbortAction> {
+  switch (state) {
+    case 'unbegun':
+      return { action: 'stopped', reason: 'The compute was never frozen; it runs on on the source.' };
+    case 'thawing':
+    case 'thawed':
+      return { action: 'stopped', reason: 'The source has taken the compute back; it runs on there.' };
+    case 'handed':
+      return {
+        action: 'tooLate',
+        reason: 'The source has handed the compute over; it goes on on the target.',
+      };
+    case 'released':
+      return { action: 'tooLate', reason: 'The compute runs on the target.' };
+    case 'frozen':
+    case 'offered':
+    case 'aborting':
+      return { action: 'wait', reason: 'It is not decided yet which of the two devices goes on.' };
+  }
+}
+
 export type TargetAction = 'wait' | 'own' | 'open' | 'discard' | 'finished';
 
 /** What the target knows when it decides. */

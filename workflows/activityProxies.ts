@@ -50,6 +50,7 @@ const OPTIONS: Record<keyof DeviceActivities, ActivityOptions> = {
   syncFiles: FINITE,
   armTarget: ONCE,
   switchSource: ENDLESS,
+  abortSwitch: ENDLESS,
   awaitTarget: ENDLESS,
   discardTarget: { ...FINITE, heartbeatTimeout: undefined, scheduleToStartTimeout: '30 seconds' },
   releaseSource: { ...ENDLESS, startToCloseTimeout: '5 minutes' },

@@ -1,5 +1,6 @@
-import { ApplicationFailure } from '@temporalio/common';
+import { ActivityFailure, ApplicationFailure, TimeoutFailure } from '@temporalio/common';
 import type { Cause } from '../core/cause.ts';
+import { causeOfSilence } from '../core/causeOfSilence.ts';
 import { toCause } from '../core/toCause.ts';
 
 /** The cause inside a failure that reached a workflow. */
@@ -9,5 +10,6 @@ export function causeOf(error: unknown): Cause {
     if (current instanceof ApplicationFailure && current.details?.[0]) return current.details[0] as Cause;
     current = current.cause;
   }
-  return toCause(error);
+  const silent = error instanceof ActivityFailure && error.cause instanceof TimeoutFailure;
+  return (silent ? causeOfSilence(error.activityType) : null) ?? toCause(error);
 }

@@ -1,4 +1,3 @@
-import type { Cause } from '../core/cause.ts';
 import type { ComputeSpec } from '../core/compute.ts';
 
 /**
@@ -47,14 +46,14 @@ export interface MigrateComputeInput {
   dryRun?: boolean;
 }
 
-/** Update of `migrateCompute`: stop before the freeze. */
+/** Update of `migrateCompute`: stop before the commit point. Answered once it is certain what came of it. */
 export const ABORT_UPDATE = 'abort';
 
 export interface AbortAnswer {
+  /** The compute runs on on the source, and the move has no further effect. */
   accepted: boolean;
-  /** Why not, one sentence. */
+  /** One sentence. */
   reason: string;
-  causes?: Cause[];
 }
 
 /** The workflow's id: everything that changes a compute has the same one, so that one thing happens at a time. */

@@ -1,28 +1,26 @@
 import {
+  allHandlersFinished,
   CancellationScope,
   condition,
-  defineUpdate,
   isCancellation,
-  setHandler,
   sleep,
   upsertSearchAttributes,
   uuid4,
 } from '@temporalio/workflow';
 import { defineSearchAttributeKey } from '@temporalio/common';
+import { Abortable } from './abortable.ts';
 import { causeOf } from './causeOf.ts';
 import type { TransferInput } from '../core/moveInput.ts';
 import type { Cause } from '../core/cause.ts';
 import { checkCompatibility } from '../core/checkCompatibility.ts';
 import { DEFAULT_FIXED_FREEZE_MS } from '../core/decideNextRound.ts';
-import type { MigrationState } from '../core/migration.ts';
+import { ABORT_REQUESTED, type MigrationState } from '../core/migration.ts';
 import { controlActivities, deviceActivities } from './activityProxies.ts';
-import { ABORT_UPDATE, SearchAttribute, type AbortAnswer, type MigrateComputeInput } from './contract.ts';
+import { SearchAttribute, type MigrateComputeInput } from './contract.ts';
 import { openMemory, precopy, type Precopied } from './precopy.ts';
 import { enter, timed } from './record.ts';
 import { switchOver, type Switched } from './switchOver.ts';
 import { Undo } from './undo.ts';
-
-const abortUpdate = defineUpdate<AbortAnswer, []>(ABORT_UPDATE);
 
 /** How long a source that is away is waited for with its release; afterwards it owes it, and does it when it is back. */
 const RELEASE_GRACE = '60 seconds';
@@ -46,15 +44,16 @@ interface End {
 export async function migrateCompute(input: MigrateComputeInput): Promise<End> {
   const startedAt = Date.now();
   const control = controlActivities();
-  const abort = abortable();
+  const abort = new Abortable();
   const undo = new Undo();
   await setComputes(input, 'migrating');
   let end: End;
   try {
     end = await abort.scope.run(() => move(input, undo, abort));
   } catch (error) {
+    abort.staying();
     await undo.run();
-    end = failedBefore(error, abort.requested);
+    end = failedBefore(error, abort.accepted);
   }
   await CancellationScope.nonCancellable(async () => {
     const stopped = end.causes.some(({ code }) => code === 'fillFailed');
@@ -67,6 +66,8 @@ export async function migrateCompute(input: MigrateComputeInput): Promise<End> {
       ...end,
       totalMs: Date.now() - startedAt,
     });
+    // Whoever asked to stop it gets an answer before it has ended.
+    await condition(allHandlersFinished);
   });
   return end;
 }
@@ -82,19 +83,20 @@ async function move(input: MigrateComputeInput, undo: Undo, abort: Abortable): P
   const wireBytes = synced.bytes + copied.wireBytes;
   if (copied.predicted) await controlActivities().recordPrediction(migrationId, copied.predicted);
   if (input.dryRun || copied.causes.length > 0) {
-    abort.close();
+    abort.staying();
     await timed(migrationId, 'rollback', () => undo.run());
     return notSwitched(copied, wireBytes);
   }
   await timed(migrationId, 'arm', () => arm(input, transfer, checked.descriptors, undo));
-  abort.close();
+  abort.switching(input.source, transfer);
   const switched = await switchOver(transfer, input.source, input.target, copied.options);
+  if (switched.owner === 'source') abort.staying();
+  else abort.moved();
   await recordSwitch(input, copied, switched);
   const figures = { frozenMs: switched.frozenMs, wireBytes: synced.bytes + switched.wireBytes };
   if (switched.owner === 'source') {
     await timed(migrationId, 'rollback', () => undo.run());
-    const { reason, causes } = switched;
-    return { state: endOf(switched), reason, causes, ...figures };
+    return { ...takenBack(switched, abort.accepted), ...figures };
   }
   undo.forget();
   await controlActivities().closeTransfer(transfer.transfer, 'owner');
@@ -115,8 +117,16 @@ function notSwitched({ causes, predicted }: Precopied, wireBytes: number): End {
   return { state: 'succeeded', reason, causes: [], frozenMs: null, wireBytes };
 }
 
-function endOf({ frozen, causes }: Switched): 'rolledBack' | 'aborted' | 'failed' {
-  return frozen ? 'rolledBack' : unfrozenEnd(causes);
+/** How a move ends whose computes run on on the source; one that a person has stopped has nothing to be mended. */
+function takenBack(
+  { frozen, reason, causes: all }: Switched,
+  accepted: boolean,
+): Pick<End, 'state' | 'reason' | 'causes'> {
+  const causes = all.filter(({ code }) => code !== ABORT_REQUESTED);
+  // The switch may have ended before the answer came.
+  if (accepted || causes.length < all.length)
+    return { state: 'aborted', reason: 'Stopped on request before the commit point.', causes };
+  return { state: frozen ? 'rolledBack' : unfrozenEnd(causes), reason, causes };
 }
 
 /** Nothing has failed when a limit spoke against the freeze. */
@@ -216,38 +226,6 @@ async function release(input: MigrateComputeInput, switched: Switched): Promise<
     return 'Moved; clients kept their connections.';
   });
   return Promise.race([released, sleep(RELEASE_GRACE).then(() => away)]);
-}
-
-interface Abortable {
-  scope: CancellationScope;
-  readonly requested: boolean;
-  /** From here an abort comes too late. */
-  close(): void;
-}
-
-/** Lets a person stop the move as long as nothing is frozen. */
-function abortable(): Abortable {
-  const scope = new CancellationScope({ cancellable: true });
-  let requested = false;
-  let open = true;
-  setHandler(abortUpdate, async () => {
-    if (!open)
-      return {
-        accepted: false,
-        reason: 'The switch is under way; it ends within moments, on one side or the other.',
-      };
-    requested = true;
-    scope.cancel();
-    await condition(() => true);
-    return { accepted: true, reason: 'The move is stopped; the compute was not touched.' };
-  });
-  return {
-    scope,
-    get requested() {
-      return requested;
-    },
-    close: () => (open = false),
-  };
 }
 
 function failedBefore(error: unknown, aborted: boolean): End {

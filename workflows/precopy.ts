@@ -1,6 +1,12 @@
 import type { MemoryPlan } from '../activities/device/memoryInterface.ts';
 import type { Cause } from '../core/cause.ts';
-import { DEFAULT_FIXED_FREEZE_MS, decideNextRound, type NextRound } from '../core/decideNextRound.ts';
+import {
+  DEFAULT_FIXED_FREEZE_MS,
+  decideNextRound,
+  freezeWithoutRounds,
+  type NextRound,
+} from '../core/decideNextRound.ts';
+import { bytesPerSecond } from '../core/memorySize.ts';
 import type { SwitchOptions } from '../core/memoryInput.ts';
 import type { Prediction, Round } from '../core/migration.ts';
 import type { TransferInput } from '../core/moveInput.ts';
@@ -57,12 +63,14 @@ export async function precopy(
   if (!plan.copies) return done;
   const startedAt = Date.now();
   let throttle = 1;
+  let expectedFreezeMs = freezeWithoutRounds(options, bytesPerSecond(input.bandwidthMbit ?? null));
   for (;;) {
     const number = options.rounds.length + 1;
     await enter(migration, 'precopying', `Copying memory while the compute runs, round ${number}.`);
     const figures = await deviceActivities(input.source)(`round ${number}`).copyRound({
       ...{ migration, computes, peer: transfer.peer },
       round: number,
+      expectedFreezeMs,
     });
     const next = decideNextRound({
       ...options,
@@ -72,6 +80,7 @@ export async function precopy(
       closing: false,
     });
     const round = decided(figures, next);
+    expectedFreezeMs = next.expectedFreezeMs;
     options.rounds.push(round);
     done.wireBytes += round.wireBytes;
     done.predicted = predict(done.wireBytes, next, Date.now() - startedAt);

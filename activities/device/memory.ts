@@ -1,16 +1,18 @@
-import { heartbeat } from '@temporalio/activity';
 import { DrayageError } from '../../core/cause.ts';
+import { bytesPerSecond } from '../../core/memorySize.ts';
 import {
   memoryEndInputSchema,
   openMemoryInputSchema,
   roundInputSchema,
   throttleInputSchema,
 } from '../../core/memoryInput.ts';
+import type { Progress } from '../../core/migration.ts';
 import { checkInput, transferInputSchema } from '../../core/moveInput.ts';
 import type { ControlClient } from '../../device/control/controlClient.ts';
 import type { Failpoint } from '../../device/failpoints.ts';
 import type { MemoryMoves } from '../../device/memory/memoryMoves.ts';
 import type { PageStores } from '../../device/memory/pageStores.ts';
+import { postingProgress } from '../../device/memory/postingProgress.ts';
 import { throttle } from '../../device/memory/throttle.ts';
 import type { Engine } from '../../device/engine/types.ts';
 import { withFailures } from '../failure.ts';
@@ -25,9 +27,6 @@ export interface MemoryDeps {
   failpoint: (point: Failpoint) => Promise<void>;
 }
 
-/** Progress is posted this often, milliseconds: a person sees it move. */
-const PROGRESS_MS = 300;
-
 /** A device's part in copying memory. A round whose worker has ended cannot be taken up: the copy begins anew. */
 export function createMemoryActivities(deps: MemoryDeps): MemoryActivities {
   const { engine, memory, pages, control } = deps;
@@ -36,29 +35,23 @@ export function createMemoryActivities(deps: MemoryDeps): MemoryActivities {
       const { migration, computes, peer, bandwidthMbit } = checkInput(openMemoryInputSchema, given);
       const target = await control.peer(peer);
       const computeIds = computes.map(({ id }) => id);
-      return beating(() =>
-        memory.open(
-          { migration, computeIds, target },
-          bandwidthMbit === null ? null : bandwidthMbit * 125_000,
-        ),
-      );
+      return beating(() => memory.open({ migration, computeIds, target }, bytesPerSecond(bandwidthMbit)));
     },
 
     async copyRound(given) {
-      const { migration, round } = checkInput(roundInputSchema, given);
-      let posted = 0;
+      const { migration, round, expectedFreezeMs } = checkInput(roundInputSchema, given);
       let latest: object = { round };
+      const post = (now: Progress) => {
+        latest = now;
+        return control.progress(migration, now);
+      };
       const figures = await beating(
         async () => {
           await deps.failpoint('source.copying');
           // One thread: the compute has the processor's other parts for itself.
-          return memory.round(migration, round, 1, (now) => {
-            latest = now;
-            if (performance.now() - posted < PROGRESS_MS) return;
-            posted = performance.now();
-            heartbeat(now);
-            void control.progress(migration, { ...now, expectedFreezeMs: null }).catch(() => undefined);
-          });
+          return postingProgress({ round, expectedFreezeMs }, post, (tell) =>
+            memory.round(migration, round, 1, tell),
+          );
         },
         () => latest,
       );

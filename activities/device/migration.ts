@@ -1,8 +1,9 @@
 import { cancellationSignal, heartbeat } from '@temporalio/activity';
 import type { ComputeUsage } from '../../core/checkCompatibility.ts';
-import { DrayageError } from '../../core/cause.ts';
+import { DrayageError, type Cause } from '../../core/cause.ts';
 import type { ComputeSpec } from '../../core/compute.ts';
 import { switchOptionsSchema, type SwitchOptions } from '../../core/memoryInput.ts';
+import { ABORT_REQUESTED } from '../../core/migration.ts';
 import {
   checkInput,
   computesSchema,
@@ -25,10 +26,10 @@ import type { SourceOutcome } from '../../device/ownership/sourceTransfer.ts';
 import { SourceTransfer } from '../../device/ownership/sourceTransfer.ts';
 import type { TargetOutcome } from '../../device/ownership/targetTransfer.ts';
 import type { TransferTable } from '../../device/ownership/transferTable.ts';
+import { Preparations } from '../../device/preparations.ts';
 import { measureUsage } from '../../device/usage.ts';
 import { withFailures } from '../failure.ts';
 import { beating } from './beating.ts';
-import { Preparations } from './preparations.ts';
 
 export interface MigrationDeps {
   engine: Engine;
@@ -130,6 +131,16 @@ export function createMigrationActivities(deps: MigrationDeps) {
       );
     },
 
+    /**
+     * Source: asks the machine to stop before the commit point, and waits until it is certain what came of that. Of a move
+     * that is stopped nothing begins any more on this device, whoever asks.
+     */
+    async abortSwitch(input: TransferInput): Promise<{ accepted: boolean; reason: string }> {
+      const transfer = await request(input);
+      const { action, reason } = await beating(() => table.abortSource(transfer, asked));
+      return { accepted: action === 'stopped', reason };
+    },
+
     /** Target: waits for the end of the transfer. `none`: this worker knows nothing of it any more. */
     async awaitTarget(input: TransferInput): Promise<TargetOutcome | { state: 'none' }> {
       const machine = await table.attachTarget(await request(input));
@@ -173,6 +184,12 @@ export function createMigrationActivities(deps: MigrationDeps) {
     },
   });
 }
+
+const asked: Cause = {
+  code: ABORT_REQUESTED,
+  message: 'A person asked to stop the move.',
+  mend: 'Move it again when it suits.',
+};
 
 function stillHere(name: string): DrayageError {
   return new DrayageError(

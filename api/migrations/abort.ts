@@ -4,8 +4,8 @@ import { getMigration, setMigrationState } from '../../db/migrationRecords.ts';
 import type { ApiContext } from '../context.ts';
 
 /**
- * Asks a move to stop before its freeze; returns the workflow's words.
- * @throws DrayageError unknownMigration, migrationEnded, abortRefused (too late), temporalAway
+ * Asks a move to stop before its commit point; returns the workflow's words once it is certain that it does.
+ * @throws DrayageError unknownMigration, migrationEnded, abortRefused (too late), abortUndecided, temporalAway
  */
 export async function abortMigration(context: ApiContext, id: string): Promise<string> {
   const { db, workflows } = context;

@@ -75,7 +75,7 @@ export const migrationRoutes: FastifyPluginAsyncZod<{ context: ApiContext }> = a
   app.post('/migrations/:id/abort', {
     schema: {
       tags,
-      summary: 'Stop a move before its freeze',
+      summary: 'Stop a move before its commit point; the compute runs on on the source',
       params,
       response: { 202: abortResponseSchema },
     },

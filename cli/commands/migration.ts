@@ -34,7 +34,7 @@ export function registerMigration(program: Command): void {
     );
   });
 
-  subcommand(migration, 'abort <migration>', 'stop a move before its freeze').action(
+  subcommand(migration, 'abort <migration>', 'stop a move; the compute runs on where it is').action(
     async (id: string, flags: JsonFlag) => {
       const client = await openClient();
       const path = `/migrations/${encodeURIComponent(id)}/abort`;

@@ -45,6 +45,7 @@ const STATUS: Record<string, number> = {
   databaseAway: 503,
   temporalAway: 503,
   linkFailed: 502,
+  abortUndecided: 504,
 };
 
 export function statusOfCause(code: string): number {

@@ -1,7 +1,8 @@
 import { DrayageError } from '../../core/cause.ts';
 import { CLOSING_ROUNDS, decideNextRound, type NextRound } from '../../core/decideNextRound.ts';
 import type { SwitchOptions } from '../../core/memoryInput.ts';
-import type { Round } from '../../core/migration.ts';
+import type { Progress, Round } from '../../core/migration.ts';
+import { postingProgress } from './postingProgress.ts';
 import { SCAN_THREADS, type RoundFigures, type SessionProgress } from './stream/memorySession.ts';
 
 interface Rounds {
@@ -23,24 +24,39 @@ export class ClosingRounds {
   readonly #memory: Rounds;
   readonly #migration: string;
   readonly #options: SwitchOptions;
+  readonly #post: (now: Progress) => Promise<void>;
 
-  constructor(memory: Rounds, migration: string, options: SwitchOptions) {
+  constructor(
+    memory: Rounds,
+    migration: string,
+    options: SwitchOptions,
+    post: (now: Progress) => Promise<void>,
+  ) {
     this.#memory = memory;
     this.#migration = migration;
     this.#options = options;
+    this.#post = post;
   }
 
   /** @throws DrayageError when the freeze would take longer than it may: the compute was not stopped */
   async run(): Promise<void> {
     for (let count = 1; count <= CLOSING_ROUNDS; count++) {
       const number = this.#options.rounds.length + count;
-      const figures = await this.#memory.round(this.#migration, number, SCAN_THREADS, () => undefined);
+      const figures = await this.#round(number);
       if (figures === null) return;
       const next = this.#decide(figures);
       if (next.action === 'giveUp') throw tooLong(next);
       if (next.action !== 'round') break;
       if (count === CLOSING_ROUNDS) this.#mustFit();
     }
+  }
+
+  #round(round: number): Promise<RoundFigures | null> {
+    const expectedFreezeMs =
+      this.predicted?.freezeMs ?? this.#options.rounds.at(-1)?.expectedFreezeMs ?? null;
+    return postingProgress({ round, expectedFreezeMs }, this.#post, (tell) =>
+      this.#memory.round(this.#migration, round, SCAN_THREADS, tell),
+    );
   }
 
   #decide(figures: RoundFigures): NextRound {

@@ -9,6 +9,7 @@ import { pagesAcceptedSchema, type PagesAccepted } from '../../core/linkMessages
 import type { Identity } from '../link/identity.ts';
 import { LinkClient } from '../link/linkClient.ts';
 import { addressOf, unreachable, type Peer } from '../link/connectTls.ts';
+import { Preparations } from '../preparations.ts';
 import { measureMemory } from './measureMemory.ts';
 import { findNativePrograms } from './nativePrograms.ts';
 import { MemorySession, type RoundFigures, type SessionProgress } from './stream/memorySession.ts';
@@ -20,6 +21,12 @@ export interface MemoryMovesDeps {
   engine: Engine;
   identity: () => Identity;
   runDir: string;
+}
+
+interface Opening {
+  migration: string;
+  computeIds: string[];
+  target: Peer;
 }
 
 /** How the memory of a group of computes is going to move; the activity's MemoryPlan. */
@@ -36,6 +43,7 @@ export interface MemoryChoice {
 export class MemoryMoves {
   readonly #deps: MemoryMovesDeps;
   readonly #sessions = new Map<string, Map<string, MemorySession>>();
+  readonly #opening = new Preparations();
   #probe: ReturnType<typeof probeSoftDirty> | null = null;
 
   constructor(deps: MemoryMovesDeps) {
@@ -50,14 +58,20 @@ export class MemoryMoves {
     return { name: action, reason };
   }
 
-  /** Begins anew: what an earlier attempt had is closed. @throws DrayageError */
-  async open(
-    { migration, computeIds, target }: { migration: string; computeIds: string[]; target: Peer },
+  /** Begins anew: what an earlier attempt had is closed, and one that is under way ended. @throws DrayageError */
+  open(input: Opening, limitBytesPerSecond: number | null): Promise<MemoryChoice> {
+    return this.#opening.begin(input.migration, (givenUp) => this.#open(input, limitBytesPerSecond, givenUp));
+  }
+
+  async #open(
+    { migration, computeIds, target }: Opening,
     limitBytesPerSecond: number | null,
+    givenUp: AbortSignal,
   ): Promise<MemoryChoice> {
-    await this.close(migration);
+    await this.#closeSessions(migration);
     const native = await findNativePrograms();
     const located = await Promise.all(computeIds.map((id) => this.#locate(id)));
+    givenUp.throwIfAborted();
     const memory = await measureMemory(located.flatMap(({ pids }) => pids));
     const tracker = await this.#chooseTracker(
       native.memorySource !== null,
@@ -68,15 +82,20 @@ export class MemoryMoves {
     const sessions = new Map<string, MemorySession>();
     this.#sessions.set(migration, sessions);
     try {
-      for (const { computeId, cgroupProcs, watch } of located)
-        sessions.set(
-          computeId,
-          await this.#openSession({ migration, computeId, target }, restore.action, limitBytesPerSecond, () =>
-            MemorySource.start(native.memorySource, { cgroupProcs, tracker: tracker.name, watch }),
-          ),
-        );
+      for (const { computeId, ...scanned } of located) {
+        const start = () => {
+          givenUp.throwIfAborted();
+          const source = MemorySource.start(native.memorySource, { ...scanned, tracker: tracker.name });
+          // Nobody waits for a target that does not answer once the move was given up.
+          givenUp.addEventListener('abort', () => void source.close());
+          return source;
+        };
+        const of = { migration, computeId, target };
+        sessions.set(computeId, await this.#openSession(of, restore.action, limitBytesPerSecond, start));
+      }
+      givenUp.throwIfAborted();
     } catch (error) {
-      await this.close(migration);
+      await this.#closeSessions(migration);
       if (!(error instanceof DrayageError) || error.cause_.code !== 'noPager') throw error;
       restore = chooseRestore({ ...memory, pager: false, hides });
     }
@@ -117,8 +136,13 @@ export class MemoryMoves {
     return this.#sessions.get(migration)?.get(computeId) ?? null;
   }
 
-  /** Ends helpers and connections of a move. Nothing there is no error. */
+  /** Ends helpers and connections of a move, also those that are only being begun. Nothing there is no error. */
   async close(migration: string): Promise<void> {
+    await this.#opening.end(migration);
+    await this.#closeSessions(migration);
+  }
+
+  async #closeSessions(migration: string): Promise<void> {
     const sessions = this.#sessions.get(migration);
     this.#sessions.delete(migration);
     await Promise.all([...(sessions?.values() ?? [])].map((session) => session.close()));

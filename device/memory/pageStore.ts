@@ -7,6 +7,7 @@ import { dirname, join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { DrayageError } from '../../core/cause.ts';
 import type { RestoreMode } from '../../core/chooseRestore.ts';
+import { endProcesses, findByEnvironment } from '../checkpoint/helperProcesses.ts';
 import { onLines } from '../onLines.ts';
 import { WakeUp } from '../ownership/wakeUp.ts';
 import { identityText, type Identity } from '../link/identity.ts';
@@ -16,6 +17,9 @@ import type { Freezer } from '../checkpoint/cgroupFreezer.ts';
 const PAGER_VARIABLE = 'DRAYAGE_PAGER';
 /** Its helper says when that has changed; it is looked at anyway, should the words be lost. Milliseconds. */
 const LOOK_MS = 50;
+
+/** A helper that runs has ended long before, whatever it keeps, milliseconds. */
+const DISCARD_MS = 5000;
 
 export interface StoreStatus {
   /** `none`: no helper is there. */
@@ -141,12 +145,29 @@ export class PageStore {
     await Promise.race([arrived, this.complete.then(() => arrived)]);
   }
 
-  /** Ends the helper and drops the pages. Nothing there is no error. Only when no process is left that needs it. */
+  /**
+   * Ends the helper and drops the pages. Nothing there is no error. Only when no process is left that needs it: one that does
+   * not answer, for it stands still, is killed.
+   */
   async discard(): Promise<void> {
-    await this.#command('discard').catch(() => undefined);
+    const late = new AbortController();
+    const silent = pause(DISCARD_MS, 'silent' as const, { signal: late.signal }).catch(() => null);
+    const answered = this.#command('discard').catch(() => undefined);
+    const first = await Promise.race([answered, silent]);
+    late.abort();
+    if (first === 'silent') await this.#killHelpers();
     await rm(this.directory, { recursive: true, force: true });
     // The migration's, once its last compute's is gone.
     await rmdir(dirname(this.directory)).catch(() => undefined);
+  }
+
+  /** Two that replace each other while they fill in: looked for again until there is none. */
+  async #killHelpers(): Promise<void> {
+    for (;;) {
+      const helpers = await findByEnvironment(PAGER_VARIABLE, this.directory);
+      if (helpers.length === 0) return;
+      await endProcesses(helpers);
+    }
   }
 
   #hear(line: string): void {

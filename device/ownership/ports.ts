@@ -1,5 +1,6 @@
 import type { Readable, Writable } from 'node:stream';
 import type { TransferReport, VerdictAnswer, VerdictWish } from '../../core/transfer.ts';
+import type { Progress } from '../../core/migration.ts';
 import type { ComputeSpec } from '../../core/compute.ts';
 import type { ContainerFacts, Engine } from '../engine/types.ts';
 import type { Identity } from '../link/identity.ts';
@@ -14,6 +15,8 @@ export interface ControlPlane {
   ask(transfer: string, role: 'source' | 'target', wants: VerdictWish): Promise<VerdictAnswer>;
   report(transfer: string, outcome: TransferReport): Promise<void>;
   peer(deviceId: string): Promise<Peer>;
+  /** Tells how far the memory of a move is. */
+  progress(migration: string, progress: Progress): Promise<void>;
 }
 
 /** The last difference of one tree of files, from a process that waits for `go`. */

@@ -7,13 +7,20 @@ import {
   type TargetStatusMessage,
 } from '../../core/linkMessages.ts';
 import type { Phase, Round } from '../../core/migration.ts';
-import { decideSource, type SourceState, type SourceView } from '../../core/ownership.ts';
+import {
+  answerAbort,
+  decideSource,
+  type AbortAction,
+  type Decision,
+  type SourceState,
+  type SourceView,
+} from '../../core/ownership.ts';
 import { toCause } from '../../core/toCause.ts';
 import type { SwitchOptions } from '../../core/memoryInput.ts';
 import { ClosingRounds } from '../memory/closingRounds.ts';
 import { LinkClient, SILENCE_MS } from '../link/linkClient.ts';
 import { collectGarbage } from '../collectGarbage.ts';
-import { Failpoints } from '../failpoints.ts';
+import { Failpoints, type Failpoint } from '../failpoints.ts';
 import { LineChannel } from '../link/lineChannel.ts';
 import type { Journal, JournalRecord } from './journal.ts';
 import { PhaseClock } from './phaseClock.ts';
@@ -22,6 +29,7 @@ import { SourceMember } from './sourceMember.ts';
 import { TransferTalk } from './transferTalk.ts';
 import { untilDone } from './untilDone.ts';
 import { WakeUp } from './wakeUp.ts';
+import { within } from './within.ts';
 import { setTimeout as pause } from 'node:timers/promises';
 import type { Manifest } from '../../core/linkMessages.ts';
 
@@ -74,6 +82,12 @@ export class SourceTransfer {
   #roundTrips = 0;
   #reason = '';
   #finished = false;
+  #refused = false;
+  /** Rejects as soon as there is trouble: nothing that takes its time is waited for any longer. */
+  readonly #stopped: Promise<never>;
+  #stop!: (why: Error) => void;
+  /** Another state was taken. */
+  readonly #stepped = new WakeUp();
   #closing: ClosingRounds | null = null;
 
   private constructor(
@@ -88,6 +102,8 @@ export class SourceTransfer {
     this.#talk = new TransferTalk(deps, request);
     this.clock = new PhaseClock();
     this.#members = request.computes.map((spec) => new SourceMember(deps, request, spec));
+    this.#stopped = new Promise((_, reject) => (this.#stop = reject));
+    this.#stopped.catch(() => undefined);
     this.done = run(this);
     this.done.catch(() => undefined);
   }
@@ -131,28 +147,38 @@ export class SourceTransfer {
 
   /** Asks for an end before the commit point; the protocol decides whether it is still possible. */
   abort(cause: Cause): void {
-    if (this.#view.trouble === null) {
+    if (this.#view.trouble === null && answerAbort(this.#view.state).action === 'wait') {
       this.#view.trouble = cause.message;
       this.#causes.push(cause);
+      this.#stop(new DrayageError(cause));
     }
     this.#wake.wake();
   }
 
+  /** How an abort comes out, once that is certain. @throws when this device cannot go on with the transfer */
+  async aborted(): Promise<Decision<AbortAction>> {
+    for (;;) {
+      const stepped = this.#stepped.next();
+      const answer = answerAbort(this.#refused ? 'unbegun' : this.#view.state);
+      if (answer.action !== 'wait') return answer;
+      await Promise.race([stepped, this.done]);
+    }
+  }
+
   async #run(options: SwitchOptions): Promise<SourceOutcome> {
-    this.#closing = new ClosingRounds(this.#deps.memory, this.request.migration, options);
+    const { migration } = this.request;
+    const { memory, control } = this.#deps;
+    this.#closing = new ClosingRounds(memory, migration, options, (now) => control.progress(migration, now));
     try {
       await this.#arm();
       const link = this.#needLink();
-      await each(this.#members, (member) => member.refreshFiles(link));
-      await this.#closing.run();
-    } catch (error) {
-      await this.#disarm();
-      return this.#outcome('refused', toCause(error));
-    }
-    try {
+      await this.#unlessStopped(each(this.#members, (member) => member.refreshFiles(link)));
+      await this.#unlessStopped(this.#closing.run());
       await this.#enter('frozen', 'all is armed');
     } catch (error) {
       await this.#disarm();
+      this.#refused = true;
+      this.#stepped.wake();
       return this.#outcome('refused', toCause(error));
     }
     try {
@@ -191,15 +217,20 @@ export class SourceTransfer {
     });
     void link.closed.then(() => this.#lost());
     await within(armed.next(), SILENCE_MS, 'the target did not take part in the transfer');
+    this.#goOn();
     collectGarbage();
   }
 
-  /** The hot window up to the offer. Every process in it was started before it; nothing in it asks the engine. */
+  /**
+   * The hot window up to the offer. Every process in it was started before it; nothing in it asks the engine. Trouble ends it
+   * between two steps, never within one that changes the compute or its network: a thaw takes back what was done.
+   */
   async #window(): Promise<void> {
     const members = this.#members;
     const neighbours = Object.fromEntries(
       await Promise.all(members.map(async (member) => [member.spec.id, await member.neighbours()] as const)),
     );
+    this.#goOn();
     this.#frozenAt = this.clock.now();
     await this.clock.time('freeze', () => each(members, (member) => member.freeze()));
     await this.clock.time('plug', async () => {
@@ -209,13 +240,13 @@ export class SourceTransfer {
       await this.#reply(announced, 'the target did not announce the address');
       await each(members, (member) => member.detach());
     });
-    await this.#failpoints?.hit('source.frozen');
+    await this.#hold('source.frozen');
     const dumpFrom = this.clock.now();
     let dumpTo = dumpFrom;
     const open = (path: string) => this.#needLink().open(this.#path(path));
     this.#manifest = {
-      computes: await Promise.all(
-        members.map((member) => member.send(open, () => (dumpTo = this.clock.now()))),
+      computes: await this.#unlessStopped(
+        Promise.all(members.map((member) => member.send(open, () => (dumpTo = this.clock.now())))),
       ),
     };
     this.clock.add('dump', dumpFrom, dumpTo);
@@ -223,7 +254,7 @@ export class SourceTransfer {
     void each(members, (member) => member.memorySent())
       .catch((error: unknown) => this.abort(toCause(error)))
       .finally(() => this.clock.add('transfer', dumpFrom, this.clock.now()));
-    await this.#failpoints?.hit('source.dumped');
+    await this.#hold('source.dumped');
     this.#view.dumped = true;
   }
 
@@ -259,7 +290,9 @@ export class SourceTransfer {
     switch (action) {
       case 'offer':
         await this.#enter('offered', reason);
-        await this.#failpoints?.hit('source.offered');
+        await this.#hold('source.offered').catch(() => undefined);
+        // Who is going to ask for it back does not give it away first.
+        if (this.#view.trouble !== null) return;
         this.#send({ type: 'manifest', manifest: this.#manifest });
         this.#roundTrips += 1;
         void pause(READY_MS, undefined, { ref: false }).then(() => this.#tooLong());
@@ -309,6 +342,22 @@ export class SourceTransfer {
       at: Date.now(),
     });
     this.#view.state = state;
+    this.#stepped.wake();
+  }
+
+  /** @throws as soon as there is trouble; `work` then goes on, and what it comes to is not heard */
+  #unlessStopped<T>(work: Promise<T>): Promise<T> {
+    return Promise.race([this.#stopped, work]);
+  }
+
+  #goOn(): void {
+    const [cause] = this.#causes;
+    if (this.#view.trouble !== null && cause) throw new DrayageError(cause);
+  }
+
+  async #hold(point: Failpoint): Promise<void> {
+    this.#goOn();
+    if (this.#failpoints) await this.#unlessStopped(this.#failpoints.hit(point));
   }
 
   #lost(): void {
@@ -359,7 +408,7 @@ export class SourceTransfer {
   }
 
   async #reply(answered: Promise<void>, complaint: string): Promise<void> {
-    await within(answered, SILENCE_MS, complaint);
+    await this.#unlessStopped(within(answered, SILENCE_MS, complaint));
     this.#roundTrips += 1;
     if (this.#session === null) throw linkGone();
   }
@@ -412,22 +461,4 @@ function linkGone(): DrayageError {
     message: 'The link to the target was lost during the switch.',
     mend: 'Check the network between the two devices, then try again.',
   });
-}
-
-/** @throws DrayageError when `work` takes longer than `ms` */
-async function within(work: Promise<void>, ms: number, complaint: string): Promise<void> {
-  const timer = new AbortController();
-  const late = pause(ms, undefined, { signal: timer.signal }).then(() => {
-    throw new DrayageError({
-      code: 'peerSilent',
-      message: `${complaint[0]?.toUpperCase()}${complaint.slice(1)} within ${ms / 1000} s.`,
-      mend: 'Check the target device and the network to it, then try again.',
-    });
-  });
-  try {
-    await Promise.race([work, late]);
-  } finally {
-    timer.abort();
-    late.catch(() => undefined);
-  }
 }

@@ -1,7 +1,8 @@
 import { join } from 'node:path';
 import { json } from 'node:stream/consumers';
-import { DrayageError } from '../../core/cause.ts';
+import { DrayageError, type Cause } from '../../core/cause.ts';
 import { exchangeSchema, type Exchange, type TargetStatusMessage } from '../../core/linkMessages.ts';
+import { answerAbort, type AbortAction, type Decision } from '../../core/ownership.ts';
 import type { SwitchOptions } from '../../core/memoryInput.ts';
 import type { LinkRequest } from '../link/linkServer.ts';
 import { Journal, type JournalRecord } from './journal.ts';
@@ -16,6 +17,8 @@ type TargetRecord = JournalRecord & { role: 'target' };
 
 /** Finished transfers kept in memory to answer late messages quickly; older ones are answered from the journal. */
 const KEEP_FINISHED = 64;
+/** Of a transfer that was stopped before its source had written anything. */
+const NEVER_BEGUN = 'stopped before it was begun';
 
 /** All transfers that this device takes part in: one machine each, found by id, whoever asks. */
 export class TransferTable {
@@ -24,6 +27,8 @@ export class TransferTable {
   readonly #sources = new Map<string, SourceTransfer>();
   readonly #targets = new Map<string, TargetTransfer>();
   readonly #busy = new Map<string, number>();
+  /** Of moves that were stopped before their source began; what is on disk says the same. */
+  readonly #neverBegun = new Set<string>();
   /** Ends found in the journal that the control plane may not have heard of. */
   readonly #unreported = new Map<string, 'owner' | 'thawed' | 'released'>();
 
@@ -41,7 +46,33 @@ export class TransferTable {
     if (again) return again;
     if (record?.role === 'source')
       return finalOutcome(record) ?? this.#add(SourceTransfer.recover(this.#deps, request, journal, record));
+    if (this.#neverBegun.has(request.transfer)) return ended('thawed', NEVER_BEGUN);
     return this.#add(SourceTransfer.begin(this.#deps, request, journal, options));
+  }
+
+  /**
+   * Asks the source's machine to stop before the commit point; resolves once it is certain what came of that. One that was
+   * stopped before it had begun to freeze never will: that is on disk before it is said.
+   */
+  async abortSource(request: TransferRequest, cause: Cause): Promise<Decision<AbortAction>> {
+    const journal = await this.#journal(request.group);
+    const record = journal.find(request.transfer);
+    let machine = this.#sources.get(request.transfer);
+    if (!machine && record?.role === 'source') {
+      const answer = answerAbort(record.state);
+      if (finalOutcome(record)) return answer;
+      machine = this.#add(SourceTransfer.recover(this.#deps, request, journal, record));
+    }
+    if (machine) {
+      machine.abort(cause);
+      const answer = await machine.aborted();
+      if (answer.action !== 'stopped' || journal.find(request.transfer)) return answer;
+    }
+    this.#neverBegun.add(request.transfer);
+    const { transfer, group, epoch, peer, computes } = request;
+    const written = { transfer, group, epoch, peer, computes, reason: NEVER_BEGUN, at: Date.now() };
+    await journal.append({ role: 'source', state: 'thawed', ...written });
+    return answerAbort('unbegun');
   }
 
   /** The target's machine of this transfer. @throws DrayageError when it has ended here already */
@@ -298,11 +329,14 @@ export class TransferTable {
   }
 }
 
-function finalOutcome(record: SourceRecord): SourceOutcome | null {
-  if (record.state !== 'thawed' && record.state !== 'released') return null;
+function finalOutcome({ state, reason }: SourceRecord): SourceOutcome | null {
+  return state === 'thawed' || state === 'released' ? ended(state, reason) : null;
+}
+
+function ended(state: 'thawed' | 'released', reason: string): SourceOutcome {
   return {
-    state: record.state,
-    reason: record.reason,
+    state,
+    reason,
     causes: [],
     phases: [],
     frozenMs: null,

@@ -8,6 +8,7 @@ import { temporal } from '@temporalio/proto';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { CONTROL_TASK_QUEUE } from '../../core/device.ts';
 import { ABORT_UPDATE, type AbortAnswer, type MigrateComputeInput } from '../../workflows/contract.ts';
+import type { SourceOutcome } from '../../device/ownership/sourceTransfer.ts';
 import type { migrateCompute } from '../../workflows/migrateCompute.ts';
 import {
   bundleWorkflows,
@@ -227,29 +228,115 @@ test('an abort while files are copied stops the move and clears the target', asy
   expect(said).not.toContain('arm');
 });
 
-test('an abort in the switch comes too late, and says so', async () => {
-  let begun = () => {};
-  let go = () => {};
-  const switching = new Promise<void>((resolve) => (begun = resolve));
-  const released = new Promise<void>((resolve) => (go = resolve));
-  const done = fake.source.switchSource;
-  fake.source.switchSource = async (transfer, options) => {
-    begun();
-    await released;
-    return done(transfer, options);
+describe('an abort in the switch', () => {
+  const outcome = { phases: [], frozenMs: null, wireBytes: 0, roundTrips: 1, rounds: [] };
+  const stopped = { code: 'abortRequested', message: 'Asked.', mend: 'm' };
+  const thawed: SourceOutcome = {
+    ...{ ...outcome, state: 'thawed', reason: stopped.message, predicted: null, causes: [] },
   };
-  fake.target.awaitTarget = async () => {
-    await released;
-    return { state: 'owner', reason: 'r', causes: [], phases: [] };
-  };
-  let answer: AbortAnswer | undefined;
-  const end = await move('abort-too-late', async (handle) => {
-    await switching;
-    answer = await handle.executeUpdate<AbortAnswer, []>(ABORT_UPDATE);
-    go();
+
+  /** A switch that ends when it is let go; `begun` resolves once it is under way. */
+  function heldSwitch(end: SourceOutcome | null) {
+    let begin = () => {};
+    let letGo = () => {};
+    const begun = new Promise<void>((resolve) => (begin = resolve));
+    const released = new Promise<void>((resolve) => (letGo = resolve));
+    const done = fake.source.switchSource;
+    fake.source.switchSource = async (transfer, options) => {
+      begin();
+      await released;
+      return end ?? done(transfer, options);
+    };
+    fake.target.awaitTarget = end
+      ? untilCancelled
+      : async () => {
+          await released;
+          return { state: 'owner', reason: 'r', causes: [], phases: [] };
+        };
+    return { begun, letGo };
+  }
+
+  const abort = (handle: Handle) => handle.executeUpdate<AbortAnswer, []>(ABORT_UPDATE);
+
+  test("is refused with the source's words when that has handed over", async () => {
+    const { begun, letGo } = heldSwitch(null);
+    let answer: AbortAnswer | undefined;
+    const end = await move('abort-refused', async (handle) => {
+      await begun;
+      answer = await abort(handle);
+      letGo();
+    });
+    expect(answer).toEqual({ accepted: false, reason: 'The source has handed the compute over.' });
+    expect(end.state).toBe('succeeded');
   });
-  expect(answer).toMatchObject({ accepted: false });
-  expect(end.state).toBe('succeeded');
+
+  test('stops it when the source takes the compute back: aborted, with nothing to mend', async () => {
+    const { begun, letGo } = heldSwitch({ ...thawed, causes: [stopped] });
+    fake.source.abortSwitch = async () => {
+      setTimeout(letGo, 200);
+      return { accepted: true, reason: 'Taken back.' };
+    };
+    let answer: AbortAnswer | undefined;
+    const end = await move('aborted-in-switch', async (handle) => {
+      await begun;
+      answer = await abort(handle);
+    });
+    expect(answer).toEqual({ accepted: true, reason: 'Taken back.' });
+    expect(end).toMatchObject({ state: 'aborted', causes: [], frozenMs: null });
+    expect(said).toEqual(
+      expect.arrayContaining(['close transfer thawed', 'discard target', 'finish aborted']),
+    );
+    expect(said).not.toContain('release source');
+  });
+
+  test.each<[string, SourceOutcome | null, Partial<AbortAnswer>, string]>([
+    ['the target has the compute', null, { accepted: false }, 'succeeded'],
+    [
+      'the source has taken it back for that',
+      { ...thawed, causes: [stopped] },
+      { accepted: true },
+      'aborted',
+    ],
+    [
+      'the source has taken it back for another reason',
+      { ...thawed, causes: [{ ...stopped, code: 'linkLost' }] },
+      { accepted: true },
+      'rolledBack',
+    ],
+  ])('is answered though the source never does, once %s', async (_how, end, answered, state) => {
+    const { begun, letGo } = heldSwitch(end);
+    let asked = () => {};
+    const heard = new Promise<void>((resolve) => (asked = resolve));
+    fake.source.abortSwitch = () => {
+      asked();
+      return untilCancelled();
+    };
+    let answer: AbortAnswer | undefined;
+    const { state: ended } = await move(`abort-unheard-${state}`, async (handle) => {
+      await begun;
+      const answering = abort(handle);
+      await heard;
+      letGo();
+      answer = await answering;
+    });
+    expect(answer).toMatchObject(answered);
+    expect(ended).toBe(state);
+  });
+
+  test('before the devices are asked to switch stops it: nothing was frozen', async () => {
+    let begun = () => {};
+    const arming = new Promise<void>((resolve) => (begun = resolve));
+    fake.target.armTarget = () => {
+      begun();
+      return untilCancelled();
+    };
+    const end = await move('aborted-arming', async (handle) => {
+      await arming;
+      expect(await abort(handle)).toMatchObject({ accepted: true });
+    });
+    expect(end.state).toBe('aborted');
+    expect(said).not.toContain('switch');
+  });
 });
 
 describe('pre-copy', () => {
@@ -315,6 +402,32 @@ describe('pre-copy', () => {
     expect(end.state).toBe('aborted');
     expect(said).toEqual(expect.arrayContaining(['end the copy', 'drop the pages', 'discard target']));
     expect(said).not.toContain('arm');
+  });
+
+  test('a worker that dies in every attempt of a round: the cause says that, and what it was at', async () => {
+    // Silent, as one that was killed: neither heartbeat nor answer.
+    let letGo = () => {};
+    const over = new Promise<void>((resolve) => (letGo = resolve));
+    fake.source.copyRound = () => over.then(() => roundResult(1, 0));
+    fake.control.finishMigration = async () => letGo();
+    const end = await move('round-unanswered');
+    expect(end).toMatchObject({ state: 'failed', causes: [{ code: 'copyLost' }] });
+    expect(end.causes[0]?.message).toMatch(/worker of the source device.*memory was being copied/);
+  }, 120_000);
+
+  test('each round is told what a freeze before it would have cost', async () => {
+    const told: (number | null)[] = [];
+    const expected: (number | null)[] = [];
+    fake.source.copyRound = async ({ round, expectedFreezeMs }) => {
+      told.push(expectedFreezeMs);
+      return roundResult(round, round === 1 ? 1000 : 0);
+    };
+    fake.control.recordRounds = async (_id, rounds) =>
+      void expected.push(...rounds.map(({ expectedFreezeMs }) => expectedFreezeMs));
+    await move('expected-freeze');
+    expect(told).toHaveLength(2);
+    expect(told[0]).toBeGreaterThan(100);
+    expect(told[1]).toBe(expected[0]);
   });
 
   test('a source that refuses in its last rounds has not failed: it was never stopped', async () => {

@@ -101,6 +101,7 @@ export function fakes(said: string[]) {
     | 'inspectSource'
     | 'syncFiles'
     | 'switchSource'
+    | 'abortSwitch'
     | 'releaseSource'
     | 'forgetFiles'
     | 'openMemory'
@@ -127,6 +128,7 @@ export function fakes(said: string[]) {
         predicted: { freezeMs: 110, wireBytes: 90 },
       };
     },
+    abortSwitch: async () => ({ accepted: false, reason: 'The source has handed the compute over.' }),
     openMemory: async () => ({
       tracker: { name: 'content', reason: 'probed' },
       restore: { mode: 'lazy', reason: 'shares nothing' },

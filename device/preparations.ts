@@ -11,7 +11,7 @@ export class Preparations {
   readonly #all = new Map<string, Preparation>();
 
   /** Ends an earlier one, then does `work`, which has to stop at the next step once its signal is aborted. */
-  async begin(migration: string, work: (signal: AbortSignal) => Promise<void>): Promise<void> {
+  async begin<T>(migration: string, work: (signal: AbortSignal) => Promise<T>): Promise<T> {
     const stop = new AbortController();
     const done = this.end(migration).then(() => {
       stop.signal.throwIfAborted();
@@ -20,7 +20,7 @@ export class Preparations {
     const preparation = { stop, ended: done.catch(() => undefined) };
     this.#all.set(migration, preparation);
     try {
-      await done;
+      return await done;
     } finally {
       if (this.#all.get(migration) === preparation) this.#all.delete(migration);
     }
