@@ -1,5 +1,5 @@
 import fc from 'fast-check';
-import { expect, test } from 'vitest';
+import { expect, test, vi } from 'vitest';
 import { answerAbort, decideSource, decideTarget, type SourceState, type TargetState } from './ownership.ts';
 import { decideReport, decideVerdict, verdictAnswer, type TransferFacts } from './transfer.ts';
 
@@ -190,6 +190,9 @@ const kinds = fc.oneof(
   })),
 );
 const schedules = fc.array(fc.record({ kind: kinds, pick: fc.nat(1000) }), { maxLength: 120, size: 'max' });
+
+/** Thousands of schedules: a second on an idle machine. */
+vi.setConfig({ testTimeout: 60_000 });
 
 test('never two copies are open, whatever is lost, late, doubled, cut or killed', () => {
   fc.assert(
