@@ -13,7 +13,7 @@ const INSTALLER = `${CHECKOUT_ON_DEVICE}/deploy/install-device.sh`;
  * anew each time. Seen: the worker's programs load in 49 s of QEMU's processor time, and in more than 110 s without this.
  */
 const NODE_DROP_IN = '/etc/systemd/system/drayage-node.service.d/emulated.conf';
-const NODE_SETTINGS = '[Service]\\nEnvironment=DRAYAGE_NODE_OPTIONS=--single-threaded\\n';
+const NODE_SETTINGS = '[Service]\\nEnvironment=DRAYAGE_NODE_OPTIONS=--single-threaded DRAYAGE_PATIENCE=10\\n';
 /** Docker's first start on an emulated processor: half a minute. */
 const INSTALL_TIMEOUT_MS = 3_600_000;
 const COMMAND_TIMEOUT_MS = 600_000;
