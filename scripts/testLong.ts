@@ -1,34 +1,26 @@
 /**
  * `npm run test:long`, `npm run test:vm`: the files of a project of vitest.config.ts, named by the first argument, one after
  * the other. What has passed at this commit, with the same changes in the work tree, is not run again: a run that was ended
- * goes on where it was. `-- --afresh` forgets; `-- PATH...` runs only these files, whether they have passed or not.
+ * goes on where it was, at the test that it was at. `-- --afresh` forgets; `-- PATH...` runs only these files, whether they
+ * have passed or not.
  */
 import { execFileSync, spawn } from 'node:child_process';
-import { readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { z } from 'zod';
+import { allBut, forgetPassed, PassedTests } from './passedTests.ts';
 
 const ROOT = fileURLToPath(new URL('..', import.meta.url));
 const [PROJECT = 'long', ...words] = process.argv.slice(2);
+const REPORTER = join(ROOT, 'scripts/passedReporter.ts');
 const RECORD = join(ROOT, `node_modules/.drayage-${PROJECT}.json`);
 
 const listSchema = z.array(z.object({ file: z.string() }));
-const recordSchema = z.object({ state: z.string(), passed: z.array(z.string()) });
 
 /** What the results hold for: the commit, and what differs from it. */
 function currentState(): string {
   const git = (...args: string[]) => execFileSync('git', ['-C', ROOT, ...args], { encoding: 'utf8' }).trim();
   return `${git('rev-parse', 'HEAD')} ${git('status', '--porcelain')}`;
-}
-
-function readPassed(state: string): string[] {
-  try {
-    const record = recordSchema.parse(JSON.parse(readFileSync(RECORD, 'utf8')));
-    return record.state === state ? record.passed : [];
-  } catch {
-    return [];
-  }
 }
 
 function listFiles(): string[] {
@@ -37,31 +29,33 @@ function listFiles(): string[] {
   return [...new Set(listSchema.parse(listed).map(({ file }) => relative(ROOT, file)))];
 }
 
-function runFile(file: string): Promise<boolean> {
+/** Runs a file without those of its tests; each one that passes is written down by the reporter. */
+function runFile(file: string, state: string, without: string[]): Promise<boolean> {
+  const args = ['run', '--project', PROJECT, file, '--reporter=default', `--reporter=${REPORTER}`];
+  if (without.length > 0) args.push('--testNamePattern', allBut(without));
+  const env = { ...process.env, DRAYAGE_PASSED_RECORD: RECORD, DRAYAGE_PASSED_STATE: state };
   return new Promise((resolve, reject) => {
-    const child = spawn('vitest', ['run', '--project', PROJECT, file], { stdio: 'inherit', cwd: ROOT });
+    const child = spawn('vitest', args, { stdio: 'inherit', cwd: ROOT, env });
     child.on('error', reject);
     child.on('close', (code) => resolve(code === 0));
   });
 }
 
 const named = words.filter((word) => !word.startsWith('--'));
-if (words.includes('--afresh')) rmSync(RECORD, { force: true });
+if (words.includes('--afresh')) forgetPassed(RECORD);
 const state = currentState();
-const passed = readPassed(state);
 const files = named.length > 0 ? named : listFiles();
 let failed = 0;
 for (const file of files) {
-  if (named.length === 0 && passed.includes(file)) {
+  const before = new PassedTests(RECORD, state);
+  if (named.length === 0 && before.hasFile(file)) {
     process.stdout.write(`${file} passed before\n`);
     continue;
   }
-  if (await runFile(file)) {
-    passed.push(file);
-    writeFileSync(RECORD, JSON.stringify({ state, passed }));
-  } else {
-    failed++;
-  }
+  const without = named.length === 0 ? before.testsOf(file) : [];
+  for (const name of without) process.stdout.write(`${name} passed before\n`);
+  if (await runFile(file, state, without)) new PassedTests(RECORD, state).addFile(file);
+  else failed++;
 }
 process.stdout.write(`\n${files.length - failed} passed, ${failed} failed\n`);
 process.exitCode = failed === 0 ? 0 : 1;

@@ -1,3 +1,4 @@
+import { flushCompileCache } from 'node:module';
 import { NodeWorker } from './node/nodeWorker.ts';
 import { readNodeConfig } from './node/config.ts';
 import { createLogger } from '../api/logger.ts';
@@ -18,6 +19,9 @@ process.on('unhandledRejection', (reason) =>
     'unhandled',
   ),
 );
+
+// Where NODE_COMPILE_CACHE is set. Node itself does it at the end, and not every worker comes to an orderly one.
+flushCompileCache();
 
 try {
   await worker.run();

@@ -6,6 +6,7 @@ import { HELPER_VARIABLE } from '../network/batchTool.ts';
 import type { NativePrograms } from '../memory/nativePrograms.ts';
 import { GatedLog } from './gatedLog.ts';
 import { criuAtGate, endProcesses, findByEnvironment } from './helperProcesses.ts';
+import { patient } from '../patience.ts';
 
 export interface DumpRequest {
   containerId: string;
@@ -20,7 +21,7 @@ export interface DumpRequest {
   withoutMemory: boolean;
 }
 
-const ARM_DEADLINE_MS = 10_000;
+const ARM_DEADLINE_MS = patient(10_000);
 
 /**
  * A final dump that has been started before the freeze and waits at its gate (see GatedLog). The dump leaves the tasks

@@ -8,6 +8,7 @@ import { DrayageError } from '../../core/cause.ts';
 import { GatedLog } from './gatedLog.ts';
 import { criuAtGate, endProcesses, findByEnvironment } from './helperProcesses.ts';
 import { exists } from '../exists.ts';
+import { patient } from '../patience.ts';
 
 const run = promisify(execFile);
 
@@ -27,7 +28,7 @@ export interface RestoreRequest {
   start: () => Promise<void>;
 }
 
-const ARM_DEADLINE_MS = 30_000;
+const ARM_DEADLINE_MS = patient(30_000);
 const ENGINE_WORDS_MS = 500;
 
 /** The directory that tells the runtime wrapper to restore instead of create. */

@@ -2,6 +2,7 @@ import { readFile, writeFile } from 'node:fs/promises';
 import { setImmediate as turn } from 'node:timers/promises';
 import { DrayageError } from '../../core/cause.ts';
 import { findCgroup, type Cgroup } from './cgroup.ts';
+import { patient } from '../patience.ts';
 
 /** Where and how the processes of one container are frozen. */
 export type Freezer = Cgroup;
@@ -18,7 +19,7 @@ export async function findFreezer(pid: number): Promise<Freezer> {
 }
 
 /** Longest wait for all tasks to stop; a task in an uninterruptible call keeps the others waiting, milliseconds. */
-const FREEZE_DEADLINE_MS = 2000;
+const FREEZE_DEADLINE_MS = patient(2000);
 
 /** Stops all processes of the cgroup; resolves when the last one stopped. @throws DrayageError after 2 s, thawed again */
 export async function freeze(freezer: Freezer): Promise<void> {

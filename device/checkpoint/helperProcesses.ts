@@ -45,12 +45,14 @@ export async function criuAtGate(
   );
   const deadline = performance.now() + deadlineMs;
   while (!watched.over && performance.now() < deadline) {
+    const began = performance.now();
     const helpers = await findByEnvironment(variable, value);
     for (const { pid } of helpers.filter(({ comm }) => comm === 'criu')) {
       const channel = await readFile(`/proc/${pid}/wchan`, 'utf8').catch(() => '');
       if (/wait_for_partner|fifo_open/.test(channel)) return pid;
     }
-    await pause(POLL_MS);
+    // Where a look takes long, the program that is looked for needs the processor as well.
+    await pause(Math.max(POLL_MS, performance.now() - began));
   }
   throw new Error(
     watched.over ? 'it ended before it reached its gate' : `it did not reach its gate in ${deadlineMs} ms`,

@@ -1,6 +1,7 @@
 import tls, { type PeerCertificate } from 'node:tls';
 import { DrayageError } from '../../core/cause.ts';
 import { tlsOptions, type Identity } from './identity.ts';
+import { patient } from '../patience.ts';
 
 export interface Peer {
   id: string;
@@ -9,7 +10,7 @@ export interface Peer {
 }
 
 /** A peer that takes longer than this to answer a connection is not there, milliseconds. */
-export const CONNECT_MS = 3000;
+export const CONNECT_MS = patient(3000);
 
 /** The two parts of its address. */
 export function addressOf({ linkAddress }: Peer): { host: string; port: number } {

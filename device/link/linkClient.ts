@@ -5,9 +5,10 @@ import { DrayageError } from '../../core/cause.ts';
 import { connectTls, unreachable, type Peer } from './connectTls.ts';
 import type { Identity } from './identity.ts';
 import { WINDOW } from './linkServer.ts';
+import { patient } from '../patience.ts';
 
 /** A peer that does not answer for this long is taken as silent, milliseconds. */
-export const SILENCE_MS = 2000;
+export const SILENCE_MS = patient(2000);
 const PING_EVERY_MS = 400;
 
 /** One connection to a peer's link. A peer that falls silent ends it: `closed` resolves. */

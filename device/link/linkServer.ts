@@ -3,6 +3,7 @@ import http, { type IncomingMessage, type ServerResponse } from 'node:http';
 import tls, { type TLSSocket } from 'node:tls';
 import type { Duplex } from 'node:stream';
 import { peerName, tlsOptions, type Identity } from './identity.ts';
+import { patient } from '../patience.ts';
 
 /** A request of a peer device: a one-way stream of data, a session, or an exchange. */
 export interface LinkRequest {
@@ -26,7 +27,7 @@ export interface LinkHandlers {
 export const WINDOW = { stream: 4 * 1024 * 1024, session: 16 * 1024 * 1024 } as const;
 
 /** A peer pings every 400 ms; one that is silent for this long has gone, milliseconds. */
-const PEER_SILENCE_MS = 3000;
+const PEER_SILENCE_MS = patient(3000);
 /** Time to read what came while this process itself had no processor, milliseconds. */
 const READ_MS = 100;
 

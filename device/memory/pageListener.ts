@@ -1,7 +1,8 @@
 import net, { type Socket } from 'node:net';
+import { patient } from '../patience.ts';
 
 /** A source says at once what it comes for, milliseconds. */
-const FIRST_LINE_MS = 3000;
+const FIRST_LINE_MS = patient(3000);
 const TOKEN_MAX = 64;
 
 /**

@@ -32,6 +32,8 @@ import { WakeUp } from './wakeUp.ts';
 import { within } from './within.ts';
 import { setTimeout as pause } from 'node:timers/promises';
 import type { Manifest } from '../../core/linkMessages.ts';
+import { patient } from '../patience.ts';
+import { linkGone, switchTrouble } from './linkTrouble.ts';
 
 /** How a transfer ended on its source. */
 export interface SourceOutcome {
@@ -52,7 +54,7 @@ export interface SourceOutcome {
 }
 
 /** A target that does not get ready in this time makes the source ask for an end, milliseconds. It decides nothing. */
-const READY_MS = 30_000;
+const READY_MS = patient(30_000);
 /** How often the target and the control plane are asked while the session is gone, milliseconds. */
 const ASK_EVERY_MS = 300;
 
@@ -184,7 +186,7 @@ export class SourceTransfer {
     try {
       await this.#window();
     } catch (error) {
-      this.abort(toCause(error));
+      this.abort(switchTrouble(error));
     }
     return this.#resolve();
   }
@@ -252,7 +254,7 @@ export class SourceTransfer {
     this.clock.add('dump', dumpFrom, dumpTo);
     // The target restores meanwhile; it is not ready before it has all of this.
     void each(members, (member) => member.memorySent())
-      .catch((error: unknown) => this.abort(toCause(error)))
+      .catch((error: unknown) => this.abort(switchTrouble(error)))
       .finally(() => this.clock.add('transfer', dumpFrom, this.clock.now()));
     await this.#hold('source.dumped');
     this.#view.dumped = true;
@@ -363,12 +365,7 @@ export class SourceTransfer {
   #lost(): void {
     this.#session = null;
     if (this.#finished) return;
-    if (this.#view.state === 'frozen' || this.#view.state === 'offered')
-      this.abort({
-        code: 'linkLost',
-        message: 'The link to the target was lost during the switch.',
-        mend: 'Check the network between the two devices, then try again.',
-      });
+    if (this.#view.state === 'frozen' || this.#view.state === 'offered') this.abort(linkGone().cause_);
     this.#announced.wake();
     this.#wake.wake();
   }
@@ -453,12 +450,4 @@ export class SourceTransfer {
 
 function each<T>(items: T[], work: (item: T) => Promise<void>): Promise<void> {
   return Promise.all(items.map(work)).then(() => undefined);
-}
-
-function linkGone(): DrayageError {
-  return new DrayageError({
-    code: 'linkLost',
-    message: 'The link to the target was lost during the switch.',
-    mend: 'Check the network between the two devices, then try again.',
-  });
 }
