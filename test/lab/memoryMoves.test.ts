@@ -38,6 +38,18 @@ describe('memory that checks itself', () => {
     LONG_MS,
   );
 
+  test(
+    'is compared by content again when what keeps it watchable was killed',
+    async () => {
+      const [here] = await scene.copies();
+      await new PageHelpers(lab, here?.device ?? '').killWatches();
+      const [move] = await expectMovesKeepMemory(scene, 1);
+      const { softDirty } = await probeSoftDirty();
+      expect(move?.tracker).toBe(softDirty ? 'soft-dirty' : 'content');
+    },
+    LONG_MS,
+  );
+
   test('finds a page that is spoiled', async () => {
     await scene.client.spoil();
     expect(await scene.client.wrongPages()).toBe(1);

@@ -58,11 +58,22 @@ export class PageHelpers {
     throw new Error('the pager has no store');
   }
 
-  async #all(): Promise<number[]> {
+  /** Ends what keeps the memory of computes on this device watchable; resolves when it is gone. */
+  async killWatches(): Promise<void> {
+    for (const pid of await this.#running('memory-watch')) signal(pid, 'SIGKILL');
+    const gone = async () => (await this.#running('memory-watch')).length === 0;
+    await until('memory-watch to end', END_MS, gone);
+  }
+
+  #all(): Promise<number[]> {
+    return this.#running('memory-target');
+  }
+
+  async #running(helper: string): Promise<number[]> {
     const found: number[] = [];
     for (const pid of await processesIn(`${this.#lab.lab.names.cgroup}/${this.#device}`)) {
       const [program = ''] = await commandLine(pid);
-      if (program.endsWith('/memory-target')) found.push(pid);
+      if (program.endsWith(`/${helper}`)) found.push(pid);
     }
     return found;
   }
