@@ -14,7 +14,7 @@ export interface TrackerProbes {
   softDirty: boolean;
   /** What the probe saw, for a person. */
   softDirtyWords: string;
-  /** CRIU made the compute's processes here, and left a userfaultfd of each with us. */
+  /** CRIU made the compute's processes here, and left a userfaultfd of each with us. No restore asks for that yet. */
   watchable: boolean;
   /** The device has the helper that scans memory; else a thread of the worker does, which only compares content. */
   helper: boolean;

@@ -35,24 +35,22 @@ static void unmap_and_map(struct pages *pages, size_t from, size_t count) {
   forget(pages, from, count);
 }
 
+/* mremap moves no range over several mappings, and neighbours are not merged while their memory is watched or filled in. */
+static void move_pages(unsigned char *from, unsigned char *to, size_t count) {
+  for (size_t i = 0; i < count; i++)
+    if (mremap(from + i * PAGE, PAGE, PAGE, MREMAP_MAYMOVE | MREMAP_FIXED, to + i * PAGE) != to + i * PAGE) failed("mremap");
+}
+
 /* Away and back: the pages are the same at both places. */
 static void move_there_and_back(struct pages *pages, size_t from, size_t count) {
   unsigned char *home = pages->at + from * PAGE;
   unsigned char *away = mmap(NULL, count * PAGE, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
   if (away == MAP_FAILED) failed("mmap");
-  if (mremap(home, count * PAGE, count * PAGE, MREMAP_MAYMOVE | MREMAP_FIXED, away) != away) {
-    /*
-     * Pages that were moved before, while the target still filled memory in, are a mapping of their own until it has: the
-     * kernel moves no range over several.
-     */
-    if (errno != EFAULT) failed("mremap");
-    if (munmap(away, count * PAGE) < 0) failed("munmap");
-    return;
-  }
+  move_pages(home, away, count);
   for (size_t i = 0; i < count; i++)
     if (!page_is(away + i * PAGE, pages->identity + from + i, pages->versions[from + i])) wrong("mremap: page %zu is lost where it was moved to", from + i);
   if (random_below(2)) sleep_ns(MS);
-  if (mremap(away, count * PAGE, count * PAGE, MREMAP_MAYMOVE | MREMAP_FIXED, home) != home) failed("mremap");
+  move_pages(away, home, count);
 }
 
 static void protect(struct pages *pages, size_t from, size_t count) {
