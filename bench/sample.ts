@@ -16,8 +16,6 @@ export const moveSampleSchema = z.object({
   repeat: z.number().int(),
   /** Whether it was the contender's first move on these devices, which reads its programs from the disk: it is told apart. */
   first: z.boolean(),
-  /** Whether it was the first move of a program whose second is measured as well; only Drayage has such. */
-  fresh: z.boolean(),
   /** False when the compute stayed, or came to harm; then only `reason` and the client's side say something. */
   succeeded: z.boolean(),
   reason: z.string(),

@@ -55,8 +55,7 @@ export function movesTable(samples: readonly Sample[]): string[] {
 
 function byWhom(sample: Sample): string {
   if (sample.kind === 'bare') return 'bare';
-  if (sample.first) return `${sample.contender}, first move`;
-  return sample.fresh ? `${sample.contender}, fresh program` : sample.contender;
+  return sample.first ? `${sample.contender}, first move` : sample.contender;
 }
 
 function moveCells(moves: readonly MoveSample[]): string[] {
