@@ -43,7 +43,7 @@ export const moveSampleSchema = z.object({
   /** The program's own work a second, before the move and while the rounds ran. */
   workBefore: z.number().nullable(),
   workDuringRounds: z.number().nullable(),
-  /** How changed pages were found: `soft-dirty`, `write-protect` or `content`; null of who does not look for any. */
+  /** How changed pages were found: `soft-dirty` or `content`; null of who does not look for any. */
   tracker: z.string().nullable(),
   restore: z.string().nullable(),
   rounds: z.number().int(),

@@ -1,73 +1,11 @@
 /*
- * Trackers that ask the kernel what was written to, so that a pass need not look at all memory.
- *
- *   soft-dirty     /proc/PID/clear_refs, once, before the first pass: bits that are set from then on. They are never cleared
- *                  again; what was written to at any time since the first pass is looked at in every pass.
- *   write-protect  asynchronous write protection (kernel 6.7: UFFD_FEATURE_WP_ASYNC and PAGEMAP_SCAN), anew before every pass:
- *                  the kernel protects the pages that were written to and names them in one step. It needs a userfaultfd that
- *                  was made inside the process. CRIU's restore makes one (criu-watch.so), memory-watch keeps it. The kernel
- *                  lets a write through by itself: nobody is waited for, whatever is killed.
- *
- * Pages are told clean by what /proc/PID/pagemap says, and by nothing else. What is not registered there (new mappings,
- * processes that were forked or have called exec since) is looked at as a whole. Memory that is only now registered or
- * cleared counts as written to once: what the bits said before is not known.
+ * The tracker `soft-dirty`: the kernel's bits of what was written to since they were cleared (/proc/PID/clear_refs), so that a
+ * pass need not look at all memory. They are cleared once, before a process's first pass, and never again: a page written to
+ * between a look and a later clearing could not be told from a clean one. A process whose bits could not be cleared is looked
+ * at as a whole, and once more in the pass in which they are: what the bits said before is not known.
  */
 #ifndef TRACK_H
 #define TRACK_H
-
-#include <linux/userfaultfd.h>
-#include <sys/ioctl.h>
-#include <sys/socket.h>
-#include <sys/un.h>
-
-#define PROTECT_BYTES (32ull << 20)
-#define PROTECT_REGIONS 2048
-
-static struct watched {
-  uint32_t number;
-  int fd;
-} *watched;
-static uint32_t watched_count;
-
-/* From memory-watch: for each process its number and a userfaultfd; 0 at the end. The connection stays open. */
-static void ask_for_watches(const char *path) {
-  struct sockaddr_un address = {.sun_family = AF_UNIX};
-  int connection = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-  if (strlen(path) >= sizeof address.sun_path) fail("watchLost", "the name %s is too long", path);
-  strcpy(address.sun_path, path);
-  if (connection < 0 || connect(connection, (struct sockaddr *)&address, sizeof address) < 0)
-    fail("watchLost", "%s: %s", path, strerror(errno));
-  for (;;) {
-    uint32_t number;
-    char space[CMSG_SPACE(sizeof(int))];
-    struct iovec part = {&number, sizeof number};
-    struct msghdr message = {.msg_iov = &part, .msg_iovlen = 1, .msg_control = space, .msg_controllen = sizeof space};
-    if (recvmsg(connection, &message, MSG_CMSG_CLOEXEC) != sizeof number) fail("watchLost", "%s has ended", path);
-    if (number == 0) return;
-    struct cmsghdr *header = CMSG_FIRSTHDR(&message);
-    if (!header || header->cmsg_type != SCM_RIGHTS) fail("watchLost", "%s sent no userfaultfd", path);
-    watched = need(realloc(watched, (watched_count + 1) * sizeof *watched));
-    watched[watched_count].number = number;
-    memcpy(&watched[watched_count++].fd, CMSG_DATA(header), sizeof(int));
-  }
-}
-
-static int watch_of(uint32_t number) {
-  for (uint32_t i = 0; i < watched_count; i++)
-    if (watched[i].number == number) return watched[i].fd;
-  return -1;
-}
-
-/* These pages are looked at in this pass. Of what was never sent nothing is known, and nothing need be. */
-static void mark_dirty(struct process *process, uint64_t start, uint64_t end) {
-  while (start < end) {
-    uint64_t border = ((start >> BLOCK_SHIFT) + 1) << BLOCK_SHIFT;
-    uint64_t to = border < end ? border : end;
-    struct block *block = block_at(&process->mapped, start >> BLOCK_SHIFT, 0);
-    if (block) mark(block->dirty, start, to);
-    start = to;
-  }
-}
 
 static void mark_blocks(struct page_table *pages, uint64_t start, uint64_t end) {
   for (size_t i = 0; i < pages->size; i++) {
@@ -91,74 +29,10 @@ static void clear_soft_dirty(struct process *process) {
   mark_blocks(&process->cached, 0, UINT64_MAX);
 }
 
-/* Whether all of the mapping is registered. */
-static int is_protectable(const struct process *process, const struct mapping *mapping) {
-  struct page_region_ region;
-  struct pm_scan_arg_ scan = {
-      .size = sizeof scan,
-      .start = mapping->start,
-      .end = mapping->end,
-      .vec = (uintptr_t)&region,
-      .vec_len = 1,
-      .max_pages = 1,
-      .category_inverted = SCAN_PROTECTABLE,
-      .category_mask = SCAN_PROTECTABLE,
-      .return_mask = SCAN_PROTECTABLE,
-  };
-  return ioctl(process->pagemap, PAGEMAP_SCAN_, &scan) == 0;
-}
-
-/* Protects what was written to since it was last protected, and marks it. Returns 0 when the compute cannot be stopped. */
-static int protect_mapping(struct process *process, const struct mapping *mapping) {
-  static struct page_region_ regions[PROTECT_REGIONS];
-  struct pm_scan_arg_ scan = {
-      .size = sizeof scan,
-      .flags = SCAN_PROTECT,
-      .start = mapping->start,
-      .vec = (uintptr_t)regions,
-      .vec_len = PROTECT_REGIONS,
-      .category_mask = SCAN_WRITTEN,
-      .category_anyof_mask = SCAN_PRESENT | SCAN_SWAPPED,
-      .return_mask = SCAN_WRITTEN,
-  };
-  while (scan.start < mapping->end) {
-    if (!stand_still()) return 0;
-    scan.end = scan.start + PROTECT_BYTES < mapping->end ? scan.start + PROTECT_BYTES : mapping->end;
-    int count = ioctl(process->pagemap, PAGEMAP_SCAN_, &scan);
-    /* Part of it may have been protected. */
-    if (count < 0) mark_blocks(&process->mapped, scan.start, mapping->end);
-    if (count < 0 || scan.walk_end <= scan.start) return 1;
-    for (int i = 0; i < count; i++) mark_dirty(process, regions[i].start, regions[i].end);
-    scan.start = scan.walk_end;
-  }
-  return 1;
-}
-
-static void protect(struct process *process) {
-  static struct mappings mappings;
-  process->watch = watch_of(process->number);
-  if (process->watch < 0 || !stand_still()) return;
-  if (read_mappings(process->directory, &mappings) < 0 || mappings.direct) return;
-  for (size_t i = 0; i < mappings.count; i++) {
-    const struct mapping *mapping = &mappings.items[i];
-    if (mapping->kind != MAPPING_LAZY) continue;
-    if (!stand_still()) return;
-    if (!is_protectable(process, mapping)) {
-      struct uffdio_register range = {.range = {mapping->start, mapping->end - mapping->start}, .mode = UFFDIO_REGISTER_MODE_WP};
-      mark_blocks(&process->mapped, mapping->start, mapping->end);
-      if (ioctl(process->watch, UFFDIO_REGISTER, &range) < 0) continue;
-    }
-    if (!protect_mapping(process, mapping)) return;
-  }
-}
-
 /* Before a pass over processes that run. */
 static void track_all(void) {
-  for (struct process *process = processes; process; process = process->next) {
-    if (!process->alive) continue;
-    if (tracker == SOFT_DIRTY) clear_soft_dirty(process);
-    if (tracker == WRITE_PROTECT) protect(process);
-  }
+  for (struct process *process = processes; process; process = process->next)
+    if (process->alive) clear_soft_dirty(process);
   go_on();
 }
 
