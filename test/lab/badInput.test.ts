@@ -122,9 +122,7 @@ describe('a move that cannot be', () => {
   test(
     'a second one of the same compute while one runs',
     async () => {
-      await faults.arm('d1', 'source.frozen');
-      const id = await scene.start();
-      await faults.reached('d1', 'source.frozen');
+      const id = await scene.startUntil('d1', 'source.frozen');
       const path = `/computes/${scene.compute.id}/migrations`;
       const { problem } = await askRefused(lab, 'POST', path, { json: { target: 'd2' } });
       expect(problem.running).toMatchObject({ id, workflowId: scene.compute.id });

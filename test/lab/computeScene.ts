@@ -10,6 +10,7 @@ import { LabFaults, SOON_MS } from './labFaults.ts';
 import type { JournalRecord } from '../../device/ownership/journal.ts';
 import { findCopies, readJournal, type Copy } from './liveCopies.ts';
 import { patient } from './patience.ts';
+import type { Failpoint } from '../../device/failpoints.ts';
 import type { TestLab } from './support.ts';
 
 /** A workflow that waits for a device that is back has retries and grace periods of up to 30 s ahead of it. */
@@ -55,6 +56,18 @@ export class ComputeScene {
     const api = await this.lab.api();
     const path = `/computes/${this.compute.id}/migrations`;
     return migrationAcceptedSchema.parse(await api.request('POST', path, { target, ...options })).id;
+  }
+
+  /** Asks for a move and resolves with its id when it has come to the failpoint, where it waits or the worker dies. */
+  async startUntil(
+    device: string,
+    point: Failpoint,
+    { action = 'pause', target = 'd2' }: { action?: 'pause' | 'kill'; target?: string } = {},
+  ): Promise<string> {
+    await this.faults.arm(device, point, action);
+    const id = await this.start(target);
+    await this.faults.reached(device, point);
+    return id;
   }
 
   /** All of its moves, newest first. */

@@ -13,9 +13,7 @@ describe('a party that dies in the hot window', () => {
   test(
     "the target's worker, killed while restoring: its copy is discarded and the source runs on",
     async () => {
-      await faults.arm('d2', 'target.restoring', 'kill');
-      const id = await scene.start();
-      await faults.reached('d2', 'target.restoring');
+      const id = await scene.startUntil('d2', 'target.restoring', { action: 'kill' });
       await faults.restartKilledWorker('d2');
       const { state, causes } = await scene.ended(id);
       expect(state).toBe('rolledBack');
@@ -35,9 +33,7 @@ describe('a party that dies in the hot window', () => {
   test(
     "the source's worker, killed right after go: the target has the compute, and the source's copy goes",
     async () => {
-      await faults.arm('d1', 'source.go', 'kill');
-      const id = await scene.start();
-      await faults.reached('d1', 'source.go');
+      const id = await scene.startUntil('d1', 'source.go', { action: 'kill' });
       await faults.restartKilledWorker('d1');
       expect((await scene.ended(id)).state).toBe('succeeded');
       expect((await scene.journal('d1')).at(-1)).toBe('released');
@@ -52,9 +48,7 @@ describe('a party that dies in the hot window', () => {
   test(
     'the control plane, killed in the hot window and started again by its supervisor: the devices need it for nothing',
     async () => {
-      await faults.arm('d1', 'source.dumped');
-      const id = await scene.start();
-      await faults.reached('d1', 'source.dumped');
+      const id = await scene.startUntil('d1', 'source.dumped');
       await faults.killControlParts(['api', 'control', 'temporal']);
       await faults.release('d1', 'source.dumped');
       await scene.untilWritten('d1', 'released');
@@ -80,9 +74,7 @@ describe('a party that dies in the hot window', () => {
   ] as const)(
     'the worker of %s, killed at %s: the compute lives on on %s, once',
     async (device, point, winner) => {
-      await faults.arm(device, point, 'kill');
-      const id = await scene.start();
-      await faults.reached(device, point);
+      const id = await scene.startUntil(device, point, { action: 'kill' });
       await faults.restartKilledWorker(device);
       expect((await scene.ended(id)).state).toBe(winner === 'd1' ? 'rolledBack' : 'succeeded');
       await scene.expectOneLiveCopy(winner);

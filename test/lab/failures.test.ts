@@ -13,9 +13,7 @@ describe('a step that fails', () => {
   test(
     'a damaged image file on the target: rolled back, and the reason names the restore',
     async () => {
-      await faults.arm('d2', 'target.restoring');
-      const id = await scene.start();
-      await faults.reached('d2', 'target.restoring');
+      const id = await scene.startUntil('d2', 'target.restoring');
       await faults.damageImage('d2', await scene.transfer(), scene.compute.id, /^core-/);
       await faults.release('d2', 'target.restoring');
       const { state, reason, causes, frozenMs } = await scene.ended(id);
@@ -35,9 +33,7 @@ describe('a step that fails', () => {
   test.each(['source.dumped', 'source.offered'] as const)(
     'the link cut at %s, before the target has all of it: rolled back, and whole after the heal',
     async (point) => {
-      await faults.arm('d1', point);
-      const id = await scene.start();
-      await faults.reached('d1', point);
+      const id = await scene.startUntil('d1', point);
       await lab.cut('d1', 'd2');
       await faults.release('d1', point);
       await scene.untilWritten('d1', 'thawed');
@@ -62,9 +58,7 @@ describe('a step that fails', () => {
   test(
     'the link cut after go was sent: the target is live, once, while it is cut and after',
     async () => {
-      await faults.arm('d1', 'source.go');
-      const id = await scene.start();
-      await faults.reached('d1', 'source.go');
+      const id = await scene.startUntil('d1', 'source.go');
       await scene.untilWritten('d2', 'owner');
       await lab.cut('d1', 'd2');
       await faults.release('d1', 'source.go');
@@ -83,9 +77,7 @@ describe('a step that fails', () => {
   test(
     'the link cut at the commit point: the source stays frozen until it hears of it, and the move has ended before',
     async () => {
-      await faults.arm('d2', 'target.owner');
-      const id = await scene.start();
-      await faults.reached('d2', 'target.owner');
+      const id = await scene.startUntil('d2', 'target.owner');
       await lab.cut('d1', 'd2');
       await faults.release('d2', 'target.owner');
       const { state, reason } = await scene.ended(id);

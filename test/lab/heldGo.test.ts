@@ -23,9 +23,7 @@ describe('a target that has restored and waits for go', () => {
     async () => {
       const listener = await listenToPushes();
       const capture = await captureFrom('d2');
-      await faults.arm('d1', 'source.handed');
-      const id = await scene.start();
-      await faults.reached('d1', 'source.handed');
+      const id = await scene.startUntil('d1', 'source.handed');
       expect(await scene.copies()).toEqual([
         { device: 'd1', frozen: true },
         { device: 'd2', frozen: false },

@@ -35,9 +35,7 @@ describe('a move that is aborted', () => {
   ])(
     'while %s: it never was',
     async (_phase, device, point) => {
-      await faults.arm(device, point);
-      const id = await scene.start();
-      await faults.reached(device, point);
+      const id = await scene.startUntil(device, point);
       await expectAborted(id);
     },
     LONG_MS,
@@ -60,9 +58,7 @@ describe('a move that is aborted', () => {
   test(
     'after the commit point: refused as too late, and why',
     async () => {
-      await faults.arm('d2', 'target.owner');
-      const id = await scene.start();
-      await faults.reached('d2', 'target.owner');
+      const id = await scene.startUntil('d2', 'target.owner');
       const { status, problem } = await askRefused(lab, 'POST', `/migrations/${id}/abort`);
       expect({ status, code: problem.causes[0]?.code }).toEqual({ status: 409, code: 'abortRefused' });
       expect(problem.causes[0]?.message).toMatch(/cannot be aborted any more/);

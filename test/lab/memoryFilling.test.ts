@@ -82,9 +82,7 @@ describe('memory that is being filled in', () => {
     async () => {
       const target = await scene.elsewhere();
       const source = target === 'd1' ? 'd2' : 'd1';
-      await faults.arm(target, 'target.restoring');
-      const id = await scene.start(target);
-      await faults.reached(target, 'target.restoring');
+      const id = await scene.startUntil(target, 'target.restoring', { target });
       await new PageHelpers(lab, target).kill('pager');
       await faults.release(target, 'target.restoring');
       const { state, causes } = await scene.ended(id);

@@ -16,9 +16,7 @@ describe('messages lost, repeated, late', () => {
   test(
     'a source cut off from everyone after its offer: frozen while it is cut, and one side goes on after the heal',
     async () => {
-      await faults.arm('d1', 'source.offered');
-      const id = await scene.start();
-      await faults.reached('d1', 'source.offered');
+      const id = await scene.startUntil('d1', 'source.offered');
       await lab.cut('d1', 'd2');
       await lab.cut('d1', 'control');
       await faults.release('d1', 'source.offered');
@@ -46,9 +44,7 @@ describe('messages lost, repeated, late', () => {
   test(
     'a source cut off from everyone while the target is ready: the control plane says go, and the source stays frozen',
     async () => {
-      await faults.arm('d2', 'target.ready');
-      const id = await scene.start();
-      await faults.reached('d2', 'target.ready');
+      const id = await scene.startUntil('d2', 'target.ready');
       await lab.cut('d1', 'd2');
       await lab.cut('d1', 'control');
       await scene.untilWritten('d1', 'aborting');
@@ -137,9 +133,7 @@ describe('messages lost, repeated, late', () => {
   test(
     'an attempt of the switch that was timed out and still runs: it changes nothing',
     async () => {
-      await faults.arm('d1', 'source.handed');
-      const id = await scene.start();
-      await faults.reached('d1', 'source.handed');
+      const id = await scene.startUntil('d1', 'source.handed');
       await faults.signalWorker('d1', 'SIGSTOP');
       await until(
         'the server to give the attempt up',

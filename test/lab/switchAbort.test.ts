@@ -42,9 +42,7 @@ describe('a move that is aborted in its hot window', () => {
   ])(
     'when %s: it runs on on the source, connections and all',
     async (_when, device, point) => {
-      await faults.arm(device, point);
-      const id = await scene.start();
-      await faults.reached(device, point);
+      const id = await scene.startUntil(device, point);
       const { code, stderr } = await runCli(lab, 'migration', 'abort', id);
       expect(code, stderr).toBe(0);
       // The compute was taken back while the step was held.
@@ -62,9 +60,7 @@ describe('a move that is aborted in its hot window', () => {
   ])(
     'when %s: refused as too late, and why',
     async (_when, device, point) => {
-      await faults.arm(device, point);
-      const id = await scene.start();
-      await faults.reached(device, point);
+      const id = await scene.startUntil(device, point);
       const { status, problem } = await askRefused(lab, 'POST', `/migrations/${id}/abort`);
       expect({ status, code: problem.causes[0]?.code }).toEqual({ status: 409, code: 'abortRefused' });
       expect(problem.causes[0]?.message).toMatch(/cannot be aborted any more: .*target/);
@@ -77,9 +73,7 @@ describe('a move that is aborted in its hot window', () => {
   test(
     'at the moment in which the target says that it is ready: one side goes on, and it is the side of the answer',
     async () => {
-      await faults.arm('d2', 'target.ready');
-      const id = await scene.start();
-      await faults.reached('d2', 'target.ready');
+      const id = await scene.startUntil('d2', 'target.ready');
       const [{ code, stderr }] = await Promise.all([
         runCli(lab, 'migration', 'abort', id),
         faults.release('d2', 'target.ready'),
