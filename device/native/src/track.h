@@ -7,15 +7,10 @@
 #ifndef TRACK_H
 #define TRACK_H
 
-static void mark_blocks(struct page_table *pages, uint64_t start, uint64_t end) {
-  for (size_t i = 0; i < pages->size; i++) {
-    struct block *block = pages->buckets[i];
-    if (!block) continue;
-    uint64_t from = block->number << BLOCK_SHIFT, to = from + (1ull << BLOCK_SHIFT);
-    if (from < start) from = start;
-    if (to > end) to = end;
-    if (from < to) mark(block->dirty, from, to);
-  }
+/* All that was sent of these pages is compared again. */
+static void mark_all(struct page_table *pages) {
+  for (size_t i = 0; i < pages->size; i++)
+    if (pages->buckets[i]) memset(pages->buckets[i]->dirty, 0xff, sizeof pages->buckets[i]->dirty);
 }
 
 static void clear_soft_dirty(struct process *process) {
@@ -25,8 +20,8 @@ static void clear_soft_dirty(struct process *process) {
   snprintf(path, sizeof path, "%s/clear_refs", process->directory);
   if (write_word(path, "4") < 0) return;
   process->cleared = 1;
-  mark_blocks(&process->mapped, 0, UINT64_MAX);
-  mark_blocks(&process->cached, 0, UINT64_MAX);
+  mark_all(&process->mapped);
+  mark_all(&process->cached);
 }
 
 /* Before a pass over processes that run. */
