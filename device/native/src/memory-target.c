@@ -835,16 +835,26 @@ static void wake(const struct space *space, uint64_t address, uint64_t bytes) {
 
 enum filled { FILLED, LATER, GONE, UNKNOWN };
 
-/* Hands over `count` pages of neighbouring addresses and slots. They may lie in several mappings. */
+/*
+ * Hands over `count` pages of neighbouring addresses and slots. They may lie in several mappings.
+ *
+ * A mapping that the process gives back while the kernel is looking for it is not found (ENOENT: mfill_atomic in
+ * mm/userfaultfd.c looks before it asks whether mappings change). The process then waits for its event to be read: asked once
+ * more, the kernel says EAGAIN, and ENOENT only where there truly is none.
+ */
 static enum filled copy_pages(struct space *space, uint32_t page, uint32_t count, uint64_t address) {
   uint32_t slot = images[space->image].pages[page].slot, most = count;
+  int missed = 0;
   while (count > 0) {
     uint32_t together = most < count ? most : count;
     struct uffdio_copy copy = {
         .dst = address, .src = (uintptr_t)(store_pages + (uint64_t)slot * PAGE), .len = (uint64_t)together * PAGE};
     int result = ioctl(space->fd, UFFDIO_COPY, &copy), why = errno;
     uint32_t copied = result == 0 ? together : copy.copy > 0 ? copy.copy / PAGE : 0;
-    if (copied > 0) mark_run_done(space, page, copied);
+    if (copied > 0) {
+      mark_run_done(space, page, copied);
+      missed = 0;
+    }
     page += copied;
     slot += copied;
     address += (uint64_t)copied * PAGE;
@@ -858,9 +868,12 @@ static enum filled copy_pages(struct space *space, uint32_t page, uint32_t count
       mark_done(space, page);
       wake(space, address, PAGE);
       page++, slot++, count--, address += PAGE;
+      missed = 0;
     } else if (why == ENOENT && together > 1) {
       /* The kernel copies into one mapping at a time. */
       most = 1;
+    } else if (why == ENOENT && !missed) {
+      missed = 1;
     } else if (why == ESRCH || why == ENOSPC) return GONE;
     else return UNKNOWN;
   }
