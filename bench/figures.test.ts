@@ -114,6 +114,17 @@ describe('figures', () => {
       expect(figure('gapOverPodman', samples, unshaped)).toMatchObject({ value: 0.1, failed: {} });
     });
 
+    test('first moves of programs are in those that are told of them, and in no other', () => {
+      const moves = (fresh: boolean, [idleMs, gapMs]: [number, number]) => [
+        moveSample({ fresh, workload: 'idle', gapMs: idleMs }),
+        moveSample({ fresh, workload: '1gb', gapMs }),
+      ];
+      const samples = [...moves(true, [100, 400]), ...moves(false, [100, 150])];
+      const turns = plan(['unshaped', 'idle', '1gb', 'drayage'], 1);
+      expect(figure('gap1024OverIdle', samples, turns).value).toBe(1.5);
+      expect(figure('gap1024OverIdleFreshProgram', samples, turns).value).toBe(4);
+    });
+
     test('a failed measurement of bare runc is counted too', () => {
       const broken = { ...bareSample([]), reason: 'no' };
       const made = figure('gapIdleOverBare', [moveSample(), broken], plan(['unshaped', 'idle'], 1));

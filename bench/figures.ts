@@ -44,7 +44,7 @@ const JUDGED_LINKS: readonly LinkName[] = ['unshaped', '1gbit'];
 
 /**
  * Makes the figures that have to hold from what was seen of a plan. Their numbers are of moves that succeeded and were not a
- * contender's first; those that failed are counted beside them.
+ * contender's first, and of Drayage's not a program's first either; those that failed are counted beside them.
  */
 export function figures(samples: readonly Sample[], turns: readonly Turn[]): Figure[] {
   return RECIPES.map((recipe) => makeFigure(recipe, samples, turns));
@@ -69,11 +69,15 @@ function makeFigure(recipe: Recipe, samples: readonly Sample[], turns: readonly 
   const planned = JUDGED_LINKS.filter((link) => parts.every((part) => isPlanned(part, link, turns)));
   const figure: Figure = { name, value: null, ...limit, parts: {}, samples: {}, planned, failed: {} };
   for (const link of planned) {
-    const counted = samples.filter((one) => one.link === link && !(one.kind === 'move' && one.first));
+    const counted = samples.filter((one) => one.link === link && counts(recipe, one));
     addLink(figure, recipe, link, counted);
     countFailures(figure, recipe, counted);
   }
   return figure;
+}
+
+function counts({ fresh = false }: Recipe, sample: Sample): boolean {
+  return sample.kind === 'bare' || (!sample.first && sample.fresh === fresh);
 }
 
 /** Whether a figure that has to hold is made of this measurement. */

@@ -23,10 +23,10 @@ export async function setLinkSpeed(lab: Lab, mbit: number | null): Promise<void>
 }
 
 const rulesetSchema = z.object({
-  nftables: z.array(z.looseObject({ counter: z.object({ bytes: z.number() }).optional() })),
+  nftables: z.array(z.looseObject({ counter: z.object({ name: z.string(), bytes: z.number() }).optional() })),
 });
 
-/** Counts on the switch what the first device sends to the second, frame by frame. */
+/** Counts on the switch what the first two devices send to each other, frame by frame. */
 export class WireCounter {
   readonly #lab: Lab;
 
@@ -42,10 +42,12 @@ export class WireCounter {
       add table bridge ${TABLE}
       delete table bridge ${TABLE}
       table bridge ${TABLE} {
-        counter moved { }
+        counter there { }
+        counter back { }
         chain forward {
           type filter hook forward priority 10;
-          ether saddr ${source} ether daddr ${target} counter name moved
+          ether saddr ${source} ether daddr ${target} counter name there
+          ether saddr ${target} ether daddr ${source} counter name back
         }
       }`;
     await inNamespace(this.#lab.names.switchNamespace, 'nft', ['-f', '-'], rules);
@@ -55,11 +57,13 @@ export class WireCounter {
     await inNamespace(this.#lab.names.switchNamespace, 'nft', ['delete', 'table', 'bridge', TABLE]);
   }
 
-  /** Bytes of frames since the last call. */
-  async take(): Promise<number> {
+  /** Bytes of frames since the last call, from the first device to the second and the other way. */
+  async take(): Promise<{ there: number; back: number }> {
     const command = ['-j', 'reset', 'counters', 'table', 'bridge', TABLE];
     const { stdout } = await inNamespace(this.#lab.names.switchNamespace, 'nft', command);
     const { nftables } = rulesetSchema.parse(JSON.parse(stdout));
-    return nftables.reduce((sum, { counter }) => sum + (counter?.bytes ?? 0), 0);
+    const bytes = (name: string) =>
+      nftables.find(({ counter }) => counter?.name === name)?.counter?.bytes ?? 0;
+    return { there: bytes('there'), back: bytes('back') };
   }
 }

@@ -14,6 +14,8 @@ export interface Recipe {
   name: string;
   limit: { atMost: number } | { atLeast: number };
   parts: readonly Part[];
+  /** Made of first moves of programs (MoveSample.fresh), not of those that follow them. */
+  fresh?: boolean;
   value: (medians: Record<string, number>) => number;
 }
 
@@ -130,6 +132,8 @@ export const RECIPES: readonly Recipe[] = [
 
 /** What is told beside them, with a bound of its own. */
 export const TOLD: readonly Recipe[] = [
+  { ...overIdle('gap256OverIdleFreshProgram', '256mb', 1.4), fresh: true },
+  { ...overIdle('gap1024OverIdleFreshProgram', '1gb', 2), fresh: true },
   {
     name: 'targetPeakOverMemory',
     limit: { atMost: 1.2 },

@@ -16,6 +16,8 @@ export const moveSampleSchema = z.object({
   repeat: z.number().int(),
   /** Whether it was the contender's first move on these devices, which reads its programs from the disk: it is told apart. */
   first: z.boolean(),
+  /** Whether it was the first move of a program whose second is measured as well; only Drayage has such. */
+  fresh: z.boolean(),
   /** False when the compute stayed, or came to harm; then only `reason` and the client's side say something. */
   succeeded: z.boolean(),
   reason: z.string(),
@@ -43,7 +45,7 @@ export const moveSampleSchema = z.object({
   /** The program's own work a second, before the move and while the rounds ran. */
   workBefore: z.number().nullable(),
   workDuringRounds: z.number().nullable(),
-  /** How changed pages were found: `soft-dirty` or `content`; null of who does not look for any. */
+  /** How changed pages were found: `soft-dirty`, `write-protect` or `content`; null of who does not look for any. */
   tracker: z.string().nullable(),
   restore: z.string().nullable(),
   rounds: z.number().int(),

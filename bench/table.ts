@@ -55,7 +55,8 @@ export function movesTable(samples: readonly Sample[]): string[] {
 
 function byWhom(sample: Sample): string {
   if (sample.kind === 'bare') return 'bare';
-  return sample.first ? `${sample.contender}, first move` : sample.contender;
+  if (sample.first) return `${sample.contender}, first move`;
+  return sample.fresh ? `${sample.contender}, fresh program` : sample.contender;
 }
 
 function moveCells(moves: readonly MoveSample[]): string[] {

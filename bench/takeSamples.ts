@@ -8,7 +8,7 @@ import { Drayage } from './contenders/drayage.ts';
 import { Podman } from './contenders/podman.ts';
 import type { Cores } from './cores.ts';
 import { setLinkSpeed, WireCounter } from './link.ts';
-import { measureMove } from './measureMove.ts';
+import { measureMoves } from './measureMoves.ts';
 import type { Turn } from './plan.ts';
 import type { BareSample, MoveSample, Sample } from './sample.ts';
 import { LINKS, type ContenderName } from './workloads.ts';
@@ -37,9 +37,10 @@ export async function takeSamples(input: BenchInput): Promise<Sample[]> {
   const rates = new Map<string, number>();
   const take = async (turn: Turn, first: boolean) => {
     signal?.throwIfAborted();
-    const sample = await takeSample(input, turn, first, movers, wire, rates);
-    samples.push(sample);
-    input.onSample?.(sample);
+    for (const sample of await takeSample(input, turn, first, movers, wire, rates)) {
+      samples.push(sample);
+      input.onSample?.(sample);
+    }
   };
   const takeAll = async () => {
     await wire.setUp();
@@ -88,27 +89,30 @@ async function takeSample(
   movers: Movers,
   wire: WireCounter,
   rates: Map<string, number>,
-): Promise<Sample> {
+): Promise<Sample[]> {
   const { link, repeat, workload, contender } = turn;
   const words = `${link} ${workload.name} ${contender} ${first ? 'first move' : repeat}`;
   const key = `${link} ${workload.name}`;
   try {
-    if (contender === 'bare') return await progress.step(words, () => bareSample(lab, turn, movers.drayage));
+    if (contender === 'bare')
+      return [await progress.step(words, () => bareSample(lab, turn, movers.drayage))];
     // The rate that the first moves found is not that of warm programs.
     const rate = first ? null : (rates.get(key) ?? null);
     const one = { lab, cores, wire, contender: movers[contender], rate, first };
     const request = { ...one, contenderName: contender, workload, link, repeat };
-    const sample = await progress.step(words, () => measureMove(request));
-    if (!sample.succeeded) progress.say(`${words}: ${sample.reason}`);
-    if (!first) rates.set(key, sample.requestsPerSecond);
-    return sample;
+    const taken = await progress.step(words, () => measureMoves(request));
+    for (const { succeeded, reason, requestsPerSecond } of taken) {
+      if (!succeeded) progress.say(`${words}: ${reason}`);
+      if (!first) rates.set(key, requestsPerSecond);
+    }
+    return taken;
   } catch (error) {
     // What an end that was asked for has broken is nobody's failure.
     if (!(error instanceof DrayageError) || signal?.aborted === true) throw error;
     progress.say(`${words}: ${error.message}`);
     const { message: reason } = error;
-    if (contender !== 'bare') return failedSample(turn, first, reason);
-    return { kind: 'bare', workload: workload.name, link, repeat, reason, turns: [] };
+    if (contender !== 'bare') return [failedSample(turn, first, reason)];
+    return [{ kind: 'bare', workload: workload.name, link, repeat, reason, turns: [] }];
   }
 }
 
@@ -134,7 +138,8 @@ function failedSample(
   reason: string,
 ): MoveSample {
   return {
-    ...{ kind: 'move', contender, workload: workload.name, link, repeat, first, succeeded: false, reason },
+    ...{ kind: 'move', contender, workload: workload.name, link, repeat, first, fresh: false },
+    ...{ succeeded: false, reason },
     ...{
       gapMs: 0,
       p99AfterMs: null,

@@ -9,6 +9,7 @@ export function moveSample(different: Partial<MoveSample> = {}): MoveSample {
     link: 'unshaped',
     repeat: 1,
     first: false,
+    fresh: false,
     succeeded: true,
     reason: '',
     gapMs: 200,

@@ -35,7 +35,7 @@ export async function writeResults(folder: string, results: Results): Promise<st
 function groupMoves(samples: readonly Sample[]): Map<string, MoveSample[]> {
   const groups = new Map<string, MoveSample[]>();
   for (const sample of samples) {
-    if (sample.kind !== 'move' || !sample.succeeded || sample.first) continue;
+    if (sample.kind !== 'move' || !sample.succeeded || sample.first || sample.fresh) continue;
     const name = `${sample.link}-${sample.workload}`;
     groups.set(name, [...(groups.get(name) ?? []), sample]);
   }

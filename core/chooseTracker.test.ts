@@ -1,18 +1,29 @@
 import { expect, test } from 'vitest';
-import { chooseTracker } from './chooseTracker.ts';
+import { chooseTracker, type TrackerProbes } from './chooseTracker.ts';
 
-test.each<[string, boolean, boolean, string, string]>([
-  ['a kernel whose bits work is believed', true, true, 'soft-dirty', '9 pages were dirty'],
+const able: TrackerProbes = {
+  softDirty: true,
+  softDirtyWords: '9 pages were dirty',
+  watchable: true,
+  helper: true,
+};
+
+test.each<[string, Partial<TrackerProbes>, string, string]>([
+  ['a kernel whose bits work is believed', {}, 'soft-dirty', '9 pages were dirty'],
   [
-    'a kernel whose bits do nothing is not, whatever its configuration says',
-    ...([false, true, 'content', '9 pages were dirty'] as const),
+    'where they do nothing, memory that can be protected is, whatever the configuration says',
+    ...([{ softDirty: false }, 'write-protect', 'came here by a move'] as const),
+  ],
+  [
+    'memory that cannot be protected either is compared',
+    ...([{ softDirty: false, watchable: false }, 'content', '9 pages were dirty'] as const),
   ],
   [
     'a thread compares content where the helper is missing, whatever the kernel can do',
-    ...([true, false, 'content', 'helper memory-source is not built'] as const),
+    ...([{ helper: false }, 'content', 'helper memory-source is not built'] as const),
   ],
-])('%s', (_sentence, softDirty, helper, action, words) => {
-  const choice = chooseTracker({ softDirty, softDirtyWords: '9 pages were dirty', helper });
+])('%s', (_sentence, probes, action, words) => {
+  const choice = chooseTracker({ ...able, ...probes });
   expect(choice.action).toBe(action);
   expect(choice.reason).toContain(words);
 });

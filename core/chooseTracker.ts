@@ -1,5 +1,12 @@
-export const TrackerName = { softDirty: 'soft-dirty', content: 'content' } as const;
-/** How changed pages are found: by the kernel's soft-dirty bits, or by comparing hashes of their content. */
+export const TrackerName = {
+  softDirty: 'soft-dirty',
+  writeProtect: 'write-protect',
+  content: 'content',
+} as const;
+/**
+ * How changed pages are found: by the kernel's soft-dirty bits, by its asynchronous write protection, or by comparing hashes
+ * of their content.
+ */
 export type TrackerName = (typeof TrackerName)[keyof typeof TrackerName];
 
 export interface TrackerProbes {
@@ -7,12 +14,14 @@ export interface TrackerProbes {
   softDirty: boolean;
   /** What the probe saw, for a person. */
   softDirtyWords: string;
+  /** CRIU made the compute's processes here, and left a userfaultfd of each with us. */
+  watchable: boolean;
   /** The device has the helper that scans memory; else a thread of the worker does, which only compares content. */
   helper: boolean;
 }
 
-/** Which tracker a device uses. The probe decides, never the kernel's configuration. */
-export function chooseTracker({ softDirty, softDirtyWords, helper }: TrackerProbes): {
+/** Which tracker a move uses. Probes decide, never the kernel's configuration. */
+export function chooseTracker({ softDirty, softDirtyWords, watchable, helper }: TrackerProbes): {
   action: TrackerName;
   reason: string;
 } {
@@ -23,8 +32,17 @@ export function chooseTracker({ softDirty, softDirtyWords, helper }: TrackerProb
         'pages are compared by hash, by a thread of the worker: the helper memory-source is not built on the source',
     };
   if (softDirty) return { action: 'soft-dirty', reason: `the kernel marks written pages: ${softDirtyWords}` };
+  if (watchable)
+    return {
+      action: 'write-protect',
+      reason:
+        'the kernel names the pages written to since they were protected: the compute came here by a move, and its ' +
+        'restore left a userfaultfd of every process',
+    };
   return {
     action: 'content',
-    reason: `pages are compared by hash, for the kernel does not mark written pages: ${softDirtyWords}`,
+    reason:
+      `pages are compared by hash: the kernel does not mark written pages (${softDirtyWords}), and the compute did not ` +
+      'come here by a move that would let it protect them',
   };
 }

@@ -24,9 +24,11 @@ trap 'rm -rf "$building"' EXIT
 flags='-std=gnu11 -O3 -Wall -Wextra -Werror'
 $CC $flags -s -pthread -o "$building/memory-source" "$here/src/memory-source.c" -lssl -lcrypto -lzstd
 $CC $flags -s -o "$building/memory-target" "$here/src/memory-target.c" -lssl -lcrypto -lzstd
+$CC $flags -static -s -o "$building/memory-watch" "$here/src/memory-watch.c"
 $CC $flags -static -s -o "$building/tree-source" "$here/src/tree-source.c"
 $CC $flags -static -s -o "$building/tree-target" "$here/src/tree-target.c"
 $CC $flags -shared -fPIC -s -o "$building/criu-hide.so" "$here/src/criu-hide.c" -ldl
+$CC $flags -shared -fPIC -s -o "$building/criu-watch.so" "$here/src/criu-watch.c" -ldl
 mkdir "$building/tools"
 $CC $flags -static -s -o "$building/tools/tar" "$here/src/tar.c"
 echo "$key" > "$building/.built"

@@ -4,7 +4,7 @@ import type { TransferInput } from '../../core/moveInput.ts';
 
 /** How the memory of a group of computes is going to move. */
 export interface MemoryPlan {
-  tracker: { name: 'soft-dirty' | 'content'; reason: string };
+  tracker: { name: 'soft-dirty' | 'write-protect' | 'content'; reason: string };
   restore: { mode: 'lazy' | 'eager'; reason: string };
   /** Resident memory of all of its processes, bytes. */
   memoryBytes: number;

@@ -21,7 +21,9 @@ export interface Running {
   /** Container that runs it, by the name that the device's own engine has for it. */
   container: string;
   /** Moves it to the target, once. Resolves when the contender says that it is done, well or not. */
-  move(): Promise<Outcome>;
+  move: () => Promise<Outcome>;
+  /** Moves it back to where it was started; of a contender to which a program that has been moved is another than a fresh one. */
+  moveBack?: () => Promise<Outcome>;
   /** Ends it, wherever it is, with all that it had. */
   remove(): Promise<void>;
 }

@@ -39,6 +39,7 @@ export class Drayage implements Contender {
       ip: compute.ip,
       container: containerName(compute.id, 'compute'),
       move: async () => outcomeOf(await moveCompute(api, compute.id, target)),
+      moveBack: async () => outcomeOf(await moveCompute(api, compute.id, source)),
       remove: () => this.#remove(api, compute.id),
     };
   }

@@ -1,3 +1,4 @@
+import { tmpdir } from 'node:os';
 import { expect, test } from 'vitest';
 import type { Engine } from '../engine/types.ts';
 import { MemoryMoves } from './memoryMoves.ts';
@@ -22,7 +23,7 @@ const input = {
 
 test('a move that is closed while its copy is being begun: the close ends that, and waits for it', async () => {
   const { engine, asked, answer } = slowEngine();
-  const moves = new MemoryMoves({ engine, identity });
+  const moves = new MemoryMoves({ engine, identity, runDir: tmpdir() });
   const opened = moves.open(input, null).then(
     () => 'opened',
     () => 'given up',
@@ -40,7 +41,7 @@ test('a move that is closed while its copy is being begun: the close ends that, 
 
 test('a copy that is begun anew ends an earlier one first', async () => {
   const { engine, asked, answer } = slowEngine();
-  const moves = new MemoryMoves({ engine, identity });
+  const moves = new MemoryMoves({ engine, identity, runDir: tmpdir() });
   const first = moves.open(input, null).catch(() => 'given up');
   await expect.poll(() => asked).toHaveLength(1);
   const second = moves.open(input, null).catch(() => 'not running');

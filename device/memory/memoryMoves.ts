@@ -15,10 +15,12 @@ import { findNativePrograms } from './nativePrograms.ts';
 import { MemorySession, type RoundFigures, type SessionProgress } from './stream/memorySession.ts';
 import { MemorySource } from './stream/memorySource.ts';
 import { probeSoftDirty } from './probeSoftDirty.ts';
+import { isWatchable, watchSocket } from './watchSocket.ts';
 
 export interface MemoryMovesDeps {
   engine: Engine;
   identity: () => Identity;
+  runDir: string;
 }
 
 interface Opening {
@@ -48,10 +50,11 @@ export class MemoryMoves {
     this.#deps = deps;
   }
 
-  /** Probed once: what the kernel can do does not change while it runs. */
-  async #chooseTracker(helper: boolean): Promise<{ name: TrackerName; reason: string }> {
+  /** The kernel is probed once: what it can do does not change while it runs. */
+  async #chooseTracker(helper: boolean, sockets: string[]): Promise<{ name: TrackerName; reason: string }> {
     const { softDirty, words } = await (this.#probe ??= probeSoftDirty());
-    const { action, reason } = chooseTracker({ softDirty, softDirtyWords: words, helper });
+    const watchable = (await Promise.all(sockets.map(isWatchable))).every(Boolean);
+    const { action, reason } = chooseTracker({ softDirty, softDirtyWords: words, watchable, helper });
     return { name: action, reason };
   }
 
@@ -70,16 +73,19 @@ export class MemoryMoves {
     const located = await Promise.all(computeIds.map((id) => this.#locate(id)));
     givenUp.throwIfAborted();
     const memory = await measureMemory(located.flatMap(({ pids }) => pids));
-    const tracker = await this.#chooseTracker(native.memorySource !== null);
+    const tracker = await this.#chooseTracker(
+      native.memorySource !== null,
+      located.map(({ watch }) => watch),
+    );
     const hides = native.criuHide !== null;
     let restore = chooseRestore({ ...memory, pager: true, hides });
     const sessions = new Map<string, MemorySession>();
     this.#sessions.set(migration, sessions);
     try {
-      for (const { computeId, cgroupProcs } of located) {
+      for (const { computeId, ...scanned } of located) {
         const start = () => {
           givenUp.throwIfAborted();
-          const source = MemorySource.start(native.memorySource, cgroupProcs, tracker.name);
+          const source = MemorySource.start(native.memorySource, { ...scanned, tracker: tracker.name });
           // Nobody waits for a target that does not answer once the move was given up.
           givenUp.addEventListener('abort', () => void source.close());
           return source;
@@ -159,7 +165,9 @@ export class MemoryMoves {
     return MemorySession.open(restore, startSource(), { identity, peer, token, limitBytesPerSecond });
   }
 
-  async #locate(computeId: string): Promise<{ computeId: string; cgroupProcs: string; pids: number[] }> {
+  async #locate(
+    computeId: string,
+  ): Promise<{ computeId: string; cgroupProcs: string; pids: number[]; watch: string }> {
     const facts = await this.#deps.engine.facts(computeId);
     if (!facts || facts.pid === 0)
       throw new DrayageError({
@@ -168,7 +176,12 @@ export class MemoryMoves {
         mend: 'Start it first; only a running compute can be moved live.',
       });
     const freezer = await findFreezer(facts.pid);
-    return { computeId, cgroupProcs: `${freezer.directory}/cgroup.procs`, pids: await pidsOf(freezer) };
+    return {
+      computeId,
+      cgroupProcs: `${freezer.directory}/cgroup.procs`,
+      pids: await pidsOf(freezer),
+      watch: await watchSocket(this.#deps.runDir, computeId),
+    };
   }
 }
 

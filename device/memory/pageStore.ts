@@ -108,6 +108,11 @@ export class PageStore {
     await this.#command(`guard ${directory}/${file} ${word}`);
   }
 
+  /** Where the compute's memory may be watched from once all of it is there; to be said before `guard`. */
+  async watch(socketPath: string): Promise<void> {
+    await this.#command(`watch ${socketPath}`);
+  }
+
   /** A failpoint: as long as the file is there, only what the compute asks for is filled in. */
   async hold(file: string): Promise<void> {
     await this.#command(`hold ${file}`);

@@ -152,7 +152,7 @@ describe.skipIf(memoryTarget === null)('memory-target', { timeout: 60_000 }, () 
     const holder = await Holder.start();
     used.push(holder);
     const target = await begin();
-    const source = MemorySource.start(program, holder.list, 'content');
+    const source = MemorySource.start(program, { cgroupProcs: holder.list, tracker: 'content', watch: '' });
     used.push(source);
     const received = new ReceivedMemory();
     const both = new PassThrough();

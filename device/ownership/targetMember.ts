@@ -11,6 +11,7 @@ import { writeCriuConfig } from '../checkpoint/criuConfig.ts';
 import { ArmedRestore } from '../checkpoint/armedRestore.ts';
 import { ImageReceiver } from '../checkpoint/imageReceiver.ts';
 import type { PageStore } from '../memory/pageStore.ts';
+import { watchSocket } from '../memory/watchSocket.ts';
 import { replayLog } from '../files/replayLog.ts';
 import { vethName } from '../network/computeNetwork.ts';
 import { HotTarget } from '../network/hotNetwork.ts';
@@ -65,6 +66,7 @@ export class TargetMember {
     });
     await this.#pages?.placeImagesIn(imagesDir);
     if (lazy) await this.#pages?.serve(this.#restore.workDir);
+    if (lazy) await this.#pages?.watch(await watchSocket(this.#deps.runDir, this.spec.id));
     if (lazy && hold !== null) await this.#pages?.hold(hold);
     // Only now has the engine mounted the writable layer.
     await this.#deps.network.prepareArrival(this.spec.id);

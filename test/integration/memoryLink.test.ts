@@ -52,7 +52,7 @@ describe.skipIf(memoryTarget === null)('memory over the link', { timeout: 60_000
     listener.expect(TOKEN, (socket) =>
       store.start(memoryTarget ?? '', socket, { peer: SOURCE, identity: target }),
     );
-    const source = MemorySource.start(program, holder.list, 'content');
+    const source = MemorySource.start(program, { cgroupProcs: holder.list, tracker: 'content', watch: '' });
     undo.push(() => source.close());
     const peer = { id: TARGET, linkAddress: `127.0.0.1:${listener.port}` };
     return { directory, holder, store, source, peer };

@@ -1,4 +1,5 @@
 import { open } from 'node:fs/promises';
+import { release } from 'node:os';
 import { describe, expect, test } from 'vitest';
 import { probeSoftDirty } from '../../device/memory/probeSoftDirty.ts';
 import { expectMovesKeepMemory } from './support/movesKeepMemory.ts';
@@ -8,6 +9,9 @@ import { withLab } from './support.ts';
 
 const LONG_MS = 300_000;
 const MOVES = 6;
+/** Asynchronous write protection came with Linux 6.7. */
+const [MAJOR = 0, MINOR = 0] = release().split('.').map(Number);
+const PROTECTS = MAJOR > 6 || (MAJOR === 6 && MINOR >= 7);
 const PAGE = 4096;
 /** Of the store, in its middle, where the checker's own pages lie. */
 const LOST_PAGES = 32;
@@ -21,12 +25,27 @@ describe('memory that checks itself', () => {
     async () => {
       const moves = await expectMovesKeepMemory(scene, MOVES);
       const { softDirty } = await probeSoftDirty();
-      const tracker = softDirty ? 'soft-dirty' : 'content';
-      expect(moves.map((move) => move.tracker)).toEqual(Array<string>(MOVES).fill(tracker));
+      // Where a compute was only started its memory cannot be protected; where a restore has made it, it can.
+      const [first, later] = softDirty
+        ? ['soft-dirty', 'soft-dirty']
+        : ['content', PROTECTS ? 'write-protect' : 'content'];
+      expect(moves.map(({ tracker }) => tracker)).toEqual([first, ...Array<string>(MOVES - 1).fill(later)]);
       expect(moves[0]).toMatchObject({
         restore: { mode: 'lazy' },
         predicted: { freezeMs: expect.any(Number) as number },
       });
+    },
+    LONG_MS,
+  );
+
+  test(
+    'is compared by content again when what keeps it watchable was killed',
+    async () => {
+      const [here] = await scene.copies();
+      await new PageHelpers(lab, here?.device ?? '').killWatches();
+      const [move] = await expectMovesKeepMemory(scene, 1);
+      const { softDirty } = await probeSoftDirty();
+      expect(move?.tracker).toBe(softDirty ? 'soft-dirty' : 'content');
     },
     LONG_MS,
   );

@@ -74,7 +74,7 @@ export class NodeWorker {
       const listener = new PageListener();
       // Beside the link's own: a firewall lets both through.
       await listener.listen(host, port === 0 ? 0 : port + 1);
-      const memory = new MemoryMoves({ engine, identity: () => linkIdentity(identity) });
+      const memory = new MemoryMoves({ engine, identity: () => linkIdentity(identity), runDir });
       const pages = new PageStores({
         root: join(runDir, 'pages'),
         listener,

@@ -1,10 +1,9 @@
 import type { Readable } from 'node:stream';
 import { z } from 'zod';
 import { DrayageError } from '../../../core/cause.ts';
-import type { TrackerName } from '../../../core/chooseTracker.ts';
 import { decideCompression } from '../../../core/decideCompression.ts';
 import { startScanHelper } from './scanHelper.ts';
-import type { PageDestination, Scanner } from './scanner.ts';
+import type { PageDestination, ScannedMemory, Scanner } from './scanner.ts';
 import { startScanThread } from './scanThread.ts';
 
 const figuresSchema = z.object({
@@ -70,12 +69,12 @@ export class MemorySource {
   }
 
   /**
-   * `cgroupProcs`: the file that lists the processes. By the helper at `program`; where it is not built (null), by a thread
-   * of this process, which takes several times as long and knows no tracker but `content`.
+   * By the helper at `program`; where it is not built (null), by a thread of this process, which takes several times as long
+   * and knows no tracker but `content`.
    */
-  static start(program: string | null, cgroupProcs: string, tracker: TrackerName): MemorySource {
+  static start(program: string | null, scanned: ScannedMemory): MemorySource {
     return new MemorySource(
-      program === null ? startScanThread(cgroupProcs) : startScanHelper(program, cgroupProcs, tracker),
+      program === null ? startScanThread(scanned.cgroupProcs) : startScanHelper(program, scanned),
     );
   }
 

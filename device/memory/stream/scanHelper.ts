@@ -1,14 +1,13 @@
 import { spawn } from 'node:child_process';
-import type { TrackerName } from '../../../core/chooseTracker.ts';
 import { HELPER_VARIABLE } from '../../network/batchTool.ts';
 import { addressOf } from '../../link/connectTls.ts';
 import { identityText } from '../../link/identity.ts';
 import { onLines } from '../../onLines.ts';
-import type { PageDestination, Scanner } from './scanner.ts';
+import type { PageDestination, ScannedMemory, Scanner } from './scanner.ts';
 
 /** Starts the helper memory-source (device/native), which scans in C. It ends with this process. */
-export function startScanHelper(program: string, cgroupProcs: string, tracker: TrackerName): Scanner {
-  const child = spawn(program, [cgroupProcs, tracker], {
+export function startScanHelper(program: string, { cgroupProcs, tracker, watch }: ScannedMemory): Scanner {
+  const child = spawn(program, [cgroupProcs, tracker, ...(tracker === 'write-protect' ? [watch] : [])], {
     stdio: ['pipe', 'pipe', 'pipe'],
     env: { ...process.env, [HELPER_VARIABLE]: 'memory-source' },
   });

@@ -1,4 +1,5 @@
 import type { Readable } from 'node:stream';
+import type { TrackerName } from '../../../core/chooseTracker.ts';
 import type { Peer } from '../../link/connectTls.ts';
 import type { Identity } from '../../link/identity.ts';
 
@@ -10,6 +11,15 @@ export interface PageDestination {
   /** What the target expects them under. */
   token: string;
   limitBytesPerSecond: number | null;
+}
+
+/** Whose memory is scanned, and how changed pages are found. */
+export interface ScannedMemory {
+  /** The file that lists the processes. */
+  cgroupProcs: string;
+  tracker: TrackerName;
+  /** The socket of memory-watch; only for `write-protect`. */
+  watch: string;
 }
 
 /**

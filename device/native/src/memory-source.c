@@ -1,9 +1,9 @@
 /*
  * memory-source: finds what has changed in the memory of a compute's processes and writes it as records (records.h).
  *
- *   memory-source CGROUP_PROCS content|soft-dirty
+ *   memory-source CGROUP_PROCS content|soft-dirty|write-protect [SOCKET]
  *
- * CGROUP_PROCS lists the processes. Standard output gets the records, or a target over TLS (frameSender.h); standard error
+ * CGROUP_PROCS lists the processes; SOCKET is memory-watch's, for write-protect. Standard output gets the records, or a target over TLS (frameSender.h); standard error
  * gets a JSON object a line. Standard input gives the commands, one a line:
  *   connect HOST PORT TOKEN PEER LIMIT K C A   first, if at all: records go to this target, at most LIMIT bytes a second
  *                     (0: no limit); followed by K + C + A bytes of PEM: private key, certificate, authority
@@ -13,8 +13,8 @@
  *   image PATH        a file of pages that CRIU has written, by reference; may be given while `final` is under way
  *   finish            nothing more comes: writes the FINAL record
  *
- * A page is sent when its hash is not that of what was sent last from its place. What soft-dirty tracking adds (track.h):
- * pages that were not written to since the start are not looked at again.
+ * A page is sent when its hash is not that of what was sent last from its place. What the other two trackers add (track.h):
+ * pages that the kernel says were not written to since they were looked at are not looked at again.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -39,6 +39,7 @@
 #include "pageHash.h"
 #include "pageTable.h"
 #include "pagemapScan.h"
+#include "processNumber.h"
 #include "records.h"
 
 /* A piece that is read, hashed and written while it is in the processor's cache. */
@@ -52,8 +53,8 @@ struct process {
   pid_t pid;
   uint32_t number; /* in its own namespace */
   char directory[32];
-  int memory, pagemap;
-  int alive, cleared;
+  int memory, pagemap, watch; /* descriptors; -1: none. `watch` is the userfaultfd by which its memory is protected */
+  int alive, cleared, unwatchable;
   struct page_table mapped; /* what the target maps */
   struct page_table cached; /* other memory: only its content is sent, CRIU's images name it */
   struct process *next;
@@ -73,7 +74,7 @@ static struct hash_key key;
 static struct page_hash zero_hash;
 static const unsigned char zero_page[PAGE];
 static struct process *processes;
-static int soft_dirty;
+static enum { CONTENT, SOFT_DIRTY, WRITE_PROTECT } tracker;
 static const char *cgroup_procs;
 
 /* Everything below is changed under this lock only. */
@@ -461,8 +462,18 @@ static void *work(void *given) {
   return NULL;
 }
 
-/* Of a process whose bits were never cleared the kernel says nothing. */
-static int is_dirty(const struct item *item, int bit) { return !soft_dirty || !item->process->cleared || bit; }
+/* Whether the kernel knows what was written to in this memory; only then its bits are asked. */
+static int is_tracked(const struct item *item) {
+  if (tracker == SOFT_DIRTY) return item->process->cleared;
+  return tracker == WRITE_PROTECT && item->kind == MAPPING_LAZY && item->process->watch >= 0;
+}
+
+/* Of what is not protected at all the kernel says nothing. */
+static int is_dirty(const struct item *item, uint64_t categories) {
+  if (!is_tracked(item)) return 1;
+  if (tracker == SOFT_DIRTY) return (categories & SCAN_SOFT_DIRTY) != 0;
+  return !(categories & SCAN_PROTECTABLE) || (categories & SCAN_WRITTEN) != 0;
+}
 
 /* With PAGEMAP_SCAN: 1 when done, 0 when this kernel has none. */
 static int scan_item(struct looker *looker, const struct item *item) {
@@ -480,7 +491,8 @@ static int scan_item(struct looker *looker, const struct item *item) {
       .category_inverted = without,
       .category_mask = without,
       .category_anyof_mask = SCAN_PRESENT | SCAN_SWAPPED,
-      .return_mask = SCAN_PRESENT | SCAN_SWAPPED | (soft_dirty ? SCAN_SOFT_DIRTY : 0),
+      .return_mask = SCAN_PRESENT | SCAN_SWAPPED | (!is_tracked(item) ? 0 : tracker == SOFT_DIRTY ? SCAN_SOFT_DIRTY
+                                                                          : SCAN_PROTECTABLE | SCAN_WRITTEN),
   };
   while (scan.start < item->end) {
     int count = ioctl(item->process->pagemap, PAGEMAP_SCAN_, &scan);
@@ -490,7 +502,7 @@ static int scan_item(struct looker *looker, const struct item *item) {
     }
     if (count < 0) return errno == ENOTTY || errno == EINVAL ? 0 : 1;
     for (int i = 0; i < count; i++)
-      look_at_region(looker, item, regions[i].start, regions[i].end, is_dirty(item, (regions[i].categories & SCAN_SOFT_DIRTY) != 0));
+      look_at_region(looker, item, regions[i].start, regions[i].end, is_dirty(item, regions[i].categories));
     if (scan.walk_end <= scan.start) break;
     scan.start = scan.walk_end;
   }
@@ -507,7 +519,7 @@ static void read_item(struct looker *looker, const struct item *item) {
     for (ssize_t i = 0; i < got / 8; i++, at += PAGE) {
       int there = (entries[i] & (PAGEMAP_PRESENT | PAGEMAP_SWAPPED)) != 0 && !(entries[i] & PAGEMAP_GUARD) &&
                   (item->kind == MAPPING_SHARED || !(entries[i] & PAGEMAP_FILE));
-      int written = is_dirty(item, (entries[i] & PAGEMAP_SOFT_DIRTY) != 0);
+      int written = is_dirty(item, entries[i] & PAGEMAP_SOFT_DIRTY ? SCAN_SOFT_DIRTY : 0);
       if (there && end == at && written == dirty) {
         end += PAGE;
         continue;
@@ -582,24 +594,6 @@ static void drop_dead(void) {
 
 /* ---- processes ---- */
 
-/* The number of a process in its innermost namespace; 0 when it is gone or a zombie, which has no memory. */
-static uint32_t number_of(const char *directory) {
-  char path[64], line[512];
-  snprintf(path, sizeof path, "%s/status", directory);
-  FILE *file = fopen(path, "re");
-  if (!file) return 0;
-  uint32_t number = 0;
-  while (fgets(line, sizeof line, file)) {
-    if (starts_with(line, "State:") && strchr(line, 'Z')) break;
-    if (!starts_with(line, "NSpid:")) continue;
-    char *last = strrchr(line, '\t');
-    number = last ? strtoul(last + 1, NULL, 10) : 0;
-    break;
-  }
-  fclose(file);
-  return number;
-}
-
 static struct process *know_process(pid_t pid) {
   char directory[32];
   snprintf(directory, sizeof directory, "/proc/%d", pid);
@@ -610,7 +604,7 @@ static struct process *know_process(pid_t pid) {
   struct process *process = need(calloc(1, sizeof *process));
   *process = (struct process){.pid = pid, .number = number, .next = processes};
   strcpy(process->directory, directory);
-  process->memory = process->pagemap = -1;
+  process->memory = process->pagemap = process->watch = -1;
   processes = process;
   return process;
 }
@@ -702,7 +696,7 @@ static uint32_t pass(int frozen, int threads, uint64_t number) {
   double began = now_ms();
   uint32_t count = find_processes();
   drop_dead();
-  if (soft_dirty && !frozen) track_all();
+  if (!frozen) track_all();
   item_count = next_item = items_done = 0;
   for (struct process *process = processes; process; process = process->next)
     if (process->alive) list_items(process);
@@ -806,12 +800,14 @@ static int threads_allowed(int threads) {
 }
 
 int main(int count, char **arguments) {
-  if (count != 3 || (strcmp(arguments[2], "content") && strcmp(arguments[2], "soft-dirty")))
-    fail("usage", "memory-source CGROUP_PROCS content|soft-dirty");
+  static const char *const names[] = {"content", "soft-dirty", "write-protect"};
+  for (tracker = CONTENT; count > 2 && tracker <= WRITE_PROTECT && strcmp(arguments[2], names[tracker]) != 0;) tracker++;
+  if (count != (tracker == WRITE_PROTECT ? 4 : 3) || tracker > WRITE_PROTECT)
+    fail("usage", "memory-source CGROUP_PROCS content|soft-dirty|write-protect [SOCKET]");
   cgroup_procs = arguments[1];
-  soft_dirty = strcmp(arguments[2], "soft-dirty") == 0;
   prctl(PR_SET_PDEATHSIG, SIGKILL);
-  if (soft_dirty) find_freezer(cgroup_procs);
+  if (tracker != CONTENT) find_freezer(cgroup_procs);
+  if (tracker == WRITE_PROTECT) ask_for_watches(arguments[3]);
   for (size_t got = 0; got < sizeof key;) {
     ssize_t more = getrandom((char *)&key + got, sizeof key - got, 0);
     if (more > 0) got += more;

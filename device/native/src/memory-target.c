@@ -13,6 +13,7 @@
  *   serve DIRECTORY   listens there as `criu lazy-pages` would, for `criu restore --lazy-pages`; answered `ok`
  *   images DIRECTORY  where files that come by reference go; DIRECTORY/images otherwise; answered `ok`
  *   guard FILE WORD   what to write where to freeze the compute, should filling fail; answered `ok`
+ *   watch SOCKET      where memory-watch is to listen when all is filled in; answered `ok`
  *   hold FILE         a failpoint: as long as FILE is there, only what faults is filled in; answered `ok`
  *   discard           ends all of it
  * Errors are answered as `error CODE MESSAGE`.
@@ -128,7 +129,13 @@ struct shared {
   volatile uint32_t event_space; /* the index of the space that it is of */
   /* What CRIU said last of a process whose descriptor has not come yet. */
   volatile int32_t announced;
-  char guard_file[4096], guard_word[16], hold_file[4096];
+  char guard_file[4096], guard_word[16], hold_file[4096], watch_socket[128];
+  /* What came along with the userfaultfds (criu-watch.so): for who moves the compute next. */
+  struct watch {
+    uint32_t number;
+    int fd;
+  } watches[SPACES_MAX];
+  volatile uint32_t watch_count;
   char reason[512];
   struct space spaces[SPACES_MAX];
 };
@@ -495,6 +502,7 @@ static int take_command(struct client *client, char *line) {
     strcpy(shared->guard_word, word);
     return send_line(client, "ok");
   }
+  if (sscanf(line, "watch %107s", shared->watch_socket) == 1) return send_line(client, "ok");
   if (sscanf(line, "hold %4000s", shared->hold_file) == 1) return send_line(client, "ok");
   if (sscanf(line, "images %3999s", image_directory) == 1) return send_line(client, "ok");
   if (strcmp(line, "discard") == 0) {
@@ -1026,6 +1034,39 @@ static uint32_t image_of(uint32_t number) {
   return 0;
 }
 
+static void keep_watch(uint32_t number, int fd) {
+  uint32_t index = shared->watch_count;
+  if (index == SPACES_MAX) {
+    close(fd);
+    return;
+  }
+  shared->watches[index] = (struct watch){number, fd};
+  shared->watch_count = index + 1;
+}
+
+/* All is filled in: what is left to do is little, and a small program does it. Without it the next move does without. */
+static void hand_on_watches(void) {
+  static char program[4096], cgroup[4096], words[SPACES_MAX][24];
+  static char *arguments[SPACES_MAX + 4] = {program, NULL, cgroup};
+  ssize_t length = readlink("/proc/self/exe", program, sizeof program - 32);
+  char *end = strrchr(shared->guard_file, '/');
+  if (shared->watch_count == 0 || shared->watch_socket[0] == '\0' || length < 0 || !end || fork() != 0) return;
+  program[length] = '\0';
+  strcpy(strrchr(program, '/') + 1, "memory-watch");
+  memcpy(cgroup, shared->guard_file, end - shared->guard_file);
+  arguments[1] = (char *)shared->watch_socket;
+  for (uint32_t i = 0; i < shared->watch_count; i++) {
+    fcntl(shared->watches[i].fd, F_SETFD, 0);
+    snprintf(words[i], sizeof words[i], "%u:%d", shared->watches[i].number, shared->watches[i].fd);
+    arguments[i + 3] = words[i];
+  }
+  int nothing = open("/dev/null", O_RDWR);
+  for (int i = 0; i < 3; i++) dup2(nothing, i);
+  if (nothing > 2) close(nothing);
+  execv(program, arguments);
+  _exit(1);
+}
+
 /* CRIU's side: a process's number, then its userfaultfd; at last the word that all are restored. */
 static void take_lazy(void) {
   for (;;) {
@@ -1048,7 +1089,7 @@ static void take_lazy(void) {
       if (!shared->restored) give_up("CRIU ended before all was restored");
       return;
     }
-    char data, space[CMSG_SPACE(sizeof(int))];
+    char data, space[CMSG_SPACE(2 * sizeof(int))];
     struct iovec part = {&data, 1};
     struct msghdr message = {.msg_iov = &part, .msg_iovlen = 1, .msg_control = space, .msg_controllen = sizeof space};
     ssize_t got = recvmsg(shared->lazy_connection, &message, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
@@ -1058,8 +1099,12 @@ static void take_lazy(void) {
       give_up("CRIU sent no userfaultfd");
       return;
     }
-    int fd;
+    int fd, watch;
     memcpy(&fd, CMSG_DATA(header), sizeof fd);
+    if (header->cmsg_len == CMSG_LEN(2 * sizeof fd)) {
+      memcpy(&watch, CMSG_DATA(header) + sizeof fd, sizeof watch);
+      keep_watch(shared->announced, watch);
+    }
     uint32_t image = image_of(shared->announced);
     if (make_space(fd, image, NULL) < 0) give_up("the pager is out of memory");
     shared->announced = 0;
@@ -1177,6 +1222,7 @@ static void loop(void) {
     idle = count <= 0 && !sweep_step() && !fill_step();
     if (++said % 64 == 0 || idle) report_filling();
     if (all_filled()) {
+      hand_on_watches();
       write_status("filled", 0, 0);
       _exit(0);
     }

@@ -16,12 +16,18 @@ struct pm_scan_arg_ {
 
 #define PAGEMAP_SCAN_ _IOWR('f', 16, struct pm_scan_arg_)
 
+/* Categories. PROTECTABLE: the mapping is registered for asynchronous write protection. */
+#define SCAN_PROTECTABLE (1u << 0)
+#define SCAN_WRITTEN (1u << 1)
 #define SCAN_FILE (1u << 2)
 #define SCAN_PRESENT (1u << 3)
 #define SCAN_SWAPPED (1u << 4)
 #define SCAN_PFNZERO (1u << 5)
 #define SCAN_SOFT_DIRTY (1u << 7)
 #define SCAN_GUARD (1u << 8)
+
+/* A flag: what is found is write-protected in the same step; mappings that are not registered are passed over. */
+#define SCAN_PROTECT (1u << 0)
 
 /* Bits of an entry of /proc/PID/pagemap (Documentation/admin-guide/mm/pagemap.rst). */
 #define PAGEMAP_PRESENT (1ull << 63)

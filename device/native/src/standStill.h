@@ -1,7 +1,7 @@
 /*
  * The compute stands still for a few milliseconds at a time, while the kernel is told to mark what is written from then on.
  *
- * Why it has to: a read with O_DIRECT writes into the page by the device, behind the page tables. A page whose bit is cleared
+ * Why it has to: a read with O_DIRECT writes into the page by the device, behind the page tables. A page that is protected
  * while such a read is under way would read clean for ever. A process that waits in one cannot be frozen, so once all are
  * frozen there is none.
  *

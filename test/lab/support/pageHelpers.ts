@@ -58,6 +58,13 @@ export class PageHelpers {
     throw new Error('the pager has no store');
   }
 
+  /** Ends what keeps the memory of computes on this device watchable; resolves when it is gone. */
+  async killWatches(): Promise<void> {
+    for (const pid of await this.#running('memory-watch')) signal(pid, 'SIGKILL');
+    const gone = async () => (await this.#running('memory-watch')).length === 0;
+    await until('memory-watch to end', END_MS, gone);
+  }
+
   #all(): Promise<number[]> {
     return this.#running('memory-target');
   }

@@ -35,8 +35,24 @@ export interface MoveRequest {
   rate: number | null;
 }
 
-/** Starts a workload, loads it, has it moved once and removes it. Resolves with what was seen. */
-export async function measureMove(request: MoveRequest): Promise<MoveSample> {
+/** One of a program's moves: how it is asked for, whether it is its first of two, and from where to where. */
+interface Move {
+  run: () => Promise<Outcome>;
+  fresh: boolean;
+  devices: readonly string[];
+  direction: 'there' | 'back';
+}
+
+/** There, and back where the contender tells a program that has been moved from a fresh one: that move is what counts. */
+function movesOf({ move, moveBack }: Running, lab: Lab): Move[] {
+  const devices = lab.devices.slice(0, 2);
+  const there = { run: move, fresh: moveBack !== undefined, devices, direction: 'there' as const };
+  if (moveBack === undefined) return [there];
+  return [there, { run: moveBack, fresh: false, devices: devices.toReversed(), direction: 'back' }];
+}
+
+/** Starts a workload, loads it, has it moved and removes it. Resolves with what was seen of each move. */
+export async function measureMoves(request: MoveRequest): Promise<MoveSample[]> {
   const { lab, cores, contender, workload } = request;
   const stopBinding = cores === null ? async () => {} : keepBound(lab, workload.program, cores.load);
   let running: Running | null = null;
@@ -48,9 +64,20 @@ export async function measureMove(request: MoveRequest): Promise<MoveSample> {
     client = await LoadClient.start(lab, running.ip, workload, core);
     const command = await workload.background?.(running.ip);
     if (command !== undefined) beside = await BackgroundLoad.start(lab, command, core);
-    const sample = await underLoad(request, running, client);
-    const failure = beside?.failure ?? null;
-    return failure === null ? sample : { ...sample, ...spoiledBy(sample.reason, failure) };
+    const rate = request.rate ?? Math.round((await client.saturate(SATURATE_MS)) / 2);
+    const samples: MoveSample[] = [];
+    for (const move of movesOf(running, lab)) {
+      const sample = await underLoad({ ...request, rate }, move, client);
+      const failure = beside?.failure ?? null;
+      if (failure === null && sample.succeeded) samples.push(sample);
+      // The move that counts was then not made: this one's failure is its.
+      else
+        return [
+          ...samples,
+          { ...sample, ...(failure ? spoiledBy(sample.reason, failure) : {}), fresh: false },
+        ];
+    }
+    return samples;
   } finally {
     await beside?.kill();
     await client?.kill();
@@ -59,16 +86,19 @@ export async function measureMove(request: MoveRequest): Promise<MoveSample> {
   }
 }
 
-async function underLoad(request: MoveRequest, running: Running, client: LoadClient): Promise<MoveSample> {
-  const { lab, workload } = request;
+async function underLoad(
+  request: MoveRequest & { rate: number },
+  move: Move,
+  client: LoadClient,
+): Promise<MoveSample> {
+  const { lab, workload, rate } = request;
   const { watched, program } = workload;
-  const rate = request.rate ?? Math.round((await client.saturate(SATURATE_MS)) / 2);
   await client.setRate(rate);
   if (watched === 'work') await client.beginWork();
-  const devices = watched === 'memory' ? lab.devices.slice(0, 2) : [];
+  const devices = watched === 'memory' ? move.devices : [];
   const watches = devices.map((device) => watchMemory(lab, device, program));
   const endWatches = () => Promise.all(watches.map((end) => end()));
-  const moved = await moveAndWait(request, running, client).catch(async (error: unknown) => {
+  const moved = await moveAndWait(request, move, client).catch(async (error: unknown) => {
     await endWatches();
     throw error;
   });
@@ -81,6 +111,7 @@ async function underLoad(request: MoveRequest, running: Running, client: LoadCli
   const memory = memoryFigures(onSource, onTarget);
   return {
     ...describe(request, outcome, window, seen.failure),
+    fresh: move.fresh,
     requestsPerSecond: rate,
     countedBytes,
     residentBefore,
@@ -93,14 +124,14 @@ async function underLoad(request: MoveRequest, running: Running, client: LoadCli
 }
 
 /** Resolves with what the contender and the client say of the move, and why the client says that it failed, or ''. */
-async function moveAndWait(request: MoveRequest, running: Running, client: LoadClient) {
+async function moveAndWait(request: MoveRequest, move: Move, client: LoadClient) {
   const { wire } = request;
   await pause(BEFORE_MS);
   const residentBefore = await residentBytes(request);
   await wire.take();
   await client.mark();
-  const outcome = await running.move();
-  const countedBytes = await wire.take();
+  const outcome = await move.run();
+  const countedBytes = (await wire.take())[move.direction];
   await pause(AFTER_MS);
   // Of a move that failed nobody may ever answer.
   const seen = outcome.succeeded ? await answered(client) : { window: await client.mark(), failure: '' };
