@@ -126,7 +126,8 @@ describe('a compute that moves', () => {
   );
 
   test('moves twenty times and leaves nothing behind on either device', async () => {
-    // Both devices have seen a move by now: what is made once (images, directories) is there.
+    // What is made once (images, directories) is there, and what a compute that has come by a move has beside it.
+    for (const device of ['d2', 'd1']) expect((await scene.move(device)).state).toBe('succeeded');
     const before = await settledCensus(['d1', 'd2']);
     const line = await scene.talk();
     const moves: Migration[] = [];
