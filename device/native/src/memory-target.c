@@ -852,17 +852,14 @@ enum filled { FILLED, LATER, GONE, UNKNOWN };
  */
 static enum filled copy_pages(struct space *space, uint32_t page, uint32_t count, uint64_t address) {
   uint32_t slot = images[space->image].pages[page].slot, most = count;
-  int missed = 0;
+  uint64_t missed = 0;
   while (count > 0) {
     uint32_t together = most < count ? most : count;
     struct uffdio_copy copy = {
         .dst = address, .src = (uintptr_t)(store_pages + (uint64_t)slot * PAGE), .len = (uint64_t)together * PAGE};
     int result = ioctl(space->fd, UFFDIO_COPY, &copy), why = errno;
     uint32_t copied = result == 0 ? together : copy.copy > 0 ? copy.copy / PAGE : 0;
-    if (copied > 0) {
-      mark_run_done(space, page, copied);
-      missed = 0;
-    }
+    if (copied > 0) mark_run_done(space, page, copied);
     page += copied;
     slot += copied;
     address += (uint64_t)copied * PAGE;
@@ -876,12 +873,11 @@ static enum filled copy_pages(struct space *space, uint32_t page, uint32_t count
       mark_done(space, page);
       wake(space, address, PAGE);
       page++, slot++, count--, address += PAGE;
-      missed = 0;
     } else if (why == ENOENT && together > 1) {
       /* The kernel copies into one mapping at a time. */
       most = 1;
-    } else if (why == ENOENT && !missed) {
-      missed = 1;
+    } else if (why == ENOENT && missed != address) {
+      missed = address;
     } else if (why == ESRCH || why == ENOSPC) return GONE;
     else return UNKNOWN;
   }

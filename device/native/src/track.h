@@ -142,17 +142,15 @@ static int protect_mapping(struct process *process, const struct mapping *mappin
       .category_anyof_mask = SCAN_PRESENT | SCAN_SWAPPED,
       .return_mask = SCAN_WRITTEN,
   };
-  uint64_t clear_to = fresh ? mapping->start : mapping->end;
   while (scan.start < mapping->end) {
-    int still = stand_still(), count = -1;
     scan.end = scan.start + PROTECT_BYTES < mapping->end ? scan.start + PROTECT_BYTES : mapping->end;
-    int clear = scan.end <= clear_to || (still && clear_bits(process, clear_to, scan.end) == 0);
-    if (clear && clear_to < scan.end) clear_to = scan.end;
-    if (still && clear) count = ioctl(process->pagemap, PAGEMAP_SCAN_, &scan);
+    int still = stand_still();
+    int clear = still && (!fresh || clear_bits(process, scan.start, scan.end) == 0);
+    int count = clear ? ioctl(process->pagemap, PAGEMAP_SCAN_, &scan) : -1;
     if (count < 0 || scan.walk_end <= scan.start) {
       /* Part of it may have been protected. */
-      mark_blocks(&process->mapped, scan.start, mapping->end);
-      if (clear_to < mapping->end) release(process, clear_to, mapping->end);
+      if (still) mark_blocks(&process->mapped, scan.start, mapping->end);
+      if (fresh) release(process, scan.start, mapping->end);
       return still;
     }
     for (int i = 0; i < count; i++) mark_dirty(process, regions[i].start, regions[i].end);
