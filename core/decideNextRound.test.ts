@@ -66,6 +66,18 @@ describe('the next round', () => {
     ['nothing was copied yet: the first round', facts([]), 'round', /nothing has been copied/],
     ['after one round nobody knows what changes: a second', facts([round(256)]), 'round', /not known yet/],
     ['a small memory after one round: a second all the same', facts([round(2)]), 'round', /not known yet/],
+    [
+      'after one round the kernel says that nothing has changed: switch',
+      facts([{ ...round(256), leftPages: 0 }]),
+      'switch',
+      /gain nothing/,
+    ],
+    [
+      'after one round the kernel says that much has changed: another',
+      facts([{ ...round(256), leftPages: 2_000 }]),
+      'round',
+      /get shorter/,
+    ],
     ['nothing has changed: switch', facts([round(256), round(0)]), 'switch', /gain nothing/],
     ['a few pages change: switch', facts([round(256), round(0.5, 0.5)]), 'switch', /gain nothing/],
     ['rounds get shorter: another', facts([round(256), round(40, 20)]), 'round', /get shorter/],

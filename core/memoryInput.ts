@@ -18,6 +18,13 @@ export const roundInputSchema = prepareInputSchema.extend({
 });
 export type RoundInput = z.infer<typeof roundInputSchema>;
 
+export const roundEndingInputSchema = z.object({
+  migration: prepareInputSchema.shape.migration,
+  /** Milliseconds before the first round's expected end. */
+  leadMs: z.number().positive(),
+});
+export type RoundEndingInput = z.infer<typeof roundEndingInputSchema>;
+
 export const memoryEndInputSchema = prepareInputSchema.omit({ peer: true });
 export type MemoryEndInput = z.infer<typeof memoryEndInputSchema>;
 

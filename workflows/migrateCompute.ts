@@ -18,7 +18,7 @@ import { ABORT_REQUESTED, type MigrationState } from '../core/migration.ts';
 import { controlActivities, deviceActivities } from './activityProxies.ts';
 import { SearchAttribute, type MigrateComputeInput } from './contract.ts';
 import { openMemory, precopy, type Precopied } from './precopy.ts';
-import { enter, timed } from './record.ts';
+import { Recorder } from './record.ts';
 import { switchOver, type Switched } from './switchOver.ts';
 import { Undo } from './undo.ts';
 
@@ -27,6 +27,13 @@ const RELEASE_GRACE = '60 seconds';
 
 /** What can stand against a freeze that is still to come. */
 const LIMITS = ['downtimeNotMet', 'notConverging', 'targetMemoryFull'];
+
+/** What a move has with it on its way. */
+interface Course {
+  undo: Undo;
+  abort: Abortable;
+  recorder: Recorder;
+}
 
 interface End {
   state: Extract<MigrationState, 'succeeded' | 'aborted' | 'rolledBack' | 'failed' | 'refused'>;
@@ -46,16 +53,18 @@ export async function migrateCompute(input: MigrateComputeInput): Promise<End> {
   const control = controlActivities();
   const abort = new Abortable();
   const undo = new Undo();
+  const recorder = new Recorder(input.migrationId);
   await setComputes(input, 'migrating');
   let end: End;
   try {
-    end = await abort.scope.run(() => move(input, undo, abort));
+    end = await abort.scope.run(() => move(input, { undo, abort, recorder }));
   } catch (error) {
     abort.staying();
     await undo.run();
     end = failedBefore(error, abort.accepted);
   }
   await CancellationScope.nonCancellable(async () => {
+    await recorder.done();
     const stopped = end.causes.some(({ code }) => code === 'fillFailed');
     if (!stopped) await setComputes(input, 'running', end.state === 'succeeded' ? '' : undefined);
     upsertSearchAttributes([
@@ -72,36 +81,41 @@ export async function migrateCompute(input: MigrateComputeInput): Promise<End> {
   return end;
 }
 
-async function move(input: MigrateComputeInput, undo: Undo, abort: Abortable): Promise<End> {
-  const { migrationId } = input;
-  const checked = await timed(migrationId, 'preflight', () => preflight(input));
+async function move(input: MigrateComputeInput, { undo, abort, recorder }: Course): Promise<End> {
+  const checked = await recorder.timed('preflight', () => preflight(input, recorder));
   if ('state' in checked) return checked;
   const transfer = newTransfer(input);
-  const synced = await timed(migrationId, 'prepare', () => prepare(input, transfer, undo));
-  const plan = await openMemory(input, transfer, undo);
-  const copied = await timed(migrationId, 'precopy', () => precopy(input, transfer, plan, undo));
+  const synced = await recorder.timed('prepare', () => prepare(input, transfer, undo, recorder));
+  const opened = await openMemory(input, transfer, undo, recorder);
+  const arming = once(() => recorder.timed('arm', () => arm(input, transfer, checked.descriptors, undo)));
+  const beside = input.dryRun ? () => Promise.resolve() : arming;
+  const copied = await recorder.timed('precopy', () =>
+    precopy(input, transfer, opened, { undo, recorder, beside }),
+  );
   const wireBytes = synced.bytes + copied.wireBytes;
-  if (copied.predicted) await controlActivities().recordPrediction(migrationId, copied.predicted);
+  const { predicted } = copied;
+  if (predicted) recorder.write((control, id) => control.recordPrediction(id, predicted));
   if (input.dryRun || copied.causes.length > 0) {
     abort.staying();
-    await timed(migrationId, 'rollback', () => undo.run());
+    await recorder.timed('rollback', () => undo.run());
     return notSwitched(copied, wireBytes);
   }
-  await timed(migrationId, 'arm', () => arm(input, transfer, checked.descriptors, undo));
+  await arming();
+  recorder.enter('switching', 'Switching over.');
   abort.switching(input.source, transfer);
   const switched = await switchOver(transfer, input.source, input.target, copied.options);
   if (switched.owner === 'source') abort.staying();
   else abort.moved();
-  await recordSwitch(input, copied, switched);
+  recordSwitch(recorder, copied, switched);
   const figures = { frozenMs: switched.frozenMs, wireBytes: synced.bytes + switched.wireBytes };
   if (switched.owner === 'source') {
-    await timed(migrationId, 'rollback', () => undo.run());
+    await recorder.timed('rollback', () => undo.run());
     return { ...takenBack(switched, abort.accepted), ...figures };
   }
   undo.forget();
   await controlActivities().closeTransfer(transfer.transfer, 'owner');
-  const trouble = await fill(input, transfer);
-  const reason = await timed(migrationId, 'release', () => release(input, switched));
+  const trouble = await fill(input, transfer, recorder);
+  const reason = await recorder.timed('release', () => release(input, switched, recorder));
   if (trouble) return { state: 'failed', reason: trouble.message, causes: [trouble], ...figures };
   return { state: 'succeeded', reason, causes: [], ...figures };
 }
@@ -134,22 +148,26 @@ function unfrozenEnd([cause]: Cause[]): 'aborted' | 'failed' {
   return cause !== undefined && LIMITS.includes(cause.code) ? 'aborted' : 'failed';
 }
 
-async function recordSwitch(
-  { migrationId }: MigrateComputeInput,
+function recordSwitch(
+  recorder: Recorder,
   { predicted }: Precopied,
   { phases, rounds, predicted: closing }: Switched,
-): Promise<void> {
-  const control = controlActivities();
-  await control.recordPhases(migrationId, phases);
-  if (rounds.length > 0) await control.recordRounds(migrationId, rounds);
-  if (predicted && closing) await control.recordPrediction(migrationId, { ...predicted, ...closing });
+): void {
+  recorder.write((control, id) => control.recordPhases(id, phases));
+  if (rounds.length > 0) recorder.write((control, id) => control.recordRounds(id, rounds));
+  if (predicted && closing)
+    recorder.write((control, id) => control.recordPrediction(id, { ...predicted, ...closing }));
 }
 
 /** The target resumed before it had all memory mapped: waits until it has. Returns what is wrong, or null. */
-async function fill(input: MigrateComputeInput, transfer: TransferInput): Promise<Cause | null> {
-  const { migrationId, computes } = input;
-  await enter(migrationId, 'releasing', 'The compute runs on the target; its memory is being filled in.');
-  const { state, reason } = await timed(migrationId, 'filling', () =>
+async function fill(
+  input: MigrateComputeInput,
+  transfer: TransferInput,
+  recorder: Recorder,
+): Promise<Cause | null> {
+  const { computes } = input;
+  recorder.enter('releasing', 'The compute runs on the target; its memory is being filled in.');
+  const { state, reason } = await recorder.timed('filling', () =>
     deviceActivities(input.target)('fill in the memory').awaitFilled({ ...transfer, peer: input.source }),
   );
   if (state !== 'failed') return null;
@@ -161,8 +179,9 @@ async function fill(input: MigrateComputeInput, transfer: TransferInput): Promis
 /** Whether the computes can run on the target; if so, what a restore must know before the dump. */
 async function preflight(
   input: MigrateComputeInput,
+  recorder: Recorder,
 ): Promise<End | { descriptors: Record<string, string[]> }> {
-  await enter(input.migrationId, 'preflight', 'Checking whether the computes can run on the target.');
+  recorder.enter('preflight', 'Checking whether the computes can run on the target.');
   const inventories = await controlActivities().inventories(input.source, input.target);
   const inspect = deviceActivities(input.source)('inspect the computes');
   const { usage, descriptors } = await inspect.inspectSource(input.computes);
@@ -175,12 +194,9 @@ async function prepare(
   input: MigrateComputeInput,
   transfer: TransferInput,
   undo: Undo,
+  recorder: Recorder,
 ): Promise<{ bytes: number }> {
-  await enter(
-    input.migrationId,
-    'preparing',
-    'Preparing the target and copying files while the compute runs.',
-  );
+  recorder.enter('preparing', 'Preparing the target and copying files while the compute runs.');
   const onSource = deviceActivities(input.source);
   const onTarget = deviceActivities(input.target);
   const seenByTarget = { ...transfer, peer: input.source };
@@ -190,19 +206,30 @@ async function prepare(
   return onSource('copy files and log').syncFiles(transfer);
 }
 
+/** Starts on both devices everything that the hot window needs. It waits there; the computes run on. */
 async function arm(
   input: MigrateComputeInput,
   transfer: TransferInput,
   descriptors: Record<string, string[]>,
   undo: Undo,
 ): Promise<void> {
-  await enter(input.migrationId, 'switching', 'Switching over.');
   const { migrationId, group, source, target } = input;
   const { transfer: id, epoch } = transfer;
   await controlActivities().openTransfer({ id, migrationId, group, source, target, epoch });
   undo.register('close the transfer', () => controlActivities().closeTransfer(id, 'thawed'));
+  const onSource = deviceActivities(source)('start what the hot window needs');
   const onTarget = deviceActivities(target)('start what the hot window needs');
-  await onTarget.armTarget({ ...transfer, peer: source }, descriptors);
+  undo.register('disarm the source', () => onSource.disarmSource(transfer));
+  await Promise.all([
+    onSource.armSource(transfer),
+    onTarget.armTarget({ ...transfer, peer: source }, descriptors),
+  ]);
+}
+
+/** Does it when it is first asked for; later calls wait for the same. */
+function once(work: () => Promise<void>): () => Promise<void> {
+  let begun: Promise<void> | null = null;
+  return () => (begun ??= work());
 }
 
 /** As the source sees it; its id is random, new for every freeze. */
@@ -212,8 +239,8 @@ function newTransfer({ migrationId, group, computes, target, epoch }: MigrateCom
 }
 
 /** Clears both devices of what the move needed. A source that is away does not keep the migration from its end. */
-async function release(input: MigrateComputeInput, switched: Switched): Promise<string> {
-  await enter(input.migrationId, 'releasing', 'The compute runs on the target; the source is being cleared.');
+async function release(input: MigrateComputeInput, switched: Switched, recorder: Recorder): Promise<string> {
+  recorder.enter('releasing', 'The compute runs on the target; the source is being cleared.');
   const { migrationId, computes, source, target } = input;
   const away = 'Moved. The source was not reached; it clears its copy when it is back.';
   if (!switched.sourceKnows) return away;

@@ -4,16 +4,20 @@ import {
   DEFAULT_FIXED_FREEZE_MS,
   decideNextRound,
   freezeWithoutRounds,
+  recordedRound,
   type NextRound,
 } from '../core/decideNextRound.ts';
 import { bytesPerSecond } from '../core/memorySize.ts';
 import type { SwitchOptions } from '../core/memoryInput.ts';
-import type { Prediction, Round } from '../core/migration.ts';
+import type { Prediction } from '../core/migration.ts';
 import type { TransferInput } from '../core/moveInput.ts';
 import { controlActivities, deviceActivities } from './activityProxies.ts';
 import type { MigrateComputeInput } from './contract.ts';
-import { enter } from './record.ts';
+import type { Recorder } from './record.ts';
 import type { Undo } from './undo.ts';
+
+/** What the hot window needs takes about half as long to start, on two cores that copy memory meanwhile. */
+const ARM_LEAD_MS = 2000;
 
 /** What pre-copy came to: ready for the switch, or why not. */
 export interface Precopied {
@@ -24,39 +28,52 @@ export interface Precopied {
   wireBytes: number;
 }
 
+/** What is known of the memory before any of it is copied. */
+export interface Opened {
+  plan: MemoryPlan;
+  /** What a freeze of these computes costs without any page, milliseconds. */
+  fixedFreezeMs: number;
+}
+
 /** Begins copying the memory: tracker and restore mode are chosen, the target makes its page store. */
 export async function openMemory(
   input: MigrateComputeInput,
   transfer: TransferInput,
   undo: Undo,
-): Promise<MemoryPlan> {
+  recorder: Recorder,
+): Promise<Opened> {
   const { migrationId: migration, computes } = input;
   const end = { migration, computes };
   undo.register('drop the pages', () => deviceActivities(input.target)('drop the pages').closeMemory(end));
   undo.register('end the copy', () =>
     deviceActivities(input.source)('end the copy of memory').closeMemory(end),
   );
-  const plan = await deviceActivities(input.source)('choose how memory is copied').openMemory({
-    ...{ migration, computes, peer: transfer.peer },
-    bandwidthMbit: input.bandwidthMbit ?? null,
-  });
-  await controlActivities().recordMemoryPlan(migration, plan);
-  return plan;
+  const [plan, history] = await Promise.all([
+    deviceActivities(input.source)('choose how memory is copied').openMemory({
+      ...{ migration, computes, peer: transfer.peer },
+      bandwidthMbit: input.bandwidthMbit ?? null,
+    }),
+    controlActivities().freezeHistory(computes.map(({ id }) => id)),
+  ]);
+  recorder.write((control, id) => control.recordMemoryPlan(id, plan));
+  return { plan, fixedFreezeMs: history ?? DEFAULT_FIXED_FREEZE_MS };
 }
 
-/** Copies the memory of the running computes, round by round, until another round would gain nothing. */
+/**
+ * Copies the memory of the running computes, round by round, until another round would gain nothing. `beside` is begun when
+ * the first round is nearly over, and nothing is decided before it is done.
+ */
 export async function precopy(
   input: MigrateComputeInput,
   transfer: TransferInput,
-  plan: MemoryPlan,
-  undo: Undo,
+  { plan, fixedFreezeMs }: Opened,
+  { undo, recorder, beside }: { undo: Undo; recorder: Recorder; beside: () => Promise<void> },
 ): Promise<Precopied> {
   const { migrationId: migration, computes } = input;
-  const history = await controlActivities().freezeHistory(input.computes.map(({ id }) => id));
   const options: SwitchOptions = {
     maxDowntimeMs: input.maxDowntimeMs ?? null,
     memoryBytes: plan.memoryBytes,
-    fixedFreezeMs: history ?? DEFAULT_FIXED_FREEZE_MS,
+    fixedFreezeMs,
     rounds: [],
   };
   const done: Precopied = { options, predicted: null, causes: [], wireBytes: 0 };
@@ -66,12 +83,13 @@ export async function precopy(
   let expectedFreezeMs = freezeWithoutRounds(options, bytesPerSecond(input.bandwidthMbit ?? null));
   for (;;) {
     const number = options.rounds.length + 1;
-    await enter(migration, 'precopying', `Copying memory while the compute runs, round ${number}.`);
-    const figures = await deviceActivities(input.source)(`round ${number}`).copyRound({
+    recorder.enter('precopying', `Copying memory while the compute runs, round ${number}.`);
+    const copying = deviceActivities(input.source)(`round ${number}`).copyRound({
       ...{ migration, computes, peer: transfer.peer },
       round: number,
       expectedFreezeMs,
     });
+    const [figures] = await Promise.all([copying, number === 1 ? nearItsEnd(input).then(beside) : undefined]);
     const next = decideNextRound({
       ...options,
       rounds: [...options.rounds, figures],
@@ -79,21 +97,28 @@ export async function precopy(
       throttle,
       closing: false,
     });
-    const round = decided(figures, next);
+    const round = recordedRound(figures, next, false);
     expectedFreezeMs = next.expectedFreezeMs;
     options.rounds.push(round);
     done.wireBytes += round.wireBytes;
     done.predicted = predict(done.wireBytes, next, Date.now() - startedAt);
-    await controlActivities().recordRounds(migration, [round]);
+    recorder.write((control, id) => control.recordRounds(id, [round]));
     if (next.action === 'switch') return done;
     if (next.action === 'giveUp') return { ...done, causes: [causeOfGivingUp(next)] };
     if (next.action === 'throttle') {
       if (throttle === 1) undo.register('take off the throttle', () => setThrottle(input, 1));
       throttle = next.throttleTo ?? throttle;
       await setThrottle(input, throttle);
-      await controlActivities().recordThrottle(migration, throttle);
+      const share = throttle;
+      recorder.write((control, id) => control.recordThrottle(id, share));
     }
   }
+}
+
+function nearItsEnd({ source, migrationId: migration }: MigrateComputeInput): Promise<void> {
+  return deviceActivities(source)('until the first round is nearly over').awaitRoundEnding({
+    ...{ migration, leadMs: ARM_LEAD_MS },
+  });
 }
 
 /** Gives the computes a share of their processor time; 1 is all of it. */
@@ -103,14 +128,6 @@ async function setThrottle(
 ): Promise<void> {
   const summary = share === 1 ? 'full speed again' : `slow down to ${Math.round(share * 100)} %`;
   await deviceActivities(source)(summary).throttleComputes({ migration: migrationId, computes, share });
-}
-
-function decided(
-  figures: Omit<Round, 'closing' | 'decision' | 'reason' | 'expectedFreezeMs'>,
-  next: NextRound,
-): Round {
-  const { action: decision, reason, expectedFreezeMs } = next;
-  return { ...figures, closing: false, decision, reason, expectedFreezeMs };
 }
 
 function predict(wireBytes: number, next: NextRound, elapsedMs: number): Prediction {

@@ -3,6 +3,7 @@ import { bytesPerSecond } from '../../core/memorySize.ts';
 import {
   memoryEndInputSchema,
   openMemoryInputSchema,
+  roundEndingInputSchema,
   roundInputSchema,
   throttleInputSchema,
 } from '../../core/memoryInput.ts';
@@ -12,6 +13,7 @@ import type { ControlClient } from '../../device/control/controlClient.ts';
 import type { Failpoint } from '../../device/failpoints.ts';
 import type { MemoryMoves } from '../../device/memory/memoryMoves.ts';
 import type { PageStores } from '../../device/memory/pageStores.ts';
+import { BESIDE, FIRST_ROUND } from '../../device/memory/stream/memorySession.ts';
 import { postingProgress } from '../../device/memory/postingProgress.ts';
 import { throttle } from '../../device/memory/throttle.ts';
 import type { Engine } from '../../device/engine/types.ts';
@@ -48,15 +50,19 @@ export function createMemoryActivities(deps: MemoryDeps): MemoryActivities {
       const figures = await beating(
         async () => {
           await deps.failpoint('source.copying');
-          // One thread: the compute has the processor's other parts for itself.
           return postingProgress({ round, expectedFreezeMs }, post, (tell) =>
-            memory.round(migration, round, 1, tell),
+            memory.round(migration, round, round === 1 ? FIRST_ROUND : BESIDE, tell),
           );
         },
         () => latest,
       );
       if (figures === null) throw copyGone();
       return figures;
+    },
+
+    async awaitRoundEnding(given) {
+      const { migration, leadMs } = checkInput(roundEndingInputSchema, given);
+      await beating(() => memory.firstRoundEnding(migration, leadMs));
     },
 
     async throttleComputes(given) {

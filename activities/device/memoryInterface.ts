@@ -1,4 +1,10 @@
-import type { MemoryEndInput, OpenMemoryInput, RoundInput, ThrottleInput } from '../../core/memoryInput.ts';
+import type {
+  MemoryEndInput,
+  OpenMemoryInput,
+  RoundEndingInput,
+  RoundInput,
+  ThrottleInput,
+} from '../../core/memoryInput.ts';
 import type { Round } from '../../core/migration.ts';
 import type { TransferInput } from '../../core/moveInput.ts';
 
@@ -13,7 +19,10 @@ export interface MemoryPlan {
 }
 
 /** A round before anybody has decided what comes next. */
-export type RoundResult = Omit<Round, 'closing' | 'decision' | 'reason' | 'expectedFreezeMs'>;
+export type RoundResult = Omit<Round, 'closing' | 'decision' | 'reason' | 'expectedFreezeMs'> & {
+  /** Pages that had changed again at its end; null where only another round tells. Not of the record. */
+  leftPages: number | null;
+};
 
 export interface FillResult {
   state: 'filled' | 'failed' | 'none';
@@ -29,6 +38,8 @@ export interface MemoryActivities {
   openMemory(input: OpenMemoryInput): Promise<MemoryPlan>;
   /** Source: one pass over the memory of the running computes. */
   copyRound(input: RoundInput): Promise<RoundResult>;
+  /** Source: waits until the first round is expected to be over soon, or is over. */
+  awaitRoundEnding(input: RoundEndingInput): Promise<void>;
   /** Source: gives the computes a share of their processor time; 1 takes that off. */
   throttleComputes(input: ThrottleInput): Promise<void>;
   /** Either side: ends helpers, drops pages. Nothing there is no error. */

@@ -121,10 +121,26 @@ export function createMigrationActivities(deps: MigrationDeps) {
       );
     },
 
+    /** Source: everything of the hot window is started and waits. */
+    async armSource(input: TransferInput): Promise<void> {
+      const machine = await table.source(await request(input));
+      if (machine instanceof SourceTransfer) await beating(() => machine.armed);
+    },
+
+    /** Source: the move ends before its switch. Nothing there is no error. */
+    async disarmSource(input: TransferInput): Promise<void> {
+      const transfer = await request(input);
+      await beating(() => table.disarmSource(transfer, notSwitching));
+    },
+
     /** Source: the hot window, to the end of the transfer. The machine in `table` does it; this only watches. */
     async switchSource(input: TransferInput, options: SwitchOptions): Promise<SourceOutcome> {
-      const machine = await table.source(await request(input), checkInput(switchOptionsSchema, options));
+      const checked = checkInput(switchOptionsSchema, options);
+      // Asking the control plane for the peer takes time that the link stands still.
+      const armed = table.armedSource(checkInput(transferInputSchema, input).transfer);
+      const machine = armed ?? (await table.source(await request(input)));
       if (!(machine instanceof SourceTransfer)) return machine;
+      machine.freeze(checked);
       return beating(
         () => machine.done,
         () => ({ state: machine.state, phases: machine.clock.list() }),
@@ -184,6 +200,12 @@ export function createMigrationActivities(deps: MigrationDeps) {
     },
   });
 }
+
+const notSwitching: Cause = {
+  code: 'notSwitched',
+  message: 'The move ended before its switch.',
+  mend: 'The migration shows why.',
+};
 
 const asked: Cause = {
   code: ABORT_REQUESTED,

@@ -5,7 +5,7 @@ import type { RoundFigures } from './stream/memorySession.ts';
 
 const figures = (round: number): RoundFigures => ({
   ...{ round, pages: 10, bytes: 40_960, wireBytes: 40_960, ms: 10, scanMs: 5, zeroPages: 0, knownPages: 0 },
-  ...{ lookedPages: 1000, dirtyPagesPerSecond: 0, linkBytesPerSecond: null },
+  ...{ lookedPages: 1000, dirtyPagesPerSecond: 0, linkBytesPerSecond: null, leftPages: null },
 });
 const earlier: Round = {
   ...figures(1),

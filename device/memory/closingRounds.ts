@@ -1,15 +1,21 @@
 import { DrayageError } from '../../core/cause.ts';
-import { CLOSING_ROUNDS, decideNextRound, type NextRound } from '../../core/decideNextRound.ts';
+import {
+  CLOSING_ROUNDS,
+  decideNextRound,
+  recordedRound,
+  type NextRound,
+} from '../../core/decideNextRound.ts';
 import type { SwitchOptions } from '../../core/memoryInput.ts';
 import type { Progress, Round } from '../../core/migration.ts';
+import type { Effort } from './stream/memorySource.ts';
 import { postingProgress } from './postingProgress.ts';
-import { SCAN_THREADS, type RoundFigures, type SessionProgress } from './stream/memorySession.ts';
+import { HASTE, type RoundFigures, type SessionProgress } from './stream/memorySession.ts';
 
 interface Rounds {
   round(
     migration: string,
     round: number,
-    threads: number,
+    effort: Effort,
     progress: (now: SessionProgress) => void,
   ): Promise<RoundFigures | null>;
 }
@@ -55,7 +61,7 @@ export class ClosingRounds {
     const expectedFreezeMs =
       this.predicted?.freezeMs ?? this.#options.rounds.at(-1)?.expectedFreezeMs ?? null;
     return postingProgress({ round, expectedFreezeMs }, this.#post, (tell) =>
-      this.#memory.round(this.#migration, round, SCAN_THREADS, tell),
+      this.#memory.round(this.#migration, round, HASTE, tell),
     );
   }
 
@@ -68,10 +74,9 @@ export class ClosingRounds {
       throttle: 1,
       closing: true,
     });
-    const { action: decision, reason, expectedFreezeMs } = next;
-    this.rounds.push({ ...figures, closing: true, decision, reason, expectedFreezeMs });
+    this.rounds.push(recordedRound(figures, next, true));
     const sent = [...this.#options.rounds, ...this.rounds].reduce((sum, { wireBytes }) => sum + wireBytes, 0);
-    this.predicted = { freezeMs: expectedFreezeMs, wireBytes: Math.round(sent + next.expectedBytes) };
+    this.predicted = { freezeMs: next.expectedFreezeMs, wireBytes: Math.round(sent + next.expectedBytes) };
     return next;
   }
 

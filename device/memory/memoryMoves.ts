@@ -12,10 +12,13 @@ import { addressOf, unreachable, type Peer } from '../link/connectTls.ts';
 import { Preparations } from '../preparations.ts';
 import { measureMemory } from './measureMemory.ts';
 import { findNativePrograms } from './nativePrograms.ts';
+import { RoundEnd } from './roundEnd.ts';
 import { MemorySession, type RoundFigures, type SessionProgress } from './stream/memorySession.ts';
-import { MemorySource } from './stream/memorySource.ts';
+import { MemorySource, type Effort } from './stream/memorySource.ts';
 import { probeSoftDirty } from './probeSoftDirty.ts';
 import { isWatchable, watchSocket } from './watchSocket.ts';
+
+const PAGE = 4096;
 
 export interface MemoryMovesDeps {
   engine: Engine;
@@ -43,6 +46,7 @@ export interface MemoryChoice {
 export class MemoryMoves {
   readonly #deps: MemoryMovesDeps;
   readonly #sessions = new Map<string, Map<string, MemorySession>>();
+  readonly #firstRounds = new Map<string, RoundEnd>();
   readonly #opening = new Preparations();
   #probe: ReturnType<typeof probeSoftDirty> | null = null;
 
@@ -94,6 +98,7 @@ export class MemoryMoves {
         sessions.set(computeId, await this.#openSession(of, restore.action, limitBytesPerSecond, start));
       }
       givenUp.throwIfAborted();
+      this.#firstRounds.set(migration, new RoundEnd(memory.residentBytes));
     } catch (error) {
       await this.#closeSessions(migration);
       if (!(error instanceof DrayageError) || error.cause_.code !== 'noPager') throw error;
@@ -107,28 +112,40 @@ export class MemoryMoves {
     };
   }
 
-  /** One pass over all computes of the group, one after the other; `threads` look for what has changed. */
+  /** One pass over all computes of the group, one after the other. */
   async round(
     migration: string,
     round: number,
-    threads: number,
+    effort: Effort,
     progress: (now: SessionProgress) => void,
   ): Promise<RoundFigures | null> {
+    const end = this.#firstRounds.get(migration);
+    end?.begin(performance.now());
     const all: RoundFigures[] = [];
-    for (const session of this.#sessions.get(migration)?.values() ?? []) {
-      const done = sum(all);
-      all.push(
-        await session.round(round, threads, (now) =>
-          progress({
-            ...now,
-            pages: now.pages + (done?.pages ?? 0),
-            bytes: now.bytes + (done?.bytes ?? 0),
-            wireBytes: now.wireBytes + (done?.wireBytes ?? 0),
+    try {
+      for (const session of this.#sessions.get(migration)?.values() ?? []) {
+        const done = sum(all);
+        all.push(
+          await session.round(round, effort, (now, lookedPages) => {
+            end?.looked((lookedPages + (done?.lookedPages ?? 0)) * PAGE);
+            progress({
+              ...now,
+              pages: now.pages + (done?.pages ?? 0),
+              bytes: now.bytes + (done?.bytes ?? 0),
+              wireBytes: now.wireBytes + (done?.wireBytes ?? 0),
+            });
           }),
-        ),
-      );
+        );
+      }
+    } finally {
+      end?.end();
     }
     return sum(all);
+  }
+
+  /** Resolves when the first round is expected to be over within `ms`; at once when there is none, or none any more. */
+  async firstRoundEnding(migration: string, ms: number): Promise<void> {
+    await this.#firstRounds.get(migration)?.within(ms);
   }
 
   /** Null: its memory is copied by CRIU's images, frozen. */
@@ -145,6 +162,8 @@ export class MemoryMoves {
   async #closeSessions(migration: string): Promise<void> {
     const sessions = this.#sessions.get(migration);
     this.#sessions.delete(migration);
+    this.#firstRounds.get(migration)?.end();
+    this.#firstRounds.delete(migration);
     await Promise.all([...(sessions?.values() ?? [])].map((session) => session.close()));
   }
 
@@ -223,6 +242,7 @@ function sum(all: RoundFigures[]): RoundFigures | null {
       lookedPages: total.lookedPages + one.lookedPages,
       dirtyPagesPerSecond: total.dirtyPagesPerSecond + one.dirtyPagesPerSecond,
       linkBytesPerSecond: one.linkBytesPerSecond ?? total.linkBytesPerSecond,
+      leftPages: total.leftPages === null || one.leftPages === null ? null : total.leftPages + one.leftPages,
     }),
     first,
   );

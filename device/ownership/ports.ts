@@ -7,6 +7,7 @@ import type { Identity } from '../link/identity.ts';
 import type { Peer } from '../link/connectTls.ts';
 import type { LinkClient } from '../link/linkClient.ts';
 import type { MemorySession, RoundFigures, SessionProgress } from '../memory/stream/memorySession.ts';
+import type { Effort } from '../memory/stream/memorySource.ts';
 import type { PageStore } from '../memory/pageStore.ts';
 import type { ComputeNetwork } from '../network/computeNetwork.ts';
 
@@ -66,7 +67,7 @@ export interface MemoryMover {
   round(
     migration: string,
     round: number,
-    threads: number,
+    effort: Effort,
     progress: (now: SessionProgress) => void,
   ): Promise<RoundFigures | null>;
   close(migration: string): Promise<void>;

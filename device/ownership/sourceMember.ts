@@ -86,9 +86,18 @@ export class SourceMember {
     if (this.#freezer) this.#network = await this.#startNetwork();
   }
 
-  /** Sends what would else have to be sent frozen. */
-  async refreshFiles(link: LinkClient): Promise<void> {
-    await this.#deps.files.refresh(this.#request.migration, this.spec.id, link);
+  /**
+   * Sends what would else have to be sent frozen.
+   * @throws DrayageError when the compute has been started anew since all was armed: what waits is for the one that ended
+   */
+  async refresh(link: LinkClient): Promise<void> {
+    const armedFor = this.#running().pid;
+    await Promise.all([
+      this.#deps.files.refresh(this.#request.migration, this.spec.id, link),
+      this.#deps.engine.facts(this.spec.id).then((facts) => {
+        if (facts?.pid !== armedFor) throw startedAnew(this.spec.name);
+      }),
+    ]);
   }
 
   /** The last pass over the memory begins at once, beside all that follows. */
@@ -250,6 +259,14 @@ function libraryGone(): DrayageError {
     code: 'helperMissing',
     message: "The library that keeps memory out of CRIU's dump (criu-hide.so) has gone since the move began.",
     mend: 'Try again: without it the memory is restored eagerly; build the native helpers to have it back.',
+  });
+}
+
+function startedAnew(name: string): DrayageError {
+  return new DrayageError({
+    code: 'computeRestarted',
+    message: `Compute ${name} ended while its memory was being copied.`,
+    mend: 'Move it again once it runs; see its log for why it ended.',
   });
 }
 

@@ -6,7 +6,7 @@ import {
   type FromTarget,
   type TargetStatusMessage,
 } from '../../core/linkMessages.ts';
-import type { Phase, Round } from '../../core/migration.ts';
+import type { Phase, Progress, Round } from '../../core/migration.ts';
 import {
   answerAbort,
   decideSource,
@@ -64,6 +64,8 @@ const ASK_EVERY_MS = 300;
  */
 export class SourceTransfer {
   readonly request: TransferRequest;
+  /** Everything of the hot window is started and waits. */
+  readonly armed: Promise<void>;
   readonly done: Promise<SourceOutcome>;
   readonly clock: PhaseClock;
   readonly #deps: TransferDeps;
@@ -88,6 +90,9 @@ export class SourceTransfer {
   /** Rejects as soon as there is trouble: nothing that takes its time is waited for any longer. */
   readonly #stopped: Promise<never>;
   #stop!: (why: Error) => void;
+  /** Resolves when the time to freeze has come. */
+  readonly #asked: Promise<SwitchOptions>;
+  #ask!: (options: SwitchOptions) => void;
   /** Another state was taken. */
   readonly #stepped = new WakeUp();
   #closing: ClosingRounds | null = null;
@@ -96,6 +101,7 @@ export class SourceTransfer {
     deps: TransferDeps,
     request: TransferRequest,
     journal: Journal,
+    arm: (self: SourceTransfer) => Promise<void>,
     run: (self: SourceTransfer) => Promise<SourceOutcome>,
   ) {
     this.#deps = deps;
@@ -106,18 +112,17 @@ export class SourceTransfer {
     this.#members = request.computes.map((spec) => new SourceMember(deps, request, spec));
     this.#stopped = new Promise((_, reject) => (this.#stop = reject));
     this.#stopped.catch(() => undefined);
+    this.#asked = new Promise((resolve) => (this.#ask = resolve));
+    this.armed = arm(this);
+    this.armed.catch(() => undefined);
     this.done = run(this);
     this.done.catch(() => undefined);
   }
 
-  /** Begins a transfer: arms, freezes, moves. */
-  static begin(
-    deps: TransferDeps,
-    request: TransferRequest,
-    journal: Journal,
-    options: SwitchOptions,
-  ): SourceTransfer {
-    return new SourceTransfer(deps, request, journal, (self) => self.#run(options));
+  /** Begins a transfer: arms, then waits for `freeze`. */
+  static begin(deps: TransferDeps, request: TransferRequest, journal: Journal): SourceTransfer {
+    const arm = (self: SourceTransfer) => self.#arm();
+    return new SourceTransfer(deps, request, journal, arm, (self) => self.#run());
   }
 
   /** Takes up a transfer that an earlier worker left in the journal. */
@@ -127,7 +132,13 @@ export class SourceTransfer {
     journal: Journal,
     record: JournalRecord & { role: 'source' },
   ): SourceTransfer {
-    return new SourceTransfer(deps, request, journal, (self) => self.#recover(record));
+    const armed = () => Promise.resolve();
+    return new SourceTransfer(deps, request, journal, armed, (self) => self.#recover(record));
+  }
+
+  /** What has been armed goes on: last rounds, freeze, hand-over. Asked again, nothing changes. */
+  freeze(options: SwitchOptions): void {
+    this.#ask(options);
   }
 
   get state(): SourceState {
@@ -167,15 +178,15 @@ export class SourceTransfer {
     }
   }
 
-  async #run(options: SwitchOptions): Promise<SourceOutcome> {
-    const { migration } = this.request;
-    const { memory, control } = this.#deps;
-    this.#closing = new ClosingRounds(memory, migration, options, (now) => control.progress(migration, now));
+  async #run(): Promise<SourceOutcome> {
     try {
-      await this.#arm();
-      const link = this.#needLink();
-      await this.#unlessStopped(each(this.#members, (member) => member.refreshFiles(link)));
-      await this.#unlessStopped(this.#closing.run());
+      await this.armed;
+      const options = await this.#unlessStopped(this.#asked);
+      const link = this.#link ?? (await this.#connect());
+      const refreshed = each(this.#members, (member) => member.refresh(link));
+      await this.#unlessStopped(Promise.all([this.#openSession(link), refreshed]));
+      this.#goOn();
+      await this.#unlessStopped(this.#closingRounds(options).run());
       await this.#enter('frozen', 'all is armed');
     } catch (error) {
       await this.#disarm();
@@ -204,13 +215,33 @@ export class SourceTransfer {
     return this.#resolve();
   }
 
+  /** Rounds may go on for a while after this: a connection that is lost meanwhile is made again. */
   async #arm(): Promise<void> {
-    this.#failpoints = await Failpoints.load(this.#deps.runDir);
-    [this.#link] = await Promise.all([
-      LinkClient.connect(this.#deps.identity(), this.request.peer),
-      ...this.#members.map((member) => member.arm()),
+    await Promise.all([
+      this.#connect().catch(() => undefined),
+      each(this.#members, (member) => member.arm()),
     ]);
-    const link = this.#link;
+    collectGarbage();
+  }
+
+  async #connect(): Promise<LinkClient> {
+    const link = await LinkClient.connect(this.#deps.identity(), this.request.peer);
+    this.#link = link;
+    void link.closed.then(() => {
+      if (this.#link === link) this.#link = null;
+    });
+    return link;
+  }
+
+  #closingRounds(options: SwitchOptions): ClosingRounds {
+    const { migration } = this.request;
+    const { memory, control } = this.#deps;
+    const post = (now: Progress) => control.progress(migration, now);
+    return (this.#closing = new ClosingRounds(memory, migration, options, post));
+  }
+
+  async #openSession(link: LinkClient): Promise<void> {
+    this.#failpoints = await Failpoints.load(this.#deps.runDir);
     const armed = new WakeUp();
     this.#session = new LineChannel(link.open(this.#path('session')), fromTargetSchema, (message) => {
       if (message.type === 'armed') armed.wake();
@@ -219,8 +250,6 @@ export class SourceTransfer {
     });
     void link.closed.then(() => this.#lost());
     await within(armed.next(), SILENCE_MS, 'the target did not take part in the transfer');
-    this.#goOn();
-    collectGarbage();
   }
 
   /**

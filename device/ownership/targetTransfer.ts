@@ -33,6 +33,8 @@ export interface TargetOutcome {
 
 /** How often the source and the control plane are asked while the session is gone or silent, milliseconds. */
 const ASK_EVERY_MS = 300;
+/** And before the source has opened its session: it may still be copying memory. */
+const UNMET_ASK_EVERY_MS = 3000;
 /** A hold longer than this leaves the network until it ends: a shut queue lets one frame a bucket (190 s) through. */
 const WITHDRAW_MS = 60_000;
 
@@ -52,6 +54,8 @@ export class TargetTransfer {
   readonly #wake = new WakeUp();
   #view: TargetView = { state: 'none', copy: 'none', source: null, verdict: 'none' };
   #session: LineChannel<FromSource, FromTarget> | null = null;
+  /** The source has opened a session once. */
+  #met = false;
   #cause: Cause | null = null;
   #live = false;
   #heldFrom = 0;
@@ -135,6 +139,7 @@ export class TargetTransfer {
       this.#receive(message).catch((error: unknown) => this.#fail(error));
     });
     this.#session = channel;
+    this.#met = true;
     void channel.closed.then(() => {
       if (this.#session === channel) this.#session = null;
       this.#wake.wake();
@@ -304,6 +309,7 @@ export class TargetTransfer {
   /** While the session is gone or nothing happens, asks the source and the control plane, without end. */
   async #askOutside(signal: AbortSignal): Promise<void> {
     const from = performance.now();
+    let askedAt = from;
     while (!signal.aborted) {
       await pause(ASK_EVERY_MS, undefined, { signal }).catch(() => undefined);
       if (signal.aborted) return;
@@ -311,7 +317,10 @@ export class TargetTransfer {
         this.#withdrawn = true;
         await Promise.all(this.#members.map((member) => member.withdraw()));
       }
-      if (this.#session === null) await Promise.all([this.#askSource(), this.#askControl()]);
+      const unmet = !this.#met && this.#view.state === 'none';
+      if (this.#session !== null || (unmet && performance.now() - askedAt < UNMET_ASK_EVERY_MS)) continue;
+      askedAt = performance.now();
+      await Promise.all([this.#askSource(), this.#askControl()]);
     }
   }
 

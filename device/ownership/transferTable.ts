@@ -1,9 +1,9 @@
+import { readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { json } from 'node:stream/consumers';
 import { DrayageError, type Cause } from '../../core/cause.ts';
 import { exchangeSchema, type Exchange, type TargetStatusMessage } from '../../core/linkMessages.ts';
 import { answerAbort, type AbortAction, type Decision } from '../../core/ownership.ts';
-import type { SwitchOptions } from '../../core/memoryInput.ts';
 import type { LinkRequest } from '../link/linkServer.ts';
 import { Journal, type JournalRecord } from './journal.ts';
 import type { TransferDeps, TransferRequest } from './ports.ts';
@@ -36,8 +36,8 @@ export class TransferTable {
     this.#deps = deps;
   }
 
-  /** The source's machine of this transfer: the running one, the journal's, or a new one. */
-  async source(request: TransferRequest, options: SwitchOptions): Promise<SourceTransfer | SourceOutcome> {
+  /** The source's machine of this transfer: the running one, the journal's, or a new one, which arms and then waits. */
+  async source(request: TransferRequest): Promise<SourceTransfer | SourceOutcome> {
     const known = this.#sources.get(request.transfer);
     if (known) return known;
     const journal = await this.#journal(request.group);
@@ -47,7 +47,19 @@ export class TransferTable {
     if (record?.role === 'source')
       return finalOutcome(record) ?? this.#add(SourceTransfer.recover(this.#deps, request, journal, record));
     if (this.#neverBegun.has(request.transfer)) return ended('thawed', NEVER_BEGUN);
-    return this.#add(SourceTransfer.begin(this.#deps, request, journal, options));
+    return this.#add(SourceTransfer.begin(this.#deps, request, journal));
+  }
+
+  /** The source's machine that was armed for this transfer, if this worker did. */
+  armedSource(transfer: string): SourceTransfer | null {
+    return this.#sources.get(transfer) ?? null;
+  }
+
+  /** The move ends before its switch: what waits for that on this source is ended. */
+  async disarmSource({ transfer }: TransferRequest, cause: Cause): Promise<void> {
+    const machine = this.#sources.get(transfer);
+    machine?.abort(cause);
+    await machine?.done;
   }
 
   /**
@@ -122,14 +134,25 @@ export class TransferTable {
 
   /** Takes up what an earlier worker left. Call it after the earlier worker's helpers have been ended. */
   async recover(): Promise<void> {
+    let all = true;
     for (const group of await Journal.groups(join(this.#deps.stateDir, 'journal'))) {
       try {
         await this.#recoverGroup(group);
       } catch (error) {
         // One group's computes stay as they are; all others must not wait for them.
         this.#deps.log('a group cannot be recovered', { group, error: String(error) });
+        all = false;
       }
     }
+    if (all) await this.#forgetImages();
+  }
+
+  /** Of transfers that nobody takes up: they were armed, and nothing was written of them. */
+  async #forgetImages(): Promise<void> {
+    const images = join(this.#deps.runDir, 'images');
+    const transfers = await readdir(images).catch(() => []);
+    const left = transfers.filter((transfer) => !this.#sources.has(transfer) && !this.#targets.has(transfer));
+    await Promise.all(left.map((transfer) => rm(join(images, transfer), { recursive: true, force: true })));
   }
 
   async #recoverGroup(group: string): Promise<void> {

@@ -68,7 +68,7 @@ describe.skipIf(memoryTarget === null)('memory over the link', { timeout: 60_000
     const address = await holder.map(PAGES);
     await holder.does('write', address, PAGES);
     const round = source.answer('round 1');
-    await source.round(1, 1, () => undefined);
+    await source.round(1, { threads: 1, bytesPerSecond: null }, () => undefined);
     await round;
     await holder.does('write', address, 100, 77_000);
     await holder.freeze();

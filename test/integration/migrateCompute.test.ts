@@ -101,17 +101,16 @@ test('a move goes through its states in order and releases the source at its end
   const order = [
     'prepare',
     'sync',
-    'tracker content',
-    'round 1: round',
-    'round 2: switch',
     'open transfer for epoch 2',
     'arm',
-    'switch',
     'close transfer owner',
     'filled',
     'release source',
   ];
   expect(said.filter((word) => order.includes(word))).toEqual(order);
+  const recorded = ['tracker content', 'round 1: round', 'round 2: switch', 'state switching'];
+  expect(said.filter((word) => recorded.includes(word))).toEqual(recorded);
+  expect(said.indexOf('arm source')).toBeLessThan(said.indexOf('switch'));
   expect(said).not.toContain('discard target');
   expect(said.slice(-2)).toEqual(['compute running', 'finish succeeded']);
 });
@@ -142,8 +141,9 @@ test('a target that fails to arm closes the transfer before it is cleared', asyn
   expect(end.state).toBe('failed');
   const undone = said
     .slice(said.indexOf('open transfer for epoch 2') + 1)
-    .filter((word) => !/^(compute|phase)/.test(word));
+    .filter((word) => !/^(compute|phase|state|tracker|arm source)/.test(word));
   expect(undone).toEqual([
+    'disarm source',
     'close transfer thawed',
     'end the copy',
     'drop the pages',
@@ -348,8 +348,12 @@ describe('pre-copy', () => {
     const end = await move('not-converging');
     expect(end).toMatchObject({ state: 'aborted', causes: [{ code: 'notConverging' }] });
     expect(end.causes[0]?.mend).toContain('--allow-throttle');
-    expect(said).not.toContain('arm');
-    expect(said).toEqual(expect.arrayContaining(['end the copy', 'drop the pages', 'discard target']));
+    expect(said).not.toContain('switch');
+    expect(said).toEqual(
+      expect.arrayContaining([
+        ...['disarm source', 'close transfer thawed', 'end the copy', 'drop the pages', 'discard target'],
+      ]),
+    );
   });
 
   test('where that is allowed it is slowed down first, and runs at full speed again whatever comes of it', async () => {
@@ -359,16 +363,12 @@ describe('pre-copy', () => {
       share = to;
     };
     fake.source.copyRound = async ({ round }) => (share < 0.6 ? roundResult(round, 0) : endless(round));
-    fake.target.armTarget = async () => Promise.reject(failure('restoreFailed'));
+    fake.source.switchSource = async () => Promise.reject(failure('linkLost'));
+    fake.target.awaitTarget = untilCancelled;
     const end = await move('throttled', undefined, { allowThrottle: true });
     expect(end.state).toBe('failed');
-    expect(said.filter((word) => /^(share|throttled)/.test(word))).toEqual([
-      'share 0.7',
-      'throttled 0.7',
-      'share 0.5',
-      'throttled 0.5',
-      'share 1',
-    ]);
+    expect(said.filter((word) => word.startsWith('share'))).toEqual(['share 0.7', 'share 0.5', 'share 1']);
+    expect(said.filter((word) => word.startsWith('throttled'))).toEqual(['throttled 0.7', 'throttled 0.5']);
   });
 
   test('a dry run copies, predicts, and leaves everything as it was', async () => {
@@ -386,6 +386,55 @@ describe('pre-copy', () => {
     expect(end).toMatchObject({ state: 'failed', causes: [{ code: 'fillFailed' }] });
     expect(said).toEqual(expect.arrayContaining(['compute failed', 'release source']));
     expect(said).not.toContain('compute running');
+  });
+
+  test('what the hot window needs is started when the first round is nearly over, and the round goes on', async () => {
+    let nearlyOver = () => {};
+    let letGo = () => {};
+    let over = false;
+    const near = new Promise<void>((resolve) => (nearlyOver = resolve));
+    const held = new Promise<void>((resolve) => (letGo = resolve));
+    fake.source.awaitRoundEnding = () => near;
+    fake.source.copyRound = async ({ round }) => {
+      if (round > 1) return roundResult(round, 0);
+      expect(said).not.toContain('arm');
+      nearlyOver();
+      await held;
+      over = true;
+      return roundResult(round, 1000);
+    };
+    fake.target.armTarget = async () => {
+      said.push(over ? 'armed late' : 'armed beside');
+      letGo();
+    };
+    expect((await move('armed-beside')).state).toBe('succeeded');
+    expect(said).toContain('armed beside');
+  });
+
+  test('a target that fails to arm ends the round under way, and what was armed on the source', async () => {
+    fake.source.copyRound = untilCancelled;
+    fake.target.armTarget = async () => Promise.reject(failure('restoreFailed'));
+    expect(await move('arm-failed-in-round')).toMatchObject({
+      state: 'failed',
+      causes: [{ code: 'restoreFailed' }],
+    });
+    expect(said).toEqual(expect.arrayContaining(['disarm source', 'end the copy', 'discard target']));
+  });
+
+  test('a record that is slow lengthens no round', async () => {
+    let record = () => {};
+    const recorded = new Promise<void>((resolve) => (record = resolve));
+    fake.control.recordRounds = async (_id, rounds) => {
+      await recorded;
+      for (const { round } of rounds) said.push(`recorded ${round}`);
+    };
+    const copied = fake.source.copyRound;
+    fake.source.copyRound = async (round) => {
+      if (round.round === 2) record();
+      return copied(round);
+    };
+    await move('slow-record');
+    expect(said.filter((word) => word.startsWith('recorded'))).toEqual(['recorded 1', 'recorded 2']);
   });
 
   test('an abort in the middle of a round stops it and drops what was copied', async () => {

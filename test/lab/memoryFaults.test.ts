@@ -57,6 +57,7 @@ describe('a fault while memory is copied', () => {
         expect(state, reason).toBe('succeeded');
         expect(rounds[0]?.round).toBe(1);
         await scene.expectMemoryRight();
+        await scene.expectClean(device === 'd2' ? 'd1' : 'd2');
       }
     },
     LONG_MS,

@@ -34,6 +34,7 @@ export class FrameSender {
   readonly #out: Writable;
   readonly #drained: WakeUp;
   readonly #limit: number | null;
+  #pace: number | null = null;
   readonly #tell: (tried: TriedFrame) => void;
   #plainFrames = 0;
   /** zstd's; 0: none. */
@@ -62,6 +63,11 @@ export class FrameSender {
     this.#level = level;
   }
 
+  /** At most so many bytes a second of what the frames hold from here on; null is no limit. */
+  pace(bytesPerSecond: number | null): void {
+    this.#pace = bytesPerSecond;
+  }
+
   /** Until the source ends or the link is cut. */
   async run(source: Readable): Promise<void> {
     const changed = wakeOn(source, ['readable', 'end', 'close', 'error']);
@@ -80,7 +86,7 @@ export class FrameSender {
     header.writeUInt8(kind, 0);
     header.writeUInt32LE(body.length, 1);
     header.writeUInt32LE(content.length, 5);
-    await this.#waitForTurn(HEADER + body.length);
+    await this.#waitForTurn(HEADER + body.length, content.length);
     if (this.#out.destroyed) throw linkCut();
     this.wireBytes += HEADER + body.length;
     this.#out.write(header);
@@ -122,12 +128,13 @@ export class FrameSender {
   }
 
   /** A bucket of 50 ms: the link is shared evenly, not in bursts. */
-  async #waitForTurn(bytes: number): Promise<void> {
-    if (this.#limit === null) return;
+  async #waitForTurn(bytes: number, held: number): Promise<void> {
+    const taken = Math.max(bytes / (this.#limit ?? Infinity), held / (this.#pace ?? Infinity));
+    if (taken === 0) return;
     const now = performance.now();
     const wait = this.#allowedAt - now;
     if (wait > 50) await pause(wait - 50);
-    this.#allowedAt = Math.max(this.#allowedAt, now - 50) + (bytes / this.#limit) * 1000;
+    this.#allowedAt = Math.max(this.#allowedAt, now - 50) + taken * 1000;
   }
 }
 

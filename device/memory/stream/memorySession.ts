@@ -1,11 +1,18 @@
 import os from 'node:os';
 import type { RestoreMode } from '../../../core/chooseRestore.ts';
-import type { MemorySource, PassFigures } from './memorySource.ts';
+import type { Effort, MemorySource, PassFigures } from './memorySource.ts';
 import type { PageDestination } from './scanner.ts';
 
 const PAGE = 4096;
-/** Threads of a pass when time counts; more would only wait for the memory. */
-export const SCAN_THREADS = Math.min(4, os.availableParallelism());
+/** When time counts. More threads would only wait for the memory. */
+export const HASTE: Effort = { threads: Math.min(4, os.availableParallelism()), bytesPerSecond: null };
+/** One thread: the compute has the processor's other parts for itself. */
+export const BESIDE: Effort = { threads: 1, bytesPerSecond: null };
+/**
+ * For the round that sends all of the memory. What copies shares caches and memory with the compute (docs/performance.md,
+ * "What the compute feels of it"): at this pace, well above 1 Gbit/s, it keeps nine tenths of its own throughput.
+ */
+export const FIRST_ROUND: Effort = { threads: 1, bytesPerSecond: 200_000_000 };
 /** A round that sent less than this says nothing about the link, bytes. */
 const MEASURABLE_BYTES = 2 * 1024 * 1024;
 
@@ -29,6 +36,8 @@ export interface RoundFigures {
   /** Changed pages a second since the last round; 0 for the first. */
   dirtyPagesPerSecond: number;
   linkBytesPerSecond: number | null;
+  /** Pages that had changed again at its end; null where only another round tells. */
+  leftPages: number | null;
 }
 
 export interface SessionProgress {
@@ -73,8 +82,8 @@ export class MemorySession {
   /** One pass over the running compute's memory; resolves when the target has it. @throws DrayageError */
   async round(
     round: number,
-    threads: number,
-    progress: (now: SessionProgress) => void,
+    effort: Effort,
+    progress: (now: SessionProgress, lookedPages: number) => void,
   ): Promise<RoundFigures> {
     const from = performance.now();
     const wireBefore = this.#source.wireBytes;
@@ -85,9 +94,12 @@ export class MemorySession {
       const seconds = (performance.now() - from) / 1000;
       const wireBytes = this.#source.wireBytes - wireBefore;
       const bytesPerSecond = Math.round(wireBytes / seconds);
-      progress({ round, pages: figures.sent, bytes: figures.sent * PAGE, wireBytes, bytesPerSecond });
+      progress(
+        { round, pages: figures.sent, bytes: figures.sent * PAGE, wireBytes, bytesPerSecond },
+        figures.looked,
+      );
     };
-    const figures = await this.#source.round(round, threads, looking);
+    const figures = await this.#source.round(round, effort, looking);
     const scanMs = performance.now() - from;
     await answered;
     const ms = performance.now() - from;
@@ -105,12 +117,13 @@ export class MemorySession {
       lookedPages: figures.looked,
       dirtyPagesPerSecond: since === null ? 0 : changed / (since / 1000),
       linkBytesPerSecond: wireBytes < MEASURABLE_BYTES ? null : wireBytes / (ms / 1000),
+      leftPages: figures.left < 0 ? null : figures.left,
     };
   }
 
   /** The processes are frozen: begins the last pass. It goes on beside CRIU's dump. */
   beginFinal(): void {
-    this.#finalPass = this.#source.final(SCAN_THREADS);
+    this.#finalPass = this.#source.final(HASTE.threads);
     this.#finalPass.catch(() => undefined);
   }
 

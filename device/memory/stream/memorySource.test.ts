@@ -43,7 +43,7 @@ class Scan {
   }
 
   round(round: number): Promise<PassFigures> {
-    return this.source.round(round, 1, quiet);
+    return this.source.round(round, { threads: 1, bytesPerSecond: null }, quiet);
   }
 
   /** The last pass and the end of the stream. */

@@ -21,6 +21,8 @@ const figuresSchema = z.object({
   slots: z.number(),
   /** Bytes given to the link so far, over all passes. */
   wire: z.number().default(0),
+  /** Pages that have changed since they were looked at; -1 where the kernel cannot say, or was not asked. */
+  left: z.number().default(-1),
 });
 export type PassFigures = z.infer<typeof figuresSchema>;
 
@@ -42,6 +44,14 @@ const saidSchema = z.union([
   z.object({ error: z.string(), message: z.string() }),
 ]);
 type Said = z.infer<typeof saidSchema>;
+
+/** What a pass may take of the machine. */
+export interface Effort {
+  /** That look for what has changed. */
+  threads: number;
+  /** Of memory that is sent, bytes; null is as fast as the link. */
+  bytesPerSecond: number | null;
+}
 
 interface Waiting<T> {
   resolve: (value: T) => void;
@@ -93,8 +103,12 @@ export class MemorySource {
   }
 
   /** One pass while the processes run. Resolves when all was looked at; the target answers `round N`. */
-  round(round: number, threads: number, progress: (figures: PassFigures) => void): Promise<PassFigures> {
-    return this.#run(`round ${threads} ${round}`, progress);
+  round(
+    round: number,
+    { threads, bytesPerSecond }: Effort,
+    progress: (figures: PassFigures) => void,
+  ): Promise<PassFigures> {
+    return this.#run(`round ${threads} ${round} ${bytesPerSecond ?? 0}`, progress);
   }
 
   /** One pass while they are frozen: only time counts. */

@@ -58,7 +58,10 @@ class ScanThread implements Scanner {
   command(command: string): void {
     const level = /^compress (\d+)$/.exec(command)?.[1];
     if (level !== undefined) this.#frames?.compress(Number(level));
-    else this.#tell({ command });
+    else {
+      if (/^(round|final) /.test(command)) this.#frames?.pace(paceOf(command));
+      this.#tell({ command });
+    }
   }
 
   async close(): Promise<void> {
@@ -98,4 +101,10 @@ class ScanThread implements Scanner {
   #tell(message: ToScan): void {
     this.#worker.postMessage(message);
   }
+}
+
+/** A round's, bytes a second; a final pass has none. */
+function paceOf(command: string): number | null {
+  const pace = Number(/^round \d+ \d+ (\d+)$/.exec(command)?.[1] ?? 0);
+  return pace > 0 ? pace : null;
 }

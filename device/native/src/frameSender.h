@@ -36,7 +36,8 @@ static struct {
   SSL *ssl;
   BIO *out;
   int fd, wake;
-  double limit; /* bytes a second; 0: none */
+  double limit; /* bytes a second of the link; 0: none */
+  volatile double pace; /* bytes a second of what the frames hold; 0: none */
   volatile int level, hurry;
   volatile uint64_t wire;
   /* Under the mutex. */
@@ -173,12 +174,14 @@ static double send_encoded(const unsigned char *header, const unsigned char *bod
 }
 
 /* A bucket of 50 ms: the link is shared evenly, not in bursts. */
-static void wait_for_turn(uint32_t bytes) {
-  if (sender.limit == 0) return;
+static void wait_for_turn(uint32_t bytes, uint32_t held) {
+  double taken = sender.limit > 0 ? bytes / sender.limit : 0, pace = sender.pace;
+  if (pace > 0 && held / pace > taken) taken = held / pace;
+  if (taken == 0) return;
   for (double wait; (wait = sender.allowed_at - now_ms()) > 50;) wait_for_socket(0, wait - 50);
   double now = now_ms();
   if (sender.allowed_at < now - 50) sender.allowed_at = now - 50;
-  sender.allowed_at += bytes / sender.limit * 1e3;
+  sender.allowed_at += taken * 1e3;
 }
 
 /* Over some frames: a link that was waited for most of the time carried what was sent in that time. */
@@ -218,7 +221,7 @@ static void send_frame(const struct frame *frame) {
   header[0] = kind;
   memcpy(header + 1, &bytes, 4);
   memcpy(header + 5, &frame->filled, 4);
-  wait_for_turn(FRAME_HEADER + bytes);
+  wait_for_turn(FRAME_HEADER + bytes, frame->filled);
   double began = now_ms();
   double waited = send_encoded(header, body, bytes);
   sender.wire += FRAME_HEADER + bytes;

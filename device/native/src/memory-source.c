@@ -8,7 +8,8 @@
  *   connect HOST PORT TOKEN PEER LIMIT K C A   first, if at all: records go to this target, at most LIMIT bytes a second
  *                     (0: no limit); followed by K + C + A bytes of PEM: private key, certificate, authority
  *   compress LEVEL    answers `tried`: zstd's level for what follows, 0 for none
- *   round THREADS N   one pass over the memory while the processes run; ends with a ROUND record of number N
+ *   round THREADS N PACE   one pass over the memory while the processes run; ends with a ROUND record of number N. Of what
+ *                     is found at most PACE bytes a second are sent, as they are in memory (0: no limit)
  *   final THREADS     one pass while they are frozen
  *   image PATH        a file of pages that CRIU has written, by reference; may be given while `final` is under way
  *   finish            nothing more comes: writes the FINAL record
@@ -644,12 +645,13 @@ static uint32_t find_processes(void) {
 
 /* ---- commands ---- */
 
-static void say_progress(const char *name) {
+/* `left`: pages that have changed meanwhile; -1 where that is not known. */
+static void say_progress(const char *name, int64_t left) {
   dprintf(2,
           "{\"%s\":{\"looked\":%lu,\"sent\":%lu,\"known\":%lu,\"zero\":%lu,\"dropped\":%lu,\"slots\":%u,"
-          "\"wire\":%lu}}\n",
+          "\"wire\":%lu,\"left\":%ld}}\n",
           name, (long)counted.looked, (long)counted.sent, (long)counted.known, (long)counted.zero, (long)counted.dropped,
-          slots_used - 1 - free_count, (long)sender.wire);
+          slots_used - 1 - free_count, (long)sender.wire, (long)left);
 }
 
 static void send_image(const char *path) {
@@ -714,7 +716,7 @@ static uint32_t pass(int frozen, int threads, uint64_t number) {
     } else usleep(500);
     if (now_ms() - said >= PROGRESS_MS) {
       said = now_ms();
-      say_progress("progress");
+      say_progress("progress", -1);
     }
   }
   for (int i = 0; i < threads; i++) pthread_join(jobs[i].thread, NULL);
@@ -725,7 +727,7 @@ static uint32_t pass(int frozen, int threads, uint64_t number) {
   }
   if (!frozen) write_record((struct record){RECORD_ROUND, 0, 0, 0, number}, NULL, 0, NULL, NULL);
   pthread_mutex_unlock(&lock);
-  say_progress("done");
+  say_progress("done", frozen ? -1 : written_since());
   return count;
 }
 
@@ -822,13 +824,18 @@ int main(int count, char **arguments) {
   for (;;) {
     char line[4200];
     unsigned long number;
+    double pace;
     int threads;
     next_command(line, sizeof line);
     if (starts_with(line, "connect ")) connect_to(line + 8);
     else if (sscanf(line, "compress %d", &threads) == 1) sender.level = threads;
-    else if (sscanf(line, "round %d %lu", &threads, &number) == 2) pass(0, threads_allowed(threads), number);
+    else if (sscanf(line, "round %d %lu %lf", &threads, &number, &pace) == 3) {
+      sender.pace = pace;
+      pass(0, threads_allowed(threads), number);
+    }
     else if (sscanf(line, "final %d", &threads) == 1) {
       sender.hurry = 1;
+      sender.pace = 0;
       living = pass(1, threads_allowed(threads), 0);
     }
     else if (starts_with(line, "image ")) send_image(line + 6);

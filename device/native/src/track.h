@@ -178,6 +178,47 @@ static void protect(struct process *process) {
   }
 }
 
+/* Pages of the mapping that were written to since they were last protected; -1: the kernel cannot say. */
+static int64_t count_written(const struct process *process, const struct mapping *mapping) {
+  static struct page_region_ regions[PROTECT_REGIONS];
+  struct pm_scan_arg_ scan = {
+      .size = sizeof scan,
+      .start = mapping->start,
+      .end = mapping->end,
+      .vec = (uintptr_t)regions,
+      .vec_len = PROTECT_REGIONS,
+      .category_mask = SCAN_WRITTEN,
+      .category_anyof_mask = SCAN_PRESENT | SCAN_SWAPPED,
+      .return_mask = SCAN_WRITTEN,
+  };
+  int64_t written = 0;
+  while (scan.start < mapping->end) {
+    int count = ioctl(process->pagemap, PAGEMAP_SCAN_, &scan);
+    if (count < 0 || scan.walk_end <= scan.start) return -1;
+    for (int i = 0; i < count; i++) written += (regions[i].end - regions[i].start) / PAGE;
+    scan.start = scan.walk_end;
+  }
+  return written;
+}
+
+/* Of all memory that is registered. -1 where something is looked at as a whole in every pass. */
+static int64_t written_since(void) {
+  static struct mappings mappings;
+  int64_t written = 0;
+  if (tracker != WRITE_PROTECT) return -1;
+  for (struct process *process = processes; process; process = process->next) {
+    if (!process->alive) continue;
+    if (process->watch < 0 || read_mappings(process->directory, &mappings) < 0 || mappings.direct) return -1;
+    for (size_t i = 0; i < mappings.count; i++) {
+      if (mappings.items[i].kind != MAPPING_LAZY) continue;
+      int64_t more = count_written(process, &mappings.items[i]);
+      if (more < 0) return -1;
+      written += more;
+    }
+  }
+  return written;
+}
+
 /* Before a pass over processes that run. */
 static void track_all(void) {
   for (struct process *process = processes; process; process = process->next) {

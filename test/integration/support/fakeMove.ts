@@ -70,7 +70,7 @@ export function roundResult(round: number, pages: number): RoundResult {
   return {
     ...{ round, pages, bytes, wireBytes: bytes, ms: 10 + bytes / 100_000, scanMs: 10 },
     ...{ dirtyPagesPerSecond: round === 1 ? 0 : pages / (0.01 + bytes / 1e8), lookedPages: 1000 },
-    ...{ zeroPages: 0, knownPages: 0, linkBytesPerSecond: 1e8 },
+    ...{ zeroPages: 0, knownPages: 0, linkBytesPerSecond: 1e8, leftPages: null },
   };
 }
 
@@ -106,6 +106,9 @@ export function fakes(said: string[]) {
     | 'forgetFiles'
     | 'openMemory'
     | 'copyRound'
+    | 'awaitRoundEnding'
+    | 'armSource'
+    | 'disarmSource'
     | 'throttleComputes'
     | 'closeMemory'
   > = {
@@ -136,6 +139,9 @@ export function fakes(said: string[]) {
       copies: true,
     }),
     copyRound: async ({ round }) => roundResult(round, round === 1 ? 1000 : 0),
+    awaitRoundEnding: async () => undefined,
+    armSource: async () => void said.push('arm source'),
+    disarmSource: async () => void said.push('disarm source'),
     throttleComputes: async ({ share }) => void said.push(`share ${share}`),
     closeMemory: async () => void said.push('end the copy'),
     releaseSource: async () => void said.push('release source'),
