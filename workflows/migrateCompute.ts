@@ -215,11 +215,22 @@ async function arm(
 ): Promise<void> {
   const { migrationId, group, source, target } = input;
   const { transfer: id, epoch } = transfer;
-  await controlActivities().openTransfer({ id, migrationId, group, source, target, epoch });
-  undo.register('close the transfer', () => controlActivities().closeTransfer(id, 'thawed'));
   const onSource = deviceActivities(source)('start what the hot window needs');
   const onTarget = deviceActivities(target)('start what the hot window needs');
+  let opened = Promise.resolve(false);
+  undo.register('close the transfer', async () => {
+    if (await opened) await controlActivities().closeTransfer(id, 'thawed');
+  });
   undo.register('disarm the source', () => onSource.disarmSource(transfer));
+  // An abort waits for its answer: what was opened has to be closed.
+  const opening = CancellationScope.nonCancellable(() =>
+    controlActivities().openTransfer({ id, migrationId, group, source, target, epoch }),
+  );
+  opened = opening.then(
+    () => true,
+    () => false,
+  );
+  await opening;
   await Promise.all([
     onSource.armSource(transfer),
     onTarget.armTarget({ ...transfer, peer: source }, descriptors),

@@ -1,3 +1,4 @@
+import { CancellationScope } from '@temporalio/workflow';
 import type { MemoryPlan } from '../activities/device/memoryInterface.ts';
 import type { Cause } from '../core/cause.ts';
 import {
@@ -84,12 +85,17 @@ export async function precopy(
   for (;;) {
     const number = options.rounds.length + 1;
     recorder.enter('precopying', `Copying memory while the compute runs, round ${number}.`);
-    const copying = deviceActivities(input.source)(`round ${number}`).copyRound({
-      ...{ migration, computes, peer: transfer.peer },
-      round: number,
-      expectedFreezeMs,
-    });
-    const [figures] = await Promise.all([copying, number === 1 ? nearItsEnd(input).then(beside) : undefined]);
+    const figures = await together(
+      () =>
+        deviceActivities(input.source)(`round ${number}`).copyRound({
+          ...{ migration, computes, peer: transfer.peer },
+          round: number,
+          expectedFreezeMs,
+        }),
+      async () => {
+        if (number === 1) await nearItsEnd(input).then(beside);
+      },
+    );
     const next = decideNextRound({
       ...options,
       rounds: [...options.rounds, figures],
@@ -112,6 +118,18 @@ export async function precopy(
       const share = throttle;
       recorder.write((control, id) => control.recordThrottle(id, share));
     }
+  }
+}
+
+/** Resolves with what the first comes to when both are done; when one fails, nothing more of the other is begun. */
+async function together<T>(first: () => Promise<T>, second: () => Promise<void>): Promise<T> {
+  const scope = new CancellationScope({ cancellable: true });
+  try {
+    const [result] = await scope.run(() => Promise.all([first(), second()]));
+    return result;
+  } catch (error) {
+    scope.cancel();
+    throw error;
   }
 }
 

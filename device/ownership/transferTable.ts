@@ -55,8 +55,9 @@ export class TransferTable {
     return this.#sources.get(transfer) ?? null;
   }
 
-  /** The move ends before its switch: what waits for that on this source is ended. */
+  /** The move ends before its switch: what waits for that on this source is ended, and nothing is armed for it any more. */
   async disarmSource({ transfer }: TransferRequest, cause: Cause): Promise<void> {
+    this.#neverBegun.add(transfer);
     const machine = this.#sources.get(transfer);
     machine?.abort(cause);
     await machine?.done;

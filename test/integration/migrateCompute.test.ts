@@ -421,6 +421,24 @@ describe('pre-copy', () => {
     expect(said).toEqual(expect.arrayContaining(['disarm source', 'end the copy', 'discard target']));
   });
 
+  test('a round that fails when it was nearly over leaves nothing armed and no transfer open', async () => {
+    let end = () => {};
+    const ended = new Promise<void>((resolve) => (end = resolve));
+    fake.source.copyRound = async () => {
+      end();
+      return Promise.reject(failure('linkLost'));
+    };
+    fake.source.awaitRoundEnding = () => ended;
+    fake.control.openTransfer = async () => {
+      await new Promise((resolve) => setTimeout(resolve, 200));
+      said.push('opened');
+    };
+    expect((await move('round-failed')).state).toBe('failed');
+    const count = (words: string) => said.filter((word) => word === words).length;
+    expect(count('close transfer thawed')).toBe(count('opened'));
+    expect(said.lastIndexOf('arm source')).toBeLessThanOrEqual(said.lastIndexOf('disarm source'));
+  });
+
   test('a record that is slow lengthens no round', async () => {
     let record = () => {};
     const recorded = new Promise<void>((resolve) => (record = resolve));

@@ -34,6 +34,7 @@ describe('a fault while memory is copied', () => {
     await scene.expectMemoryRight();
     await scene.expectOneLiveCopy('d1');
     await scene.expectClean('d2');
+    expect(await faults.list('d1', '/run/drayage/images'), 'nothing waits for a switch').toEqual([]);
   }
 
   test(

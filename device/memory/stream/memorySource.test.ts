@@ -287,6 +287,18 @@ describe.each([
     await scan.expectWhole(own);
   });
 
+  run('is counted where the kernel says what has changed since it was looked at', async () => {
+    const { holder, scan } = await begin();
+    const address = await holder.map(1000);
+    await holder.does('write', address, 1000);
+    const { left } = await scan.round(1);
+    if (!watching) return expect(left).toBe(-1);
+    expect(left).toBeGreaterThanOrEqual(0);
+    expect(left).toBeLessThan(100);
+    await holder.does('churn', address, 1000);
+    expect((await scan.round(2)).left).toBeGreaterThan(left);
+  });
+
   if (watching)
     run('runs on when the scan is killed while it stands still', async () => {
       const { holder, scan } = await begin();
