@@ -15,7 +15,7 @@ export interface RoundFacts {
   /** Measured in this round, wire bytes a second; null when too little was sent to tell. */
   linkBytesPerSecond: number | null;
   /** Pages that had changed again at its end; null where only another round tells. */
-  leftPages?: number | null | undefined;
+  leftPages?: number | null;
 }
 
 export interface PrecopyFacts {
@@ -112,16 +112,20 @@ export function decideNextRound(facts: PrecopyFacts): NextRound {
   return { ...giveUp(facts, last, expected, left), ...base };
 }
 
+/** A round before anybody has decided what comes next. */
+export interface MeasuredRound extends Omit<Round, 'closing' | 'decision' | 'reason' | 'expectedFreezeMs'> {
+  /** As RoundFacts have it; not of the record. */
+  leftPages: number | null;
+}
+
 /** A round as it stands in the record, with what was decided after it. */
 export function recordedRound(
-  { leftPages: _, ...figures }: Omit<Round, keyof Decided> & Pick<RoundFacts, 'leftPages'>,
+  { leftPages: _, ...figures }: MeasuredRound,
   { action: decision, reason, expectedFreezeMs }: NextRound,
   closing: boolean,
 ): Round {
   return { ...figures, closing, decision, reason, expectedFreezeMs };
 }
-
-type Decided = Pick<Round, 'closing' | 'decision' | 'reason' | 'expectedFreezeMs'>;
 
 /** What a freeze before any round would cost, milliseconds: all of the memory would have to be sent in it. */
 export function freezeWithoutRounds(
@@ -147,9 +151,10 @@ function expect({ rounds, fixedFreezeMs }: PrecopyFacts, last: RoundFacts): Expe
   const linkBytesPerSecond = Math.max(1, speeds.length === 0 ? ASSUMED_LINK : Math.max(...speeds));
   const ratio = last.bytes > 0 ? Math.min(1, last.wireBytes / last.bytes) : 1;
   // After the first round nothing is known of what changes, unless the kernel can say: as much again is the worst case.
+  const known = last.leftPages ?? null;
   const bytes =
     rounds.length === 1
-      ? Math.round((isNumber(last.leftPages) ? last.leftPages * PAGE : last.bytes) * ratio)
+      ? Math.round((known === null ? last.bytes : known * PAGE) * ratio)
       : Math.round(Math.min(last.bytes * 2, (last.dirtyPagesPerSecond * PAGE * last.ms) / 1000) * ratio);
   const sendMs = (bytes / linkBytesPerSecond) * 1000;
   // Looking for what has changed goes on beside dump and restore, sending beside looking: the longest counts.
@@ -168,15 +173,11 @@ function anotherRound(facts: PrecopyFacts, expected: Expected): string | null {
   if (rounds.length >= MAX_ROUNDS) return null;
   const traffic = rounds.reduce((sum, { bytes }) => sum + bytes, 0);
   if (memoryBytes > 0 && traffic > memoryBytes * MAX_TRAFFIC_FACTOR && rounds.length > 1) return null;
-  if (!closing && rounds.length === 1 && !isNumber(rounds[0]?.leftPages))
+  if (!closing && rounds.length === 1 && (rounds[0]?.leftPages ?? null) === null)
     return 'what has changed since is not known yet';
   if (stalled(rounds)) return null;
   if (expected.freezeMs - facts.fixedFreezeMs <= WORTH_MS && expected.sendMs <= WORTH_MS) return null;
   return 'rounds still get shorter';
-}
-
-function isNumber(value: unknown): value is number {
-  return typeof value === 'number';
 }
 
 /** The last rounds did not leave clearly less than those before them. */

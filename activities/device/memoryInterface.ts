@@ -5,7 +5,7 @@ import type {
   RoundInput,
   ThrottleInput,
 } from '../../core/memoryInput.ts';
-import type { Round } from '../../core/migration.ts';
+import type { MeasuredRound } from '../../core/decideNextRound.ts';
 import type { TransferInput } from '../../core/moveInput.ts';
 
 /** How the memory of a group of computes is going to move. */
@@ -17,12 +17,6 @@ export interface MemoryPlan {
   /** Whether rounds can be made; if not, all memory is copied in the freeze. */
   copies: boolean;
 }
-
-/** A round before anybody has decided what comes next. */
-export type RoundResult = Omit<Round, 'closing' | 'decision' | 'reason' | 'expectedFreezeMs'> & {
-  /** Pages that had changed again at its end; null where only another round tells. Not of the record. */
-  leftPages: number | null;
-};
 
 export interface FillResult {
   state: 'filled' | 'failed' | 'none';
@@ -37,7 +31,7 @@ export interface MemoryActivities {
   /** Source: begins; the target makes its page store. What an earlier attempt had is dropped. */
   openMemory(input: OpenMemoryInput): Promise<MemoryPlan>;
   /** Source: one pass over the memory of the running computes. */
-  copyRound(input: RoundInput): Promise<RoundResult>;
+  copyRound(input: RoundInput): Promise<MeasuredRound>;
   /** Source: waits until the first round is expected to be over soon, or is over. */
   awaitRoundEnding(input: RoundEndingInput): Promise<void>;
   /** Source: gives the computes a share of their processor time; 1 takes that off. */

@@ -129,7 +129,7 @@ export function createMigrationActivities(deps: MigrationDeps) {
 
     /** Source: the move ends before its switch. Nothing there is no error. */
     async disarmSource(input: TransferInput): Promise<void> {
-      const transfer = await request(input);
+      const { transfer } = checkInput(transferInputSchema, input);
       await beating(() => table.disarmSource(transfer, notSwitching));
     },
 

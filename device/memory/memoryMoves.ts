@@ -12,13 +12,12 @@ import { addressOf, unreachable, type Peer } from '../link/connectTls.ts';
 import { Preparations } from '../preparations.ts';
 import { measureMemory } from './measureMemory.ts';
 import { findNativePrograms } from './nativePrograms.ts';
+import { PAGE } from './scan/records.ts';
 import { RoundEnd } from './roundEnd.ts';
 import { MemorySession, type RoundFigures, type SessionProgress } from './stream/memorySession.ts';
 import { MemorySource, type Effort } from './stream/memorySource.ts';
 import { probeSoftDirty } from './probeSoftDirty.ts';
 import { isWatchable, watchSocket } from './watchSocket.ts';
-
-const PAGE = 4096;
 
 export interface MemoryMovesDeps {
   engine: Engine;

@@ -22,7 +22,7 @@ afterEach(() => rm(directory, { recursive: true, force: true }));
 
 describe('the transfers of a device', () => {
   test('a source that was disarmed before it was told to arm never arms', async () => {
-    await table.disarmSource(request, cause);
+    await table.disarmSource(request.transfer, cause);
     expect(await table.source(request)).toMatchObject({ state: 'thawed', frozenMs: null });
     expect(table.open).toBe(0);
   });

@@ -56,7 +56,7 @@ export class TransferTable {
   }
 
   /** The move ends before its switch: what waits for that on this source is ended, and nothing is armed for it any more. */
-  async disarmSource({ transfer }: TransferRequest, cause: Cause): Promise<void> {
+  async disarmSource(transfer: string, cause: Cause): Promise<void> {
     this.#neverBegun.add(transfer);
     const machine = this.#sources.get(transfer);
     machine?.abort(cause);

@@ -103,6 +103,7 @@ test('a move goes through its states in order and releases the source at its end
     'sync',
     'open transfer for epoch 2',
     'arm',
+    'switch',
     'close transfer owner',
     'filled',
     'release source',

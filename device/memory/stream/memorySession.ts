@@ -1,9 +1,9 @@
 import os from 'node:os';
 import type { RestoreMode } from '../../../core/chooseRestore.ts';
+import { PAGE } from '../scan/records.ts';
 import type { Effort, MemorySource, PassFigures } from './memorySource.ts';
 import type { PageDestination } from './scanner.ts';
 
-const PAGE = 4096;
 /** When time counts. More threads would only wait for the memory. */
 export const HASTE: Effort = { threads: Math.min(4, os.availableParallelism()), bytesPerSecond: null };
 /** One thread: the compute has the processor's other parts for itself. */

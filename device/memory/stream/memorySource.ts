@@ -21,7 +21,7 @@ const figuresSchema = z.object({
   slots: z.number(),
   /** Bytes given to the link so far, over all passes. */
   wire: z.number().default(0),
-  /** Pages that have changed since they were looked at; -1 where the kernel cannot say, or was not asked. */
+  /** After the first round: pages that have changed since they were looked at; -1 where the kernel cannot say. */
   left: z.number().default(-1),
 });
 export type PassFigures = z.infer<typeof figuresSchema>;

@@ -645,7 +645,7 @@ static uint32_t find_processes(void) {
 
 /* ---- commands ---- */
 
-/* `left`: pages that have changed meanwhile; -1 where that is not known. */
+/* `left`: pages that have changed meanwhile; -1 where that is not known, or was not asked. */
 static void say_progress(const char *name, int64_t left) {
   dprintf(2,
           "{\"%s\":{\"looked\":%lu,\"sent\":%lu,\"known\":%lu,\"zero\":%lu,\"dropped\":%lu,\"slots\":%u,"
@@ -727,7 +727,8 @@ static uint32_t pass(int frozen, int threads, uint64_t number) {
   }
   if (!frozen) write_record((struct record){RECORD_ROUND, 0, 0, 0, number}, NULL, 0, NULL, NULL);
   pthread_mutex_unlock(&lock);
-  say_progress("done", frozen ? -1 : written_since());
+  /* Later rounds are told by what they find, and time counts in them. */
+  say_progress("done", number == 1 ? written_since() : -1);
   return count;
 }
 

@@ -23,6 +23,23 @@
 #define PROTECT_BYTES (32ull << 20)
 #define PROTECT_REGIONS 2048
 
+static struct page_region_ regions[PROTECT_REGIONS];
+
+/* Into `regions`: pages of the mapping that were written to since they were last protected. */
+static struct pm_scan_arg_ scan_written(const struct mapping *mapping, uint64_t flags) {
+  return (struct pm_scan_arg_){
+      .size = sizeof(struct pm_scan_arg_),
+      .flags = flags,
+      .start = mapping->start,
+      .end = mapping->end,
+      .vec = (uintptr_t)regions,
+      .vec_len = PROTECT_REGIONS,
+      .category_mask = SCAN_WRITTEN,
+      .category_anyof_mask = SCAN_PRESENT | SCAN_SWAPPED,
+      .return_mask = SCAN_WRITTEN,
+  };
+}
+
 static struct watched {
   uint32_t number;
   int fd;
@@ -131,17 +148,7 @@ static void release(struct process *process, uint64_t start, uint64_t end) {
  * after this has no bits but its own. Returns 0 when the compute cannot be stopped.
  */
 static int protect_mapping(struct process *process, const struct mapping *mapping, int fresh) {
-  static struct page_region_ regions[PROTECT_REGIONS];
-  struct pm_scan_arg_ scan = {
-      .size = sizeof scan,
-      .flags = SCAN_PROTECT,
-      .start = mapping->start,
-      .vec = (uintptr_t)regions,
-      .vec_len = PROTECT_REGIONS,
-      .category_mask = SCAN_WRITTEN,
-      .category_anyof_mask = SCAN_PRESENT | SCAN_SWAPPED,
-      .return_mask = SCAN_WRITTEN,
-  };
+  struct pm_scan_arg_ scan = scan_written(mapping, SCAN_PROTECT);
   while (scan.start < mapping->end) {
     scan.end = scan.start + PROTECT_BYTES < mapping->end ? scan.start + PROTECT_BYTES : mapping->end;
     int still = stand_still();
@@ -178,19 +185,9 @@ static void protect(struct process *process) {
   }
 }
 
-/* Pages of the mapping that were written to since they were last protected; -1: the kernel cannot say. */
+/* -1: the kernel cannot say. */
 static int64_t count_written(const struct process *process, const struct mapping *mapping) {
-  static struct page_region_ regions[PROTECT_REGIONS];
-  struct pm_scan_arg_ scan = {
-      .size = sizeof scan,
-      .start = mapping->start,
-      .end = mapping->end,
-      .vec = (uintptr_t)regions,
-      .vec_len = PROTECT_REGIONS,
-      .category_mask = SCAN_WRITTEN,
-      .category_anyof_mask = SCAN_PRESENT | SCAN_SWAPPED,
-      .return_mask = SCAN_WRITTEN,
-  };
+  struct pm_scan_arg_ scan = scan_written(mapping, 0);
   int64_t written = 0;
   while (scan.start < mapping->end) {
     int count = ioctl(process->pagemap, PAGEMAP_SCAN_, &scan);

@@ -9,9 +9,10 @@ import {
   type WorkflowBundleWithSourceMap,
 } from '@temporalio/worker';
 import type { ControlActivities } from '../../../activities/controlInterface.ts';
-import type { MemoryActivities, RoundResult } from '../../../activities/device/memoryInterface.ts';
+import type { MemoryActivities } from '../../../activities/device/memoryInterface.ts';
 import type { MigrationActivities } from '../../../activities/device/migration.ts';
 import { computeSpecSchema } from '../../../core/compute.ts';
+import type { MeasuredRound } from '../../../core/decideNextRound.ts';
 import { CONTROL_TASK_QUEUE, deviceTaskQueue, type Inventory } from '../../../core/device.ts';
 import type { MigrateComputeInput } from '../../../workflows/contract.ts';
 
@@ -65,7 +66,7 @@ export async function untilCancelled(): Promise<never> {
 }
 
 /** A round that sent so many pages over a link of 100 MB/s; as many have changed meanwhile. */
-export function roundResult(round: number, pages: number): RoundResult {
+export function roundResult(round: number, pages: number): MeasuredRound {
   const bytes = pages * 4096;
   return {
     ...{ round, pages, bytes, wireBytes: bytes, ms: 10 + bytes / 100_000, scanMs: 10 },
