@@ -2,7 +2,7 @@ import type { Progress } from '../../core/migration.ts';
 import type { SessionProgress } from './stream/memorySession.ts';
 
 /** Progress is posted this often while a round runs, milliseconds: a person sees it move. */
-const EVERY_MS = 300;
+const EVERY_MS = 450;
 
 /**
  * Makes a round and posts how far it is, from its begin to its end, also while it waits and has nothing new to say. A post

@@ -1,10 +1,13 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
+import { createInterface } from 'node:readline';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { openAuthority, type Authority } from '../../api/pki/authority.ts';
 import { newCertificateRequest } from '../../device/control/identityStore.ts';
-import type { Identity } from '../../device/link/identity.ts';
+import { identityText, type Identity } from '../../device/link/identity.ts';
 import { findNativePrograms } from '../../device/memory/nativePrograms.ts';
 import { PageListener } from '../../device/memory/pageListener.ts';
 import { PageStore } from '../../device/memory/pageStore.ts';
@@ -13,6 +16,10 @@ import { MemorySource } from '../../device/memory/stream/memorySource.ts';
 
 const { memoryTarget, memorySource } = await findNativePrograms();
 const PAGES = 4000;
+/** Of several hundred frames. */
+const MANY_PAGES = 50_000;
+/** Bytes of a full frame (device/native/src/frameSender.h). */
+const FRAME = 512 * 1024;
 const [SOURCE, TARGET] = ['dev_000000000001', 'dev_000000000002'];
 const TOKEN = 'an-arrival';
 
@@ -55,7 +62,7 @@ describe.skipIf(memoryTarget === null)('memory over the link', { timeout: 60_000
     const source = MemorySource.start(program, { cgroupProcs: holder.list, tracker: 'content', watch: '' });
     undo.push(() => source.close());
     const peer = { id: TARGET, linkAddress: `127.0.0.1:${listener.port}` };
-    return { directory, holder, store, source, peer };
+    return { directory, holder, store, source, peer, port: listener.port };
   }
 
   test.each(SENDERS)('$name sends what the target then has, and an image of it', async ({ program }) => {
@@ -85,6 +92,30 @@ describe.skipIf(memoryTarget === null)('memory over the link', { timeout: 60_000
     const [sent, made] = await Promise.all([readFile(image), readFile(join(directory, 'pages-1.img'))]);
     expect(made.equals(sent)).toBe(true);
     expect(source.wireBytes).toBeGreaterThan(0);
+  });
+
+  test('the helper hears in the middle of a round that compressing does not pay', async () => {
+    const { holder, port } = await scene(memorySource);
+    await holder.does('write', await holder.map(MANY_PAGES), MANY_PAGES);
+    const helper = spawn(memorySource ?? '', [holder.list, 'content'], { stdio: ['pipe', 'ignore', 'pipe'] });
+    undo.push(async () => {
+      const ended = once(helper, 'close');
+      helper.kill('SIGKILL');
+      await ended;
+    });
+    const { sizes, pem } = identityText(await identity(ours, SOURCE));
+    helper.stdin.write(`connect 127.0.0.1 ${port} ${TOKEN} ${TARGET} 0 ${sizes.join(' ')}\n${pem}`);
+    helper.stdin.write('round 1 1 0\n');
+    let tried = 0;
+    for await (const line of createInterface(helper.stderr)) {
+      expect(line).not.toContain('error');
+      if (line.startsWith('{"done"')) break;
+      if (!line.startsWith(`{"tried":{"bytes":${FRAME},`)) continue;
+      tried++;
+      helper.stdin.write('compress 0\n');
+    }
+    expect(tried).toBeGreaterThan(0);
+    expect(tried).toBeLessThan((MANY_PAGES * 4096) / FRAME / 2);
   });
 
   test.each(SENDERS)('$name is refused with a certificate of another authority', async ({ program }) => {

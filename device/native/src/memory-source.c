@@ -693,6 +693,14 @@ static void send_image(const char *path) {
 
 static int commands_left(char *line, size_t size);
 
+/* Whether compressing pays is decided while a pass goes on. CRIU's images are ready before the last one is: they do not wait. */
+static void command_in_pass(const char *line, int frozen) {
+  int level;
+  if (sscanf(line, "compress %d", &level) == 1) sender.level = level;
+  else if (frozen && starts_with(line, "image ")) send_image(line + 6);
+  else fail("badCommand", "%s while a pass is under way", line);
+}
+
 static uint32_t pass(int frozen, int threads, uint64_t number) {
   memset(&counted, 0, sizeof counted);
   double began = now_ms();
@@ -709,11 +717,8 @@ static uint32_t pass(int frozen, int threads, uint64_t number) {
   }
   char line[4200];
   for (double said = began; __atomic_load_n(&items_done, __ATOMIC_ACQUIRE) < item_count;) {
-    /* CRIU's images are ready before the pass is: they do not wait for it. */
-    if (frozen && commands_left(line, sizeof line)) {
-      if (starts_with(line, "image ")) send_image(line + 6);
-      else sscanf(line, "compress %d", &sender.level);
-    } else usleep(500);
+    if (commands_left(line, sizeof line)) command_in_pass(line, frozen);
+    else usleep(frozen ? 500 : 2000);
     if (now_ms() - said >= PROGRESS_MS) {
       said = now_ms();
       say_progress("progress", -1);
