@@ -1,6 +1,7 @@
-import { readFile } from 'node:fs/promises';
+import { readdirSync, readFileSync, type Dirent } from 'node:fs';
 import { availableParallelism } from 'node:os';
-import { processesIn } from '../lab/machine/cgroup.ts';
+import { join } from 'node:path';
+import { findHierarchies, processesIn } from '../lab/machine/cgroup.ts';
 import { run } from '../lab/machine/run.ts';
 import type { Lab } from '../lab/state.ts';
 
@@ -61,12 +62,40 @@ export function keepBound(lab: Lab, program: string, core: number): () => Promis
   };
 }
 
-/** Process ids of a program, by its name in /proc/PID/comm, in a cgroup and below. */
+/**
+ * Process ids of a program, by its name in /proc/PID/comm, in a cgroup and below. Reads without giving the event loop a turn:
+ * that takes a tenth of the processor time, which is that of the contenders.
+ */
 export async function findProcesses(cgroup: string, program: string): Promise<number[]> {
-  const found: number[] = [];
-  for (const pid of await processesIn(cgroup)) {
-    const name = await readFile(`/proc/${pid}/comm`, 'utf8').catch(() => '');
-    if (name.trim() === program) found.push(pid);
+  const { tracking } = await findHierarchies();
+  const listed = new Set(listsBelow(join(tracking, cgroup)).flatMap((list) => list.split('\n')));
+  return [...listed]
+    .filter((pid) => pid !== '' && readOrEmpty(`/proc/${pid}/comm`) === `${program}\n`)
+    .map(Number);
+}
+
+/** Texts of `cgroup.procs` of a directory and all below it. */
+function listsBelow(directory: string): string[] {
+  const below = entriesOf(directory).filter((entry) => entry.isDirectory());
+  return [
+    readOrEmpty(join(directory, 'cgroup.procs')),
+    ...below.flatMap(({ name }) => listsBelow(join(directory, name))),
+  ];
+}
+
+function entriesOf(directory: string): Dirent[] {
+  try {
+    return readdirSync(directory, { withFileTypes: true });
+  } catch {
+    return [];
   }
-  return found;
+}
+
+/** What has gone meanwhile is as if it had nothing in it. */
+function readOrEmpty(file: string): string {
+  try {
+    return readFileSync(file, 'utf8');
+  } catch {
+    return '';
+  }
 }

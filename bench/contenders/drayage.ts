@@ -11,6 +11,8 @@ import type { Contender, Outcome, Running } from './contender.ts';
 
 const REMOVE_MS = 120_000;
 const LOOK_MS = 200;
+/** Between two looks at a move: what these cost is taken from the move's own processor. */
+const MOVE_LOOK_MS = 1_000;
 
 /** Drayage as a user has it: its API asked for a move. */
 export class Drayage implements Contender {
@@ -38,8 +40,8 @@ export class Drayage implements Contender {
     return {
       ip: compute.ip,
       container: containerName(compute.id, 'compute'),
-      move: async () => outcomeOf(await moveCompute(api, compute.id, target)),
-      moveBack: async () => outcomeOf(await moveCompute(api, compute.id, source)),
+      move: async () => outcomeOf(await moveCompute(api, compute.id, target, undefined, MOVE_LOOK_MS)),
+      moveBack: async () => outcomeOf(await moveCompute(api, compute.id, source, undefined, MOVE_LOOK_MS)),
       remove: () => this.#remove(api, compute.id),
     };
   }

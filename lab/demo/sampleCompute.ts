@@ -52,6 +52,7 @@ export async function moveCompute(
   compute: string,
   target: string,
   look: (migration: Migration) => void = () => {},
+  lookMs = LOOK_MS,
 ): Promise<Migration> {
   const accepted = migrationAcceptedSchema.parse(
     await api.request('POST', `/computes/${compute}/migrations`, { target }),
@@ -64,6 +65,6 @@ export async function moveCompute(
       look(migration);
       return FINAL_MIGRATION_STATES.includes(migration.state) ? migration : false;
     },
-    LOOK_MS,
+    lookMs,
   );
 }
