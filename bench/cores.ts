@@ -1,7 +1,5 @@
-import { readdirSync, readFileSync, type Dirent } from 'node:fs';
 import { availableParallelism } from 'node:os';
-import { join } from 'node:path';
-import { findHierarchies, processesIn } from '../lab/machine/cgroup.ts';
+import { processesIn, readOrEmpty } from '../lab/machine/cgroup.ts';
 import { run } from '../lab/machine/run.ts';
 import type { Lab } from '../lab/state.ts';
 
@@ -62,40 +60,8 @@ export function keepBound(lab: Lab, program: string, core: number): () => Promis
   };
 }
 
-/**
- * Process ids of a program, by its name in /proc/PID/comm, in a cgroup and below. Reads without giving the event loop a turn:
- * that takes a tenth of the processor time, which is that of the contenders.
- */
+/** Process ids of a program, by its name in /proc/PID/comm, in a cgroup and below. */
 export async function findProcesses(cgroup: string, program: string): Promise<number[]> {
-  const { tracking } = await findHierarchies();
-  const listed = new Set(listsBelow(join(tracking, cgroup)).flatMap((list) => list.split('\n')));
-  return [...listed]
-    .filter((pid) => pid !== '' && readOrEmpty(`/proc/${pid}/comm`) === `${program}\n`)
-    .map(Number);
-}
-
-/** Texts of `cgroup.procs` of a directory and all below it. */
-function listsBelow(directory: string): string[] {
-  const below = entriesOf(directory).filter((entry) => entry.isDirectory());
-  return [
-    readOrEmpty(join(directory, 'cgroup.procs')),
-    ...below.flatMap(({ name }) => listsBelow(join(directory, name))),
-  ];
-}
-
-function entriesOf(directory: string): Dirent[] {
-  try {
-    return readdirSync(directory, { withFileTypes: true });
-  } catch {
-    return [];
-  }
-}
-
-/** What has gone meanwhile is as if it had nothing in it. */
-function readOrEmpty(file: string): string {
-  try {
-    return readFileSync(file, 'utf8');
-  } catch {
-    return '';
-  }
+  const pids = await processesIn(cgroup);
+  return pids.filter((pid) => readOrEmpty(`/proc/${pid}/comm`).trim() === program);
 }

@@ -37,11 +37,13 @@ export class Drayage implements Contender {
       await this.#remove(api, name);
       throw error;
     });
+    const moveTo = async (device: string) =>
+      outcomeOf(await moveCompute(api, compute.id, device, { lookMs: MOVE_LOOK_MS }));
     return {
       ip: compute.ip,
       container: containerName(compute.id, 'compute'),
-      move: async () => outcomeOf(await moveCompute(api, compute.id, target, undefined, MOVE_LOOK_MS)),
-      moveBack: async () => outcomeOf(await moveCompute(api, compute.id, source, undefined, MOVE_LOOK_MS)),
+      move: () => moveTo(target),
+      moveBack: () => moveTo(source),
       remove: () => this.#remove(api, compute.id),
     };
   }

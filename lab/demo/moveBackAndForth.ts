@@ -44,7 +44,7 @@ export async function moveBackAndForth(
     await abortable(client.mark(`before ${number}`), signal);
     let migration: Migration;
     try {
-      migration = await abortable(moveCompute(input.api, input.compute, target, look), signal);
+      migration = await abortable(moveCompute(input.api, input.compute, target, { look }), signal);
     } catch (error) {
       if (signal.aborted) throw error;
       screen.lines([

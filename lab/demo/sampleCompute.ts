@@ -46,13 +46,15 @@ export async function createSampleCompute(
   );
 }
 
-/** Moves a compute and resolves with the record of the move, however it ended. @throws DrayageError when it is refused */
+/**
+ * Moves a compute and resolves with the record of the move, however it ended. `look` gets the record as it is every `lookMs`
+ * milliseconds. @throws DrayageError when it is refused
+ */
 export async function moveCompute(
   api: ControlApi,
   compute: string,
   target: string,
-  look: (migration: Migration) => void = () => {},
-  lookMs = LOOK_MS,
+  { look, lookMs = LOOK_MS }: { look?: (migration: Migration) => void; lookMs?: number } = {},
 ): Promise<Migration> {
   const accepted = migrationAcceptedSchema.parse(
     await api.request('POST', `/computes/${compute}/migrations`, { target }),
@@ -62,7 +64,7 @@ export async function moveCompute(
     MOVE_TIMEOUT_MS,
     async () => {
       const migration = migrationSchema.parse(await api.request('GET', `/migrations/${accepted.id}`));
-      look(migration);
+      look?.(migration);
       return FINAL_MIGRATION_STATES.includes(migration.state) ? migration : false;
     },
     lookMs,

@@ -1,4 +1,5 @@
-import { mkdir, readFile, readdir, rmdir, writeFile } from 'node:fs/promises';
+import { readFileSync, readdirSync, type Dirent } from 'node:fs';
+import { mkdir, readFile, rmdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { DrayageError } from '../../core/cause.ts';
 import { until } from '../../core/until.ts';
@@ -48,14 +49,15 @@ export async function makeCgroup(path: string): Promise<string> {
   return join(directory, 'cgroup.procs');
 }
 
-/** Ids of the processes in a cgroup and, unless told otherwise, in all below it. Nothing there: none. */
+/**
+ * Ids of the processes in a cgroup and, unless told otherwise, in all below it. Nothing there: none. Who looks often takes
+ * this time from what it looks at: the many small files are read at once, which costs a tenth of a promise for each.
+ */
 export async function processesIn(path: string, options: { below?: boolean } = {}): Promise<number[]> {
   const { tracking } = await findHierarchies();
   const directories =
-    options.below === false ? [join(tracking, path)] : await directoriesBelow(join(tracking, path));
-  const lists = await Promise.all(
-    directories.map((directory) => readOrEmpty(join(directory, 'cgroup.procs'))),
-  );
+    options.below === false ? [join(tracking, path)] : directoriesBelow(join(tracking, path));
+  const lists = directories.map((directory) => readOrEmpty(join(directory, 'cgroup.procs')));
   const pids = lists.flatMap((list) => list.split('\n').filter(Boolean).map(Number));
   // 0 is a process of an outer pid namespace, out of our reach.
   return [...new Set(pids)].filter((pid) => pid > 0);
@@ -78,7 +80,7 @@ export async function killCgroup(path: string, timeoutMs = 20_000): Promise<void
 /** Thaws a cgroup and everything below it. */
 async function thawBelow(path: string): Promise<void> {
   const { tracking } = await findHierarchies();
-  for (const directory of await directoriesBelow(join(tracking, path))) {
+  for (const directory of directoriesBelow(join(tracking, path))) {
     await writeFile(join(directory, 'freezer.state'), 'THAWED', { flag: 'r+' }).catch(() => {});
     await writeFile(join(directory, 'cgroup.freeze'), '0', { flag: 'r+' }).catch(() => {});
   }
@@ -97,7 +99,7 @@ export async function removeCgroup(path: string, timeoutMs = 10_000): Promise<vo
 /** Directories of a cgroup in every hierarchy, itself and all below. */
 export async function cgroupsOf(path: string): Promise<string[]> {
   const { all } = await findHierarchies();
-  return (await Promise.all(all.map((hierarchy) => directoriesBelow(join(hierarchy, path))))).flat();
+  return all.flatMap((hierarchy) => directoriesBelow(join(hierarchy, path)));
 }
 
 /** Sends a signal; a process that has gone meanwhile is no error. */
@@ -110,18 +112,27 @@ export function signal(pid: number, name: NodeJS.Signals): void {
 }
 
 async function removeTree(directory: string): Promise<void> {
-  const deepestFirst = (await directoriesBelow(directory)).reverse();
+  const deepestFirst = directoriesBelow(directory).reverse();
   for (const one of deepestFirst) await rmdir(one).catch(() => {});
 }
 
 /** The directory and all below it, parents before children; none when it is not there. */
-async function directoriesBelow(directory: string): Promise<string[]> {
-  const entries = await readdir(directory, { withFileTypes: true }).catch(() => null);
-  if (entries === null) return [];
-  const children = entries.filter((entry) => entry.isDirectory()).map((entry) => join(directory, entry.name));
-  return [directory, ...(await Promise.all(children.map(directoriesBelow))).flat()];
+function directoriesBelow(directory: string): string[] {
+  let entries: Dirent[];
+  try {
+    entries = readdirSync(directory, { withFileTypes: true });
+  } catch {
+    return [];
+  }
+  const children = entries.filter((entry) => entry.isDirectory());
+  return [directory, ...children.flatMap(({ name }) => directoriesBelow(join(directory, name)))];
 }
 
-async function readOrEmpty(file: string): Promise<string> {
-  return readFile(file, 'utf8').catch(() => '');
+/** The text of a file; of one that has gone meanwhile, none. */
+export function readOrEmpty(file: string): string {
+  try {
+    return readFileSync(file, 'utf8');
+  } catch {
+    return '';
+  }
 }

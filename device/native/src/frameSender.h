@@ -170,13 +170,11 @@ static double flush_tls(void) {
 static double send_encoded(const unsigned char *header, const unsigned char *body, uint32_t bytes) {
   double waited = 0;
   if (SSL_write(sender.ssl, header, FRAME_HEADER) != FRAME_HEADER) link_lost(tls_words());
-  for (uint32_t at = 0, flushed = 0; at < bytes;) {
+  for (uint32_t at = 0; at < bytes;) {
     int written = SSL_write(sender.ssl, body + at, bytes - at);
     if (written <= 0) link_lost(tls_words());
     at += written;
-    if (at - flushed < SEND_BYTES) continue;
-    waited += flush_tls();
-    flushed = at;
+    if (BIO_ctrl_pending(sender.out) >= SEND_BYTES) waited += flush_tls();
   }
   return waited + flush_tls();
 }

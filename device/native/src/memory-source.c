@@ -695,9 +695,8 @@ static int commands_left(char *line, size_t size);
 
 /* Whether compressing pays is decided while a pass goes on. CRIU's images are ready before the last one is: they do not wait. */
 static void command_in_pass(const char *line, int frozen) {
-  int level;
-  if (sscanf(line, "compress %d", &level) == 1) sender.level = level;
-  else if (frozen && starts_with(line, "image ")) send_image(line + 6);
+  if (sscanf(line, "compress %d", &sender.level) == 1) return;
+  if (frozen && starts_with(line, "image ")) send_image(line + 6);
   else fail("badCommand", "%s while a pass is under way", line);
 }
 
@@ -834,7 +833,7 @@ int main(int count, char **arguments) {
     int threads;
     next_command(line, sizeof line);
     if (starts_with(line, "connect ")) connect_to(line + 8);
-    else if (sscanf(line, "compress %d", &threads) == 1) sender.level = threads;
+    else if (sscanf(line, "compress %d", &sender.level) == 1) continue;
     else if (sscanf(line, "round %d %lu %lf", &threads, &number, &pace) == 3) {
       sender.pace = pace;
       pass(0, threads_allowed(threads), number);
