@@ -12,10 +12,12 @@ export interface DumpRequest {
   containerId: string;
   /** runc's state root of this container. */
   runcRoot: string;
+  /** Of the container's first process. */
+  pid: number;
   /** On tmpfs, 0700; CRIU writes its images here. */
   imagesDir: string;
   workDir: string;
-  /** What makes the dump cheaper. */
+  /** What makes the dump cheaper, and right. */
   native: Pick<NativePrograms, 'criuHide' | 'tools'>;
   /** The private anonymous memory is not dumped: it travels by itself. */
   withoutMemory: boolean;
@@ -57,7 +59,7 @@ export class ArmedDump {
       env: {
         ...process.env,
         [HELPER_VARIABLE]: key,
-        ...cheaper(request),
+        ...helped(request),
       },
     });
     await output.close();
@@ -119,11 +121,13 @@ function lastLine(text: string): string {
   return text.trim().split('\n').at(-1) ?? '';
 }
 
-function cheaper({ native, withoutMemory }: DumpRequest): NodeJS.ProcessEnv {
+/** What criu-hide.so and CRIU's own programs are to know and be, see device/native/README.md. */
+function helped({ native, withoutMemory, pid }: DumpRequest): NodeJS.ProcessEnv {
   return {
     ...(native.tools === null ? {} : { PATH: `${native.tools}:${process.env.PATH}` }),
     ...(native.criuHide === null ? {} : { LD_PRELOAD: native.criuHide }),
     DRAYAGE_HIDE: withoutMemory ? 'memory' : 'nothing',
+    DRAYAGE_ROOT: `/proc/${pid}/root`,
   };
 }
 

@@ -67,6 +67,7 @@ export class SourceMember {
         ArmedDump.arm({
           containerId: facts.containerId,
           runcRoot: facts.runcRoot,
+          pid: facts.pid,
           imagesDir: join(directory, 'images'),
           workDir: join(directory, 'work'),
           native,

@@ -22,6 +22,8 @@ const KINDS: { kind: string; more?: object }[] = [
   { kind: 'madvise' },
   { kind: 'split' },
   { kind: 'growing' },
+  { kind: 'dev-shm' },
+  { kind: 'timers' },
 ];
 
 const shared = withLab();

@@ -10,6 +10,11 @@
  * of the whole machine for each (10 ms at its usual size). Ours is the sandbox's, made anew on the target, where nothing
  * tracks connections: the question is not put.
  *
+ * Timers (timerfd): what CRIU would restore wrongly it reads in other words (src/shownTimer.h).
+ *
+ * Names: of a file whose name is gone, but that has another in the same directory (a named semaphore, for whoever made it),
+ * CRIU is told the other (src/livingName.h).
+ *
  * All else (mappings, descriptors, registers, other memory) is dumped as ever.
  */
 #define _GNU_SOURCE
@@ -23,8 +28,10 @@
 #include <sys/types.h>
 #include <unistd.h>
 
+#include "livingName.h"
 #include "mappings.h"
 #include "pagemapScan.h"
+#include "shownTimer.h"
 
 #define PAGE 4096ull
 #define DIRECTORY 32
@@ -167,4 +174,25 @@ ssize_t sendmsg(int fd, const struct msghdr *message, int flags) {
   changed.msg_iov = &part;
   ssize_t sent = real(fd, &changed, flags);
   return sent < 0 ? sent : (ssize_t)message->msg_iov->iov_len;
+}
+
+/* CRIU reads what the kernel says of a descriptor from `fdinfo`, opened beside a descriptor of a /proc. */
+int openat64(int directory, const char *path, int flags, ...) {
+  static int (*real)(int, const char *, int, ...);
+  if (!real) real = (int (*)(int, const char *, int, ...))dlsym(RTLD_NEXT, "openat64");
+  va_list arguments;
+  va_start(arguments, flags);
+  mode_t mode = flags & (O_CREAT | __O_TMPFILE) ? va_arg(arguments, mode_t) : 0;
+  va_end(arguments);
+  int fd = real(directory, path, flags, mode);
+  return fd >= 0 && strstr(path, "fdinfo/") ? shown_timer(fd) : fd;
+}
+
+ssize_t readlink(const char *path, char *target, size_t size) {
+  static ssize_t (*real)(const char *, char *, size_t);
+  if (!real) real = (ssize_t(*)(const char *, char *, size_t))dlsym(RTLD_NEXT, "readlink");
+  ssize_t length = real(path, target, size);
+  static const char own[] = "/proc/self/fd/";
+  if (length <= 0 || strncmp(path, own, sizeof own - 1) != 0) return length;
+  return living_name(atoi(path + sizeof own - 1), target, length, size);
 }
