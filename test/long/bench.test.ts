@@ -33,11 +33,17 @@ test(
     expect(await look()).toEqual(before);
 
     const moves = samples.filter((one): one is MoveSample => one.kind === 'move');
-    expect(moves.map(({ contender, reason, wrong }) => ({ contender, reason, wrong }))).toEqual(
-      ['drayage', 'podman', 'docker'].map((contender) => ({ contender, reason: '', wrong: 0 })),
+    // Drayage's first move of the program is told apart from the one that counts.
+    expect(moves.map(({ contender, fresh, reason, wrong }) => ({ contender, fresh, reason, wrong }))).toEqual(
+      [
+        { contender: 'drayage', fresh: true },
+        { contender: 'drayage', fresh: false },
+        { contender: 'podman', fresh: false },
+        { contender: 'docker', fresh: false },
+      ].map((one) => ({ ...one, reason: '', wrong: 0 })),
     );
-    const [drayage, podman, docker] = moves as [MoveSample, MoveSample, MoveSample];
-    expect(drayage).toMatchObject({ lost: 0, connections: 16 });
+    const [first, drayage, podman, docker] = moves as [MoveSample, MoveSample, MoveSample, MoveSample];
+    for (const one of [first, drayage]) expect(one).toMatchObject({ lost: 0, connections: 16 });
     expect(drayage.gapMs).toBeLessThan(podman.gapMs);
     expect(podman.steps.map(({ name }) => name)).toEqual(['checkpoint', 'copy', 'restore']);
     expect(docker.steps.map(({ name }) => name)).toEqual(['checkpoint', 'copy', 'restore']);

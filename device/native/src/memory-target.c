@@ -533,7 +533,7 @@ static int take_input(struct client *client) {
 
 /* ---- frames ---- */
 
-/* Bytes of a stream that are dealt with before others get their turn. */
+/* Bytes of a stream, as they are kept, that are dealt with before others get their turn. */
 #define TURN_BYTES (8u << 20)
 #define PEER_SILENCE_S 3
 
@@ -579,7 +579,7 @@ static int read_tls(struct frames *frames, void *into, size_t size) {
   return why == SSL_ERROR_WANT_READ || why == SSL_ERROR_WANT_WRITE ? 0 : -1;
 }
 
-/* One read of the stream: > 0 for bytes taken, 0 when there are none now, -1 when the connection has to go. */
+/* One read of the stream: > 0 for bytes dealt with, 0 when there are none now, -1 when the connection has to go. */
 static int take_part(struct client *client) {
   struct frames *frames = client->frames;
   const char *trouble = NULL;
@@ -600,7 +600,10 @@ static int take_part(struct client *client) {
     if (plain) client->filled += got;
     if (frames->got == frames->bytes) {
       frames->header_got = 0;
-      if (!plain) trouble = expand_frame(client);
+      if (!plain) {
+        trouble = expand_frame(client);
+        got = frames->bytes + frames->holds;
+      }
     }
     if (!trouble && take_records(client) < 0) return frames->refused ? got : -1;
   }

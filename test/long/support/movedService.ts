@@ -36,13 +36,14 @@ export class MovedService {
     return ['chroot', this.#root, ...words];
   }
 
-  /** Moves it back and forth so many times. Resolves with how each move ended. */
+  /** Moves it back and forth so many times, as long as it can be moved. Resolves with how each move ended. */
   async move(times: number): Promise<string[]> {
     const ends: string[] = [];
     for (let count = 0; count < times; count += 1) {
       const target = count % 2 === 0 ? 'd2' : 'd1';
-      const { state, reason } = await moveCompute(await this.#lab.api(), this.#compute.id, target);
-      ends.push(state === 'succeeded' ? state : `${state}: ${reason}`);
+      const { state, reason, causes } = await moveCompute(await this.#lab.api(), this.#compute.id, target);
+      ends.push(state === 'succeeded' ? state : `${state}: ${reason} ${JSON.stringify(causes)}`);
+      if (state !== 'succeeded') break;
     }
     return ends;
   }
