@@ -6,16 +6,20 @@ import { z } from 'zod';
 import type { ApiContext } from './context.ts';
 import { createMetrics } from './metrics.ts';
 import { authPlugin } from './plugins/auth.ts';
+import { auditPlugin } from './plugins/audit.ts';
 import { idempotencyPlugin } from './plugins/idempotency.ts';
 import { openApiPlugin } from './plugins/openapi.ts';
 import { sendNotFound, sendProblem } from './problem.ts';
+import { auditRoutes } from './routes/audit.ts';
 import { authRoutes } from './routes/auth.ts';
 import { computeStreamRoutes } from './routes/computeStreams.ts';
 import { computeRoutes } from './routes/computes.ts';
 import { deviceRoutes } from './routes/devices.ts';
 import { healthRoutes } from './routes/health.ts';
 import { imageRoutes } from './routes/images.ts';
+import { memberRoutes } from './routes/members.ts';
 import { migrationRoutes } from './routes/migrations.ts';
+import { tenantRoutes } from './routes/tenants.ts';
 
 const { version } = z
   .object({ version: z.string() })
@@ -44,6 +48,7 @@ export async function createApp(context: ApiContext, logger?: FastifyBaseLogger)
     );
     done();
   });
+  await app.register(auditPlugin, { context });
   await app.register(authPlugin, { context });
   await app.register(idempotencyPlugin, { context });
   await app.register(openApiPlugin, { version });
@@ -55,6 +60,9 @@ export async function createApp(context: ApiContext, logger?: FastifyBaseLogger)
       await v1.register(computeRoutes, { context });
       await v1.register(computeStreamRoutes, { context });
       await v1.register(migrationRoutes, { context });
+      await v1.register(tenantRoutes, { context });
+      await v1.register(memberRoutes, { context });
+      await v1.register(auditRoutes, { context });
     },
     { prefix: '/api/v1' },
   );

@@ -21,13 +21,21 @@ const environmentSchema = z.object({
   DRAYAGE_API_LISTEN: listenSchema.prefault('127.0.0.1:7480'),
   DRAYAGE_DEVICE_LISTEN: listenSchema.prefault('0.0.0.0:7443'),
   DRAYAGE_ADVERTISE_HOST: z.string().default('127.0.0.1'),
+  /** Where the gateway listens, through which devices reach Temporal. */
+  DRAYAGE_DEVICE_TEMPORAL_LISTEN: listenSchema.prefault('0.0.0.0:7234'),
+  /** What devices are told of it; without it the advertised host and the port above. */
   DRAYAGE_DEVICE_TEMPORAL_ADDRESS: z.string().optional(),
   DRAYAGE_COMPUTE_SUBNET: z.string().default('10.77.0.0/16'),
   DRAYAGE_COMPUTE_RANGE: z.string().default('10.77.1.0-10.77.250.255'),
   /** The computes' gateway; without it they have none. */
   DRAYAGE_COMPUTE_GATEWAY: z.ipv4().optional(),
-  DRAYAGE_ADMIN_EMAIL: z.email().default('admin@drayage.local'),
+  DRAYAGE_ADMIN_EMAIL: z
+    .email()
+    .default('admin@drayage.local')
+    .transform((email) => email.toLowerCase()),
   DRAYAGE_ADMIN_PASSWORD: z.string().min(8).optional(),
+  /** Who may make an account: everybody, who was invited to a tenant, or nobody. */
+  DRAYAGE_REGISTRATION: z.enum(['open', 'invitation', 'closed']).default('open'),
   /** Largest image that may be uploaded, bytes. */
   DRAYAGE_IMAGE_MAX_BYTES: z.coerce
     .number()
@@ -45,9 +53,11 @@ export interface ApiConfig {
   dataDir: string;
   listen: { host: string; port: number };
   deviceListen: { host: string; port: number };
+  gatewayListen: { host: string; port: number };
   advertiseHost: string;
   addresses: AddressRange;
   admin: { email: string; password?: string | undefined };
+  registration: 'open' | 'invitation' | 'closed';
   imageMaxBytes: number;
   logLevel: string;
 }
@@ -68,12 +78,15 @@ export function readConfig(environment: NodeJS.ProcessEnv): ApiConfig {
     databaseUrl: env.DATABASE_URL,
     temporal: { address: env.TEMPORAL_ADDRESS, namespace: env.TEMPORAL_NAMESPACE },
     deviceTemporal: {
-      address: env.DRAYAGE_DEVICE_TEMPORAL_ADDRESS ?? env.TEMPORAL_ADDRESS,
+      address:
+        env.DRAYAGE_DEVICE_TEMPORAL_ADDRESS ??
+        `${env.DRAYAGE_ADVERTISE_HOST}:${String(env.DRAYAGE_DEVICE_TEMPORAL_LISTEN.port)}`,
       namespace: env.TEMPORAL_NAMESPACE,
     },
     dataDir: env.DRAYAGE_DATA_DIR,
     listen: env.DRAYAGE_API_LISTEN,
     deviceListen: env.DRAYAGE_DEVICE_LISTEN,
+    gatewayListen: env.DRAYAGE_DEVICE_TEMPORAL_LISTEN,
     advertiseHost: env.DRAYAGE_ADVERTISE_HOST,
     addresses: parseAddressRange(
       env.DRAYAGE_COMPUTE_SUBNET,
@@ -81,6 +94,7 @@ export function readConfig(environment: NodeJS.ProcessEnv): ApiConfig {
       env.DRAYAGE_COMPUTE_GATEWAY,
     ),
     admin: { email: env.DRAYAGE_ADMIN_EMAIL, password: env.DRAYAGE_ADMIN_PASSWORD },
+    registration: env.DRAYAGE_REGISTRATION,
     imageMaxBytes: env.DRAYAGE_IMAGE_MAX_BYTES,
     logLevel: env.DRAYAGE_LOG_LEVEL,
   };

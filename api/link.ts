@@ -3,7 +3,8 @@ import { request as httpsRequest } from 'node:https';
 import type { PeerCertificate } from 'node:tls';
 import { type ClientOptions, WebSocket } from 'ws';
 import { DrayageError } from '../core/cause.ts';
-import { type ComputeRecord, getCompute } from '../db/computes.ts';
+import type { Scope } from '../core/tenancy.ts';
+import { type ComputeRecord, computeInScope } from '../db/computes.ts';
 import { type DeviceRow, getDevice } from '../db/devices.ts';
 import type { ApiContext } from './context.ts';
 
@@ -21,10 +22,11 @@ export interface Reachable {
 /** @throws DrayageError unknownCompute, deviceUnreachable, and with `running` notRunning */
 export async function reachable(
   context: ApiContext,
+  scope: Scope,
   idOrName: string,
   needs: { running: boolean },
 ): Promise<Reachable> {
-  const compute = await getCompute(context.db, idOrName);
+  const compute = await computeInScope(context.db, scope, idOrName);
   if (needs.running && compute.state !== 'running' && compute.state !== 'migrating') {
     throw new DrayageError({
       code: 'notRunning',

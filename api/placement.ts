@@ -5,10 +5,9 @@ import {
   type Demand,
   deviceCauses,
 } from '../core/choosePlacement.ts';
-import type { Cause } from '../core/cause.ts';
+import { type Cause, RefusedError } from '../core/cause.ts';
 import type { Database } from '../db/database.ts';
 import { allDevices, type DeviceRow, deviceState } from '../db/devices.ts';
-import { RefusedError } from './problem.ts';
 
 /** What a compute with this limit and image needs of a device. */
 export function demandOf(memoryBytes: number | undefined, imageBytes: number): Demand {

@@ -3,20 +3,7 @@ import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify';
 import { hasZodFastifySchemaValidationErrors } from 'fastify-type-provider-zod';
 import type { Problem } from '../core/api/common.ts';
 import { statusOfCause } from '../core/api/statusOfCause.ts';
-import { type Cause, DrayageError } from '../core/cause.ts';
-
-/** A refusal with several causes, or with what is under way. */
-export class RefusedError extends DrayageError {
-  readonly causes: [Cause, ...Cause[]];
-  readonly running: { id: string; workflowId: string } | undefined;
-
-  constructor(causes: [Cause, ...Cause[]], running?: { id: string; workflowId: string }) {
-    super(causes[0]);
-    this.name = 'RefusedError';
-    this.causes = causes;
-    this.running = running;
-  }
-}
+import { type Cause, DrayageError, RefusedError } from '../core/cause.ts';
 
 /** The problem document (RFC 9457) of any error. Nothing of an error that is not ours leaves the server. */
 export function toProblem(error: unknown): Problem {
@@ -86,6 +73,7 @@ function isDatabaseAway(error: unknown): boolean {
 /** The one error handler of both servers. */
 export function sendProblem(error: unknown, request: FastifyRequest, reply: FastifyReply): void {
   const document = toProblem(error);
+  request.refusedFor = document.causes.map(({ code }) => code);
   if (document.status >= 500) request.log.error({ err: error }, 'request failed');
   // Serialised here: the routes' response schemas are for their own answers.
   void reply

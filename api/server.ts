@@ -8,7 +8,7 @@ import type { ApiContext } from './context.ts';
 import { createDeviceApp } from './deviceApp.ts';
 import { ensureAdmin } from './firstStart.ts';
 import { prepareStore } from './images/store.ts';
-import { openAuthority } from './pki/authority.ts';
+import { CONTROL_NAME, openAuthority } from './pki/authority.ts';
 import { startUpkeep } from './upkeep.ts';
 import { connectWorkflows, type Workflows } from './workflows.ts';
 
@@ -18,6 +18,11 @@ export interface ApiServer {
   deviceUrl: string;
   context: ApiContext;
   close(): Promise<void>;
+}
+
+/** Under which names and addresses the control plane is reached by devices. */
+export function controlHosts({ advertiseHost }: Pick<ApiConfig, 'advertiseHost'>): string[] {
+  return [advertiseHost, 'localhost', '127.0.0.1', CONTROL_NAME];
 }
 
 /** Starts both servers. Tests give `workflows` of their own and port 0. */
@@ -37,12 +42,7 @@ export async function startApi(
     await ensureAdmin(db, config);
     await prepareStore(config.dataDir);
     const authority = await openAuthority(join(config.dataDir, 'pki'));
-    const identity = await authority.controlIdentity([
-      config.advertiseHost,
-      'localhost',
-      '127.0.0.1',
-      'control',
-    ]);
+    const identity = await authority.controlIdentity(controlHosts(config));
     const context: ApiContext = {
       config,
       db,

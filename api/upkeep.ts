@@ -1,8 +1,11 @@
 import type { FastifyBaseLogger } from 'fastify';
 import { sql } from 'drizzle-orm';
+import { removeOldAudit } from '../db/audit.ts';
 import type { Database } from '../db/database.ts';
 import { markUnreachable, UNREACHABLE_AFTER_SECONDS } from '../db/devices.ts';
 import { removeOldIdempotencyKeys } from '../db/idempotency.ts';
+import { removeOldFailures } from '../db/signInFailures.ts';
+import { removeOldMetrics } from '../db/metrics.ts';
 import { removeExpiredTokens } from '../db/tokens.ts';
 import type { ApiContext } from './context.ts';
 import { settle } from './settle.ts';
@@ -66,6 +69,9 @@ export function startUpkeep(context: ApiContext, logger: FastifyBaseLogger): Upk
 async function clean(db: Database): Promise<void> {
   await removeExpiredTokens(db);
   await removeOldIdempotencyKeys(db);
+  await removeOldFailures(db);
+  await removeOldAudit(db);
+  await removeOldMetrics(db);
 }
 
 /** Does it unless another process is at it. */

@@ -72,6 +72,7 @@ async function send(
   options: RequestOptions = {},
 ): Promise<Response> {
   const { body, stream, query, headers, signal } = options;
+  const tenant = process.env['DRAYAGE_TENANT'];
   const url = new URL(`${credentials.url.replace(/\/$/, '')}/api/v1${path}`);
   for (const [name, value] of Object.entries(query ?? {}))
     for (const one of value === undefined ? [] : [value].flat()) url.searchParams.append(name, one);
@@ -79,6 +80,7 @@ async function send(
     method,
     headers: {
       ...(credentials.token === '' ? {} : { authorization: `Bearer ${credentials.token}` }),
+      ...(tenant === undefined ? {} : { 'x-drayage-tenant': tenant }),
       ...(body === undefined ? {} : { 'content-type': 'application/json' }),
       ...headers,
     },

@@ -7,6 +7,7 @@ import { registerImage } from './commands/image.ts';
 import { registerLogin } from './commands/login.ts';
 import { registerMigrate } from './commands/migrate.ts';
 import { registerMigration } from './commands/migration.ts';
+import { registerTenant } from './commands/tenant.ts';
 import { registerToken } from './commands/token.ts';
 import { exitCodeOf, problemOfError } from './exit.ts';
 
@@ -30,6 +31,7 @@ async function buildProgram(words: string[]): Promise<Command> {
   registerMigrate(program);
   registerMigration(program);
   registerToken(program);
+  registerTenant(program);
   // The lab brings a lot with it that no other command needs.
   const first = words.find((word) => !word.startsWith('-'));
   const known = program.commands.some((command) => command.name() === first);

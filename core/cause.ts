@@ -25,3 +25,16 @@ export class DrayageError extends Error {
     this.retryable = options.retryable ?? false;
   }
 }
+
+/** A refusal with several causes, or with what is under way. */
+export class RefusedError extends DrayageError {
+  readonly causes: [Cause, ...Cause[]];
+  readonly running: { id: string; workflowId: string } | undefined;
+
+  constructor(causes: [Cause, ...Cause[]], running?: { id: string; workflowId: string }) {
+    super(causes[0]);
+    this.name = 'RefusedError';
+    this.causes = causes;
+    this.running = running;
+  }
+}

@@ -39,6 +39,30 @@ export const nameSchema = z
   .max(63)
   .regex(/^[a-z0-9]([a-z0-9-]*[a-z0-9])?$/, 'must be lower-case letters, digits and inner hyphens');
 
+/** Of those that Docker gives a container, what hardly a program needs and most escapes begin with: not given unless asked for. */
+export const WITHHELD_CAPABILITIES = ['AUDIT_WRITE', 'MKNOD', 'NET_RAW', 'SETFCAP'] as const;
+
+/** Processes and threads that a compute may have unless it is given another number: a fork bomb stays its own matter. */
+export const DEFAULT_PIDS = 4096;
+
+const MOST_LABELS = 64;
+
+/** What its owner wants to find it by; nothing of it is looked at by Drayage. */
+export const labelsSchema = z
+  .record(
+    z
+      .string()
+      .regex(
+        /^[a-z0-9]([a-z0-9._/-]{0,61}[a-z0-9])?$/,
+        'must be lower-case letters, digits and . _ / - within',
+      ),
+    z
+      .string()
+      .max(256)
+      .regex(/^[^\p{Cc}]*$/u, 'must have no control characters'),
+  )
+  .refine((labels) => Object.keys(labels).length <= MOST_LABELS, `must be at most ${String(MOST_LABELS)}`);
+
 /** All that a device needs to make a compute's containers; it is the same on source and target. */
 export const computeSpecSchema = z.object({
   id: idSchema('compute'),
@@ -56,6 +80,10 @@ export const computeSpecSchema = z.object({
   memoryBytes: z.number().int().positive().optional(),
   /** CPUs, e.g. 0.5. */
   cpus: z.number().positive().optional(),
+  /** Processes and threads. */
+  pids: z.number().int().min(1).max(4_194_304).optional(),
+  capabilities: z.array(z.enum(WITHHELD_CAPABILITIES)).default([]),
+  labels: labelsSchema.default({}),
   volumes: z.array(z.object({ name: nameSchema, path: z.string().startsWith('/') })).default([]),
   tmpfs: tmpfsListSchema.default([]),
   restartPolicy: restartPolicySchema.default({ name: 'no', maximumRetries: 0 }),

@@ -9,6 +9,8 @@ export const ID_PREFIX = {
   migration: 'mig',
   token: 'tok',
   user: 'usr',
+  tenant: 'tnt',
+  invitation: 'inv',
 } as const;
 
 export type IdKind = keyof typeof ID_PREFIX;

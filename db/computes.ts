@@ -2,11 +2,14 @@ import { and, asc, eq, gt, inArray, isNull, sql } from 'drizzle-orm';
 import { type Cause, DrayageError } from '../core/cause.ts';
 import type { ComputeSpec, ComputeState } from '../core/compute.ts';
 import { type AddressRange, ipToNumber } from '../core/ipv4.ts';
+import type { Scope } from '../core/tenancy.ts';
 import { keepAddress, nextAddress, releaseAddress } from './addresses.ts';
 import { type Database, isViolation, unknown } from './database.ts';
 import { addEvent } from './events.ts';
 import { cursorSequence, type Page, type PageRequest, toPage } from './pages.ts';
+import { claimQuota } from './quotas.ts';
 import { compute, computeGroup, device, image, placement } from './schema/index.ts';
+import { inScope } from './tenants.ts';
 
 export type ComputeRow = typeof compute.$inferSelect;
 
@@ -46,21 +49,30 @@ function record({ compute: row, imageName, placement: at }: Selected): ComputeRe
 
 /**
  * Makes a compute with its group of one, its address and its placement (epoch 1), all or nothing.
- * @throws DrayageError nameTaken, noAddress
+ * @throws DrayageError nameTaken, noAddress, quotaExceeded, quotaNeedsLimit
  */
 export async function createCompute(
   db: Database,
-  values: { spec: Omit<ComputeSpec, 'address'>; deviceId: string; range: AddressRange; actor?: string },
+  values: {
+    tenantId: string;
+    spec: Omit<ComputeSpec, 'address'>;
+    deviceId: string;
+    range: AddressRange;
+    actor?: string;
+  },
 ): Promise<ComputeRecord> {
   const { id, group, name } = values.spec;
   try {
     return await db.transaction(async (tx) => {
+      const { memoryBytes, cpus } = values.spec;
+      await claimQuota(tx, values.tenantId, { computes: 1, memoryBytes, cpus });
       const address = await nextAddress(tx, values.range);
       const spec: ComputeSpec = { ...values.spec, address };
       await tx.insert(computeGroup).values({ id: group });
       await tx.insert(compute).values({
         id,
         groupId: group,
+        tenantId: values.tenantId,
         name,
         imageId: spec.image.id,
         spec,
@@ -87,24 +99,49 @@ export async function createCompute(
   }
 }
 
-/** By id or name; deleted computes are not found. */
-export async function findCompute(db: Database, idOrName: string): Promise<ComputeRecord | null> {
-  const column = idOrName.startsWith('cmp_') ? compute.id : compute.name;
-  const [row] = await records(db).where(and(eq(column, idOrName), isNull(compute.deletedAt)));
+/** By id, whosever it is; deleted computes are not found. */
+export async function findCompute(db: Database, id: string): Promise<ComputeRecord | null> {
+  const [row] = await records(db).where(and(eq(compute.id, id), isNull(compute.deletedAt)));
   return row ? record(row) : null;
 }
 
-/** By id or name. @throws DrayageError unknownCompute */
-export async function getCompute(db: Database, idOrName: string): Promise<ComputeRecord> {
-  const row = await findCompute(db, idOrName);
-  if (!row) throw unknown('compute', idOrName);
+/** By id, whosever it is. @throws DrayageError unknownCompute */
+export async function getCompute(db: Database, id: string): Promise<ComputeRecord> {
+  const row = await findCompute(db, id);
+  if (!row) throw unknown('compute', id);
   return row;
 }
 
-export async function listComputes(db: Database, page: PageRequest): Promise<Page<ComputeRecord>> {
+/** By id or name, of what the scope shows. @throws DrayageError unknownCompute, also for another tenant's */
+export async function computeInScope(db: Database, scope: Scope, idOrName: string): Promise<ComputeRecord> {
+  const byId = idOrName.startsWith('cmp_');
+  const [row] = await records(db).where(
+    and(
+      eq(byId ? compute.id : compute.name, idOrName),
+      inScope(compute.tenantId, scope, byId),
+      isNull(compute.deletedAt),
+    ),
+  );
+  if (!row) throw unknown('compute', idOrName);
+  return record(row);
+}
+
+/** A tenant's computes that have all of the labels, in the order in which they were made. */
+export async function listComputes(
+  db: Database,
+  tenantId: string,
+  page: PageRequest & { labels?: Record<string, string> | undefined },
+): Promise<Page<ComputeRecord>> {
   const after = cursorSequence(page.cursor);
   const rows = await records(db)
-    .where(and(isNull(compute.deletedAt), after === null ? undefined : gt(compute.seq, after)))
+    .where(
+      and(
+        eq(compute.tenantId, tenantId),
+        isNull(compute.deletedAt),
+        page.labels && sql`${compute.spec} -> 'labels' @> ${JSON.stringify(page.labels)}::jsonb`,
+        after === null ? undefined : gt(compute.seq, after),
+      ),
+    )
     .orderBy(asc(compute.seq))
     .limit(page.limit + 1);
   return toPage(rows.map(record), page.limit);

@@ -1,8 +1,11 @@
-import { and, asc, eq, gt, sql } from 'drizzle-orm';
+import { and, asc, eq, gt, type SQL, sql } from 'drizzle-orm';
 import { DrayageError } from '../core/cause.ts';
+import type { Scope } from '../core/tenancy.ts';
 import { type Database, isViolation, only, unknown } from './database.ts';
 import { cursorSequence, type Page, type PageRequest, toPage } from './pages.ts';
+import { claimQuota } from './quotas.ts';
 import { image, imageBlob } from './schema/index.ts';
+import { inScope } from './tenants.ts';
 
 export type ImageRow = typeof image.$inferSelect;
 export type ImageBlobRow = typeof imageBlob.$inferSelect;
@@ -22,27 +25,30 @@ async function lockDigest(tx: Database, digest: string): Promise<void> {
 /**
  * Records an image whose archive was received. `keep` puts the archive in its place; it is called only when there is
  * none of that digest yet, inside the transaction. The same name for the same content is no error.
- * @throws DrayageError nameTaken
+ * @throws DrayageError nameTaken, quotaExceeded
  */
 export async function createImage(
   db: Database,
-  values: { id: string; name: string; blob: Omit<ImageBlobRow, 'createdAt'> },
+  values: { id: string; tenantId: string; name: string; blob: Omit<ImageBlobRow, 'createdAt'> },
   keep: () => Promise<void>,
 ): Promise<ImageWithBlob> {
   return db.transaction(async (tx) => {
-    await lockDigest(tx, values.blob.digest);
-    const made = await tx.insert(imageBlob).values(values.blob).onConflictDoNothing().returning();
-    const { id, name } = values;
+    const { id, tenantId, name, blob } = values;
+    await lockDigest(tx, blob.digest);
+    const ofDigest = and(eq(image.tenantId, tenantId), eq(image.digest, blob.digest));
+    const [has] = await tx.select({ id: image.id }).from(image).where(ofDigest).limit(1);
+    await claimQuota(tx, tenantId, { imageBytes: has ? 0 : blob.bytes });
+    const made = await tx.insert(imageBlob).values(blob).onConflictDoNothing().returning();
     await tx
       .insert(image)
-      .values({ id, name, digest: values.blob.digest })
-      .onConflictDoNothing({ target: image.name });
+      .values({ id, tenantId, name, digest: blob.digest })
+      .onConflictDoNothing({ target: [image.tenantId, image.name] });
     const row = only(
       await tx
         .select(selection)
         .from(image)
         .innerJoin(imageBlob, eq(image.digest, imageBlob.digest))
-        .where(eq(image.name, name)),
+        .where(and(eq(image.tenantId, tenantId), eq(image.name, name))),
     );
     if (row.image.digest !== values.blob.digest) throw imageNameTaken(name);
     if (made.length === 1) await keep();
@@ -58,54 +64,68 @@ function imageNameTaken(name: string): DrayageError {
   });
 }
 
-/** By id, name or digest. */
-export async function findImage(db: Database, idOrName: string): Promise<ImageWithBlob | null> {
-  const column = idOrName.startsWith('img_')
-    ? image.id
-    : idOrName.startsWith('sha256:')
-      ? image.digest
-      : image.name;
+/** By id or digest, whosever it is. */
+export async function findImage(db: Database, idOrDigest: string): Promise<ImageWithBlob | null> {
+  const column = idOrDigest.startsWith('sha256:') ? image.digest : image.id;
+  return first(db, eq(column, idOrDigest));
+}
+
+/** By id or digest, whosever it is. @throws DrayageError unknownImage */
+export async function getImage(db: Database, idOrDigest: string): Promise<ImageWithBlob> {
+  const row = await findImage(db, idOrDigest);
+  if (!row) throw unknown('image', idOrDigest);
+  return row;
+}
+
+/** By id, name or digest, of what the scope shows. @throws DrayageError unknownImage, also for another tenant's */
+export async function imageInScope(db: Database, scope: Scope, idOrName: string): Promise<ImageWithBlob> {
+  const byId = idOrName.startsWith('img_');
+  const column = byId ? image.id : idOrName.startsWith('sha256:') ? image.digest : image.name;
+  const row = await first(db, and(eq(column, idOrName), inScope(image.tenantId, scope, byId)));
+  if (!row) throw unknown('image', idOrName);
+  return row;
+}
+
+async function first(db: Database, condition: SQL | undefined): Promise<ImageWithBlob | null> {
   const [row] = await db
     .select(selection)
     .from(image)
     .innerJoin(imageBlob, eq(image.digest, imageBlob.digest))
-    .where(eq(column, idOrName))
+    .where(condition)
     .orderBy(asc(image.seq))
     .limit(1);
   return row ? join(row) : null;
 }
 
-/** @throws DrayageError unknownImage */
-export async function getImage(db: Database, idOrName: string): Promise<ImageWithBlob> {
-  const row = await findImage(db, idOrName);
-  if (!row) throw unknown('image', idOrName);
-  return row;
-}
-
-export async function listImages(db: Database, page: PageRequest): Promise<Page<ImageWithBlob>> {
+/** A tenant's images, in the order in which they came. */
+export async function listImages(
+  db: Database,
+  tenantId: string,
+  page: PageRequest,
+): Promise<Page<ImageWithBlob>> {
   const after = cursorSequence(page.cursor);
   const rows = await db
     .select(selection)
     .from(image)
     .innerJoin(imageBlob, eq(image.digest, imageBlob.digest))
-    .where(and(after === null ? undefined : gt(image.seq, after)))
+    .where(and(eq(image.tenantId, tenantId), after === null ? undefined : gt(image.seq, after)))
     .orderBy(asc(image.seq))
     .limit(page.limit + 1);
   return toPage(rows.map(join), page.limit);
 }
 
 /**
- * Removes an image; `discard` deletes its archive and is called only when no other image has that digest.
+ * Removes an image by its id; `discard` deletes its archive and is called only when no other image has that digest.
  * @throws DrayageError unknownImage, imageInUse
  */
 export async function removeImage(
   db: Database,
-  idOrName: string,
+  id: string,
   discard: (digest: string) => Promise<void>,
 ): Promise<void> {
   try {
     await db.transaction(async (tx) => {
-      const row = await getImage(tx, idOrName);
+      const row = await getImage(tx, id);
       await lockDigest(tx, row.digest);
       await tx.delete(image).where(eq(image.id, row.id));
       const others = await tx.select().from(image).where(eq(image.digest, row.digest)).limit(1);
@@ -117,7 +137,7 @@ export async function removeImage(
     if (!isViolation(error, '23503')) throw error;
     throw new DrayageError({
       code: 'imageInUse',
-      message: `A compute is made from image ${idOrName}.`,
+      message: `A compute is made from image ${id}.`,
       mend: 'Delete its computes first; `drayage compute ls` shows them.',
     });
   }

@@ -8,10 +8,12 @@ import {
   type Phase,
   type Round,
 } from '../core/migration.ts';
+import type { Scope } from '../core/tenancy.ts';
 import { type Database, isViolation, unknown } from './database.ts';
 import { addEvent } from './events.ts';
 import { cursorSequence, type Page, type PageRequest, toPage } from './pages.ts';
 import { compute, device, migration, migrationPhase, migrationRound } from './schema/index.ts';
+import { inScope } from './tenants.ts';
 
 export type MigrationRow = typeof migration.$inferSelect;
 
@@ -263,15 +265,25 @@ export async function getMigration(db: Database, id: string): Promise<Migration>
   return found;
 }
 
-/** Moves, newest first; of one compute, or of all. */
+/** The same, of what the scope shows. @throws DrayageError unknownMigration, also for another tenant's */
+export async function migrationInScope(db: Database, scope: Scope, id: string): Promise<Migration> {
+  const condition = and(eq(migration.id, id), inScope(compute.tenantId, scope, true));
+  const [found] = await complete(db, await records(db).where(condition));
+  if (!found) throw unknown('migration', id);
+  return found;
+}
+
+/** A tenant's moves, newest first; of one compute, or of all. */
 export async function listMigrations(
   db: Database,
+  tenantId: string,
   page: PageRequest & { compute?: string | undefined },
 ): Promise<Page<Migration>> {
   const before = cursorSequence(page.cursor);
   const rows = await records(db)
     .where(
       and(
+        eq(compute.tenantId, tenantId),
         page.compute === undefined ? undefined : eq(migration.computeId, page.compute),
         before === null ? undefined : lt(migration.seq, before),
       ),

@@ -1,4 +1,5 @@
 import { and, asc, eq, gt, isNull, lt, or, sql } from 'drizzle-orm';
+import type { AccountRole } from '../core/tenancy.ts';
 import { type Database, only, unknown } from './database.ts';
 import { cursorSequence, type Page, type PageRequest, toPage } from './pages.ts';
 import { account, token } from './schema/index.ts';
@@ -8,7 +9,7 @@ export type Token = typeof token.$inferSelect;
 export interface SignedIn {
   accountId: string;
   email: string;
-  role: 'admin';
+  role: AccountRole;
   tokenId: string;
   kind: Token['kind'];
 }

@@ -19,11 +19,12 @@ export interface InventoryOptions {
 /** Describes this device to the control plane. */
 export class InventoryReader {
   readonly #fixed: Fixed;
-  readonly #engineRoot: string;
+  /** Where the engine keeps images and containers. */
+  readonly engineRoot: string;
 
   private constructor(fixed: Fixed, engineRoot: string) {
     this.#fixed = fixed;
-    this.#engineRoot = engineRoot;
+    this.engineRoot = engineRoot;
   }
 
   /** Asks engine, CRIU and runc once. @throws when one of them is missing or does not answer */
@@ -56,7 +57,7 @@ export class InventoryReader {
 
   /** The inventory as of now. */
   async read(): Promise<Inventory> {
-    const [meminfo, disk] = await Promise.all([readFile('/proc/meminfo', 'utf8'), statfs(this.#engineRoot)]);
+    const [meminfo, disk] = await Promise.all([readFile('/proc/meminfo', 'utf8'), statfs(this.engineRoot)]);
     return {
       ...this.#fixed,
       memoryAvailableBytes: Number(/^MemAvailable:\s+(\d+)/m.exec(meminfo)?.[1] ?? 0) * 1024,

@@ -15,14 +15,18 @@ export async function measureUsage(engine: Engine, spec: ComputeSpec): Promise<C
   const facts = await engine.facts(spec.id);
   if (!facts || facts.state !== 'running' || facts.pid === 0)
     return { name: spec.name, running: false, memoryBytes: 0, diskBytes: 0, blockers: [] };
-  const directories = [facts.upperDir, ...facts.volumes.map(({ directory }) => directory)];
   const [resident, inTmpfs, diskBytes, blockers] = await Promise.all([
     residentBytes(facts.pid),
     tmpfsBytes(facts),
-    diskUse(directories),
+    measureDisk(facts),
     findBlockers(spec.name, facts.pid),
   ]);
   return { name: spec.name, running: true, memoryBytes: resident + inTmpfs, diskBytes, blockers };
+}
+
+/** What a compute has written to its layer and its volumes, bytes. */
+export function measureDisk({ upperDir, volumes }: ContainerFacts): Promise<number> {
+  return diskUse([upperDir, ...volumes.map(({ directory }) => directory)]);
 }
 
 /** Resident memory of all processes of a container, bytes. */

@@ -1,34 +1,36 @@
 import type { Accepted } from '../../core/api/common.ts';
 import type { CreateComputeRequest } from '../../core/api/computes.ts';
-import { DrayageError } from '../../core/cause.ts';
+import { DrayageError, RefusedError } from '../../core/cause.ts';
+import type { Scope } from '../../core/tenancy.ts';
 import {
+  computeInScope,
   createCompute,
   type ComputeRecord,
-  getCompute,
   setCreateRun,
   setDesired,
 } from '../../db/computes.ts';
 import { getDevice } from '../../db/devices.ts';
-import { getImage, type ImageWithBlob } from '../../db/images.ts';
+import { imageInScope, type ImageWithBlob } from '../../db/images.ts';
 import { openMigration } from '../../db/migrationRecords.ts';
 import { computeWorkflowId, type LifecycleOperation } from '../../workflows/contract.ts';
 import { type ApiContext, freshId } from '../context.ts';
 import { chooseDevice, demandOf, requireDevice, requireNone } from '../placement.ts';
-import { RefusedError } from '../problem.ts';
 
 /**
  * Records a compute and starts its making. Once it is recorded it will be made: when Temporal is away, it starts when
  * Temporal is back.
- * @throws DrayageError unknownImage, unknownDevice, nameTaken, noAddress, noCommand, and what speaks against the device
+ * @throws DrayageError unknownImage, unknownDevice, nameTaken, noAddress, noCommand, quotaExceeded, quotaNeedsLimit, and
+ * what speaks against the device
  */
 export async function makeCompute(
   context: ApiContext,
+  tenantId: string,
   request: CreateComputeRequest,
   actor: string,
 ): Promise<Accepted> {
   const { db, config } = context;
   const { image: imageName, device: deviceName, ...rest } = request;
-  const image = await getImage(db, imageName);
+  const image = await imageInScope(db, { tenantId, everywhere: false }, imageName);
   requireCommand(image, request);
   const demand = demandOf(request.memoryBytes, image.blob.bytes);
   const deviceId =
@@ -39,7 +41,10 @@ export async function makeCompute(
     group: freshId('group'),
     image: { id: image.id, digest: image.digest },
   };
-  const made = await createCompute(db, { spec, deviceId, range: config.addresses, actor });
+  const made = await createCompute(db, {
+    ...{ tenantId, spec, deviceId, actor },
+    range: config.addresses,
+  });
   return {
     id: made.id,
     workflowId: computeWorkflowId(made.id),
@@ -99,11 +104,12 @@ const OPERATIONS = {
  */
 export async function operate(
   context: ApiContext,
+  scope: Scope,
   idOrName: string,
   operation: Exclude<LifecycleOperation, 'create'>,
 ): Promise<Accepted> {
   const { db, workflows } = context;
-  const row = await getCompute(db, idOrName);
+  const row = await computeInScope(db, scope, idOrName);
   const { from, desired } = OPERATIONS[operation];
   if (row.state === 'migrating') throw await somethingRuns(context, row);
   if (!(from as readonly string[]).includes(row.state)) throw wrongState(row, operation);

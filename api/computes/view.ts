@@ -1,5 +1,6 @@
 import type { ComputeView } from '../../core/api/computes.ts';
 import type { Cause } from '../../core/cause.ts';
+import { DEFAULT_PIDS } from '../../core/compute.ts';
 import type { ComputeRecord } from '../../db/computes.ts';
 
 /** What forbids to move a compute now, whatever the target. */
@@ -48,6 +49,9 @@ export function computeView(row: ComputeRecord): ComputeView {
     env: spec.env,
     memoryBytes: spec.memoryBytes,
     cpus: spec.cpus,
+    pids: spec.pids ?? DEFAULT_PIDS,
+    capabilities: spec.capabilities,
+    labels: spec.labels,
     volumes: spec.volumes,
     tmpfs: spec.tmpfs,
     restartPolicy: spec.restartPolicy,

@@ -17,11 +17,13 @@ import {
   reportRequestSchema,
 } from '../../core/deviceApi.ts';
 import { idSchema, transferIdSchema } from '../../core/ids.ts';
+import { metricsReportSchema } from '../../core/metrics.ts';
 import type { TransferRole } from '../../core/transfer.ts';
 import { computesOnDevice, reconcileRunning, recordExit } from '../../db/computes.ts';
 import type { Database } from '../../db/database.ts';
 import { getDevice, heartbeat } from '../../db/devices.ts';
 import { getImage } from '../../db/images.ts';
+import { addMetrics } from '../../db/metrics.ts';
 import { setProgress } from '../../db/migrationMemory.ts';
 import { askVerdict, getTransfer, reportTransfer, type TransferRow } from '../../db/transfers.ts';
 import type { ApiContext } from '../context.ts';
@@ -54,6 +56,16 @@ export const deviceApiRoutes: FastifyPluginAsyncZod<{ context: ApiContext }> = a
       const deviceId = deviceOf(request);
       await heartbeat(db, deviceId, request.body.inventory);
       await reconcileRunning(db, deviceId, request.body.computes);
+      return {};
+    },
+  });
+
+  app.post('/metrics', {
+    logLevel: 'warn',
+    bodyLimit: BODY_LIMIT,
+    schema: { body: metricsReportSchema, response: { 200: emptyResponseSchema } },
+    handler: async (request) => {
+      await addMetrics(db, deviceOf(request), request.body);
       return {};
     },
   });

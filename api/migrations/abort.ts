@@ -1,15 +1,16 @@
 import { DrayageError } from '../../core/cause.ts';
 import { FINAL_MIGRATION_STATES } from '../../core/migration.ts';
-import { getMigration, setMigrationState } from '../../db/migrationRecords.ts';
+import type { Scope } from '../../core/tenancy.ts';
+import { getMigration, migrationInScope, setMigrationState } from '../../db/migrationRecords.ts';
 import type { ApiContext } from '../context.ts';
 
 /**
  * Asks a move to stop before its commit point; returns the workflow's words once it is certain that it does.
  * @throws DrayageError unknownMigration, migrationEnded, abortRefused (too late), abortUndecided, temporalAway
  */
-export async function abortMigration(context: ApiContext, id: string): Promise<string> {
+export async function abortMigration(context: ApiContext, scope: Scope, id: string): Promise<string> {
   const { db, workflows } = context;
-  const { state, runId, workflowId } = await getMigration(db, id);
+  const { state, runId, workflowId } = await migrationInScope(db, scope, id);
   if (FINAL_MIGRATION_STATES.includes(state)) throw ended(id, state);
   if (runId === '') {
     const reason = 'It was aborted before it had started.';

@@ -1,7 +1,8 @@
 import type { MigrateRequest } from '../../core/api/migrations.ts';
 import type { Candidate } from '../../core/choosePlacement.ts';
 import { type Cause, DrayageError } from '../../core/cause.ts';
-import { type ComputeRecord, computesOfGroup, getCompute } from '../../db/computes.ts';
+import type { Scope } from '../../core/tenancy.ts';
+import { computeInScope, type ComputeRecord, computesOfGroup, getCompute } from '../../db/computes.ts';
 import type { Database } from '../../db/database.ts';
 import { getDevice } from '../../db/devices.ts';
 import { findImage } from '../../db/images.ts';
@@ -35,12 +36,13 @@ export interface StartedMigration {
  */
 export async function startMigration(
   context: ApiContext,
+  scope: Scope,
   idOrName: string,
   request: MigrateRequest,
   actor: string,
 ): Promise<StartedMigration> {
   const { db } = context;
-  const compute = await getCompute(db, idOrName);
+  const compute = await computeInScope(db, scope, idOrName);
   const given = request.target === undefined ? null : await getDevice(db, request.target);
   if (await openMigration(db, compute.groupId)) throw await somethingRuns(context, compute);
   if (given && given.id === compute.placement?.deviceId) throw sameDevice(compute, given.name);

@@ -1,5 +1,5 @@
 import 'reflect-metadata';
-import { createHash, webcrypto } from 'node:crypto';
+import { createHash, hkdfSync, webcrypto } from 'node:crypto';
 import { chmod, link, mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { isIP } from 'node:net';
 import { join } from 'node:path';
@@ -42,6 +42,8 @@ export interface Authority {
   signRequest(csrPem: string, deviceId: string): Promise<IssuedCertificate>;
   /** SHA-256 (hex) of the SPKI of the request's key. @throws DrayageError badCsr */
   publicKeyHash(csrPem: string): Promise<string>;
+  /** 32 bytes for one purpose, the same in every process that has this authority (HKDF-SHA-256 of its key). */
+  secretFor(purpose: string): Buffer;
   /** A new key and certificate of the control plane itself, for the names and addresses under which it is reached. */
   controlIdentity(hosts: string[]): Promise<Identity>;
 }
@@ -53,7 +55,7 @@ export async function openAuthority(directory: string): Promise<Authority> {
   const path = join(directory, 'ca.json');
   const stored = (await readStored(path)) ?? (await createStored(directory, path));
   const key = await importKey(stored.key);
-  return authority(key, stored.certificate);
+  return authority(key, stored);
 }
 
 async function readStored(path: string): Promise<z.infer<typeof fileSchema> | null> {
@@ -95,7 +97,8 @@ async function createStored(directory: string, path: string): Promise<z.infer<ty
   }
 }
 
-function authority(key: CryptoKey, certificate: string): Authority {
+function authority(key: CryptoKey, stored: z.infer<typeof fileSchema>): Authority {
+  const { certificate } = stored;
   const ca = new x509.X509Certificate(certificate);
   const issue = async (name: string, publicKey: CryptoKey, hosts: string[]): Promise<string> => {
     const now = Date.now();
@@ -129,6 +132,7 @@ function authority(key: CryptoKey, certificate: string): Authority {
       const { publicKey, hash } = await readRequest(csrPem);
       return { certificate: await issue(deviceId, publicKey, []), publicKeyHash: hash };
     },
+    secretFor: (purpose) => Buffer.from(hkdfSync('sha256', stored.key, '', `drayage ${purpose}`, 32)),
     publicKeyHash: async (csrPem) => (await readRequest(csrPem)).hash,
     async controlIdentity(hosts) {
       const keys = await subtle.generateKey(ALGORITHM, true, ['sign', 'verify']);

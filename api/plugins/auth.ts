@@ -2,6 +2,9 @@ import cookie from '@fastify/cookie';
 import type { FastifyRequest } from 'fastify';
 import plugin from 'fastify-plugin';
 import { DrayageError } from '../../core/cause.ts';
+import { decideAccess, type Need, type Scope } from '../../core/tenancy.ts';
+import { unknown } from '../../db/database.ts';
+import { findTenant, type TenantOfAccount } from '../../db/tenants.ts';
 import { findSignedIn, type SignedIn } from '../../db/tokens.ts';
 import type { ApiContext } from '../context.ts';
 import { hashSecret } from '../secrets.ts';
@@ -10,21 +13,32 @@ declare module 'fastify' {
   interface FastifyRequest {
     /** Who asks; null only on routes that are open to all. */
     signedIn: SignedIn | null;
+    /** The tenant that the request is about, of those that who asks may know. */
+    tenant: TenantOfAccount | null;
   }
   interface FastifyContextConfig {
-    /** Open to all; everything else needs a token or a session. */
-    open?: boolean;
+    /** What who asks has to be. Without it nobody may ask. */
+    needs?: Need;
+    /** The tenant is the one in the path (`/tenants/:id/...`), not the one of the header. */
+    tenantInPath?: boolean;
   }
 }
 
 export const SESSION_COOKIE = 'drayage_session';
+/**
+ * Names the tenant of a request, by id or name; `?tenant=` does where a browser cannot set a header. Without either it is the
+ * one that the account has been a member of for longest.
+ */
+export const TENANT_HEADER = 'x-drayage-tenant';
 
-/** Lets nobody pass without a valid token or session, except on routes whose config says `open`. */
+/** Lets nobody pass who is not what the route's config says that it needs. */
 export const authPlugin = plugin<{ context: ApiContext }>(async (app, { context }) => {
   await app.register(cookie);
   app.decorateRequest('signedIn', null);
+  app.decorateRequest('tenant', null);
   app.addHook('onRequest', async (request) => {
-    if (request.routeOptions.config.open === true || request.is404) return;
+    const { needs, tenantInPath = false } = request.routeOptions.config;
+    if (needs === 'open' || request.is404) return;
     const bearer = /^Bearer (\S+)$/i.exec(request.headers.authorization ?? '')?.[1];
     const secret = bearer ?? request.cookies[SESSION_COOKIE];
     const signedIn = secret === undefined ? null : await findSignedIn(context.db, hashSecret(secret));
@@ -38,8 +52,38 @@ export const authPlugin = plugin<{ context: ApiContext }>(async (app, { context 
     }
     if (bearer === undefined) refuseCrossSite(request);
     request.signedIn = signedIn;
+    if (needs === undefined)
+      throw new Error(`the route ${request.routeOptions.url ?? ''} does not say what it needs`);
+    const named = tenantInPath ? (request.params as { id: string }).id : tenantNamed(request);
+    request.tenant = await findTenant(context.db, signedIn, named);
+    if (named !== undefined && request.tenant === null) throw unknown('tenant', named);
+    const decision = decideAccess(needs, {
+      operator: signedIn.role === 'operator',
+      role: request.tenant?.role ?? null,
+    });
+    if (decision.action === 'refuse') throw new DrayageError(decision.cause);
   });
 });
+
+function tenantNamed(request: FastifyRequest): string | undefined {
+  const named = request.headers[TENANT_HEADER] ?? (request.query as { tenant?: unknown }).tenant;
+  return typeof named === 'string' && named !== '' ? named : undefined;
+}
+
+/** The tenant that a request is about. @throws DrayageError tenantNeeded, of an operator that is in none and names none */
+export function tenantOf(request: FastifyRequest): TenantOfAccount {
+  if (request.tenant) return request.tenant;
+  throw new DrayageError({
+    code: 'tenantNeeded',
+    message: 'The request is about no tenant.',
+    mend: `Name one in the header ${TENANT_HEADER}, or for the CLI in DRAYAGE_TENANT.`,
+  });
+}
+
+/** What a request may see. */
+export function scopeOf(request: FastifyRequest): Scope {
+  return { tenantId: request.tenant?.id ?? '', everywhere: accountOf(request).role === 'operator' };
+}
 
 /** Who asks, on a route that is not open. */
 export function accountOf(request: FastifyRequest): SignedIn {

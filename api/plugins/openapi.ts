@@ -29,12 +29,14 @@ export const openApiPlugin = plugin<{ version: string }>(async (app, { version }
   // Routes that are open say so in the document too.
   app.addHook('onRoute', (route) => {
     const described = (route.schema ??= {});
-    if (route.config?.open === true) described.security = [];
+    const needs = route.config?.needs;
+    if (needs === 'open') described.security = [];
+    else if (needs !== undefined) Object.assign(described, { 'x-needs': needs });
   });
   // Sets the config of the user interface's own routes, which take none.
   await app.register(async (scope) => {
     scope.addHook('onRoute', (route) => {
-      route.config = { ...route.config, open: true };
+      route.config = { ...route.config, needs: 'open' };
     });
     await scope.register(swaggerUi, { routePrefix: '/api/docs' });
     scope.get('/api/openapi.json', { schema: { hide: true } }, () => Promise.resolve(app.swagger()));

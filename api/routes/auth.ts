@@ -1,11 +1,11 @@
 import rateLimit from '@fastify/rate-limit';
-import type { FastifyReply } from 'fastify';
 import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod';
 import { z } from 'zod';
 import {
   createTokenRequestSchema,
   createTokenResponseSchema,
   meSchema,
+  registerRequestSchema,
   signInRequestSchema,
   signInResponseSchema,
   tokenSchema,
@@ -13,17 +13,17 @@ import {
 } from '../../core/api/auth.ts';
 import { idOrNameSchema, listOf, pageQuerySchema } from '../../core/api/common.ts';
 import { DrayageError } from '../../core/cause.ts';
-import { accountByEmail } from '../../db/accounts.ts';
 import { addEvent } from '../../db/events.ts';
 import { createToken, listTokens, removeToken, type Token } from '../../db/tokens.ts';
+import { register } from '../accounts/register.ts';
+import { beginSession, checkPassword, meOf } from '../accounts/signIn.ts';
 import { type ApiContext, freshId } from '../context.ts';
 import { accountOf, SESSION_COOKIE } from '../plugins/auth.ts';
-import { hashSecret, newSecret, verifyPassword } from '../secrets.ts';
+import { hashSecret, newSecret } from '../secrets.ts';
 
-const SESSION_SECONDS = 30 * 86_400;
 const SIGN_INS_PER_MINUTE = 10;
 
-/** Signing in and out, and tokens for programs. */
+/** Registering, signing in and out, and tokens for programs. */
 export const authRoutes: FastifyPluginAsyncZod<{ context: ApiContext }> = async (app, { context }) => {
   const { db } = context;
   await app.register(rateLimit, {
@@ -31,13 +31,29 @@ export const authRoutes: FastifyPluginAsyncZod<{ context: ApiContext }> = async 
     errorResponseBuilder: (_request, { after }) =>
       new DrayageError({
         code: 'tooManyRequests',
-        message: 'Too many sign-ins.',
+        message: 'Too many attempts from this address.',
         mend: `Try again in ${after}.`,
       }),
   });
 
+  const slowed = { max: SIGN_INS_PER_MINUTE, timeWindow: 60_000 };
+
+  app.post('/auth/register', {
+    config: { needs: 'open', rateLimit: slowed },
+    schema: {
+      tags: ['auth'],
+      summary: 'Make an account and sign in',
+      body: registerRequestSchema,
+      response: { 201: signInResponseSchema },
+    },
+    handler: async (request, reply) => {
+      const account = await register(context, request.body);
+      return reply.code(201).send(await beginSession(context, account, request.body.session, reply));
+    },
+  });
+
   app.post('/auth/sign-in', {
-    config: { open: true, rateLimit: { max: SIGN_INS_PER_MINUTE, timeWindow: 60_000 } },
+    config: { needs: 'open', rateLimit: slowed },
     schema: {
       tags: ['auth'],
       summary: 'Sign in',
@@ -46,38 +62,12 @@ export const authRoutes: FastifyPluginAsyncZod<{ context: ApiContext }> = async 
     },
     handler: async (request, reply) => {
       const { email, password, session } = request.body;
-      const account = await accountByEmail(db, email);
-      const right = await verifyPassword(password, account?.passwordHash ?? null);
-      if (!account || !right) {
-        throw new DrayageError({
-          code: 'signInRefused',
-          message: 'Email or password is wrong.',
-          mend: "The first account is in admin.json in the control plane's data directory; `drayage lab status --json` shows it.",
-        });
-      }
-      const secret = `drs_${newSecret()}`;
-      const row = await createToken(db, {
-        id: freshId('token'),
-        accountId: account.id,
-        kind: 'session',
-        name: session,
-        secretHash: hashSecret(secret),
-        lifeSeconds: SESSION_SECONDS,
-      });
-      await addEvent(db, {
-        type: 'account.signedIn',
-        subject: account.id,
-        actor: account.id,
-        message: `${email} signed in.`,
-      });
-      if (session === 'cookie') setSessionCookie(reply, secret, request.protocol === 'https');
-      const expiresAt = (row.expiresAt ?? new Date()).toISOString();
-      const { id, role } = account;
-      return { account: { id, email, role }, expiresAt, ...(session === 'token' ? { token: secret } : {}) };
+      return beginSession(context, await checkPassword(context, email, password), session, reply);
     },
   });
 
   app.post('/auth/sign-out', {
+    config: { needs: 'signedIn' },
     schema: { tags: ['auth'], summary: 'End this session', response: { 204: z.null() } },
     handler: async (request, reply) => {
       const { accountId, tokenId } = accountOf(request);
@@ -87,14 +77,16 @@ export const authRoutes: FastifyPluginAsyncZod<{ context: ApiContext }> = async 
   });
 
   app.get('/auth/me', {
+    config: { needs: 'signedIn' },
     schema: { tags: ['auth'], summary: 'Who am I', response: { 200: meSchema } },
     handler: (request) => {
       const { accountId, email, role } = accountOf(request);
-      return Promise.resolve({ id: accountId, email, role });
+      return meOf(context, { id: accountId, email, role });
     },
   });
 
   app.get('/tokens', {
+    config: { needs: 'signedIn' },
     schema: {
       tags: ['auth'],
       summary: 'List tokens',
@@ -108,6 +100,7 @@ export const authRoutes: FastifyPluginAsyncZod<{ context: ApiContext }> = async 
   });
 
   app.post('/tokens', {
+    config: { needs: 'signedIn' },
     schema: {
       tags: ['auth'],
       summary: 'Make a token for a program; its secret is shown this once',
@@ -139,6 +132,7 @@ export const authRoutes: FastifyPluginAsyncZod<{ context: ApiContext }> = async 
   });
 
   app.delete('/tokens/:id', {
+    config: { needs: 'signedIn' },
     schema: {
       tags: ['auth'],
       summary: 'Delete a token',
@@ -158,16 +152,6 @@ export const authRoutes: FastifyPluginAsyncZod<{ context: ApiContext }> = async 
     },
   });
 };
-
-function setSessionCookie(reply: FastifyReply, secret: string, secure: boolean): void {
-  void reply.setCookie(SESSION_COOKIE, secret, {
-    path: '/',
-    httpOnly: true,
-    sameSite: 'lax',
-    secure,
-    maxAge: SESSION_SECONDS,
-  });
-}
 
 function tokenView(row: Token): TokenView {
   return {

@@ -5,6 +5,7 @@ import { idOrNameSchema } from '../../core/api/common.ts';
 import { logsQuerySchema } from '../../core/api/computes.ts';
 import type { ApiContext } from '../context.ts';
 import { askLink, joinLink, reachable } from '../link.ts';
+import { scopeOf } from '../plugins/auth.ts';
 
 const params = z.object({ id: idOrNameSchema });
 const tags = ['computes'];
@@ -15,6 +16,7 @@ export const computeStreamRoutes: FastifyPluginAsyncZod<{ context: ApiContext }>
   { context },
 ) => {
   app.get('/computes/:id/logs', {
+    config: { needs: 'viewer' },
     schema: {
       tags,
       summary: 'Output of a compute: lines of JSON, {"stream":"stdout","data":"<base64>"}',
@@ -24,7 +26,9 @@ export const computeStreamRoutes: FastifyPluginAsyncZod<{ context: ApiContext }>
     },
     handler: async (request, reply) => {
       const { follow, tail } = request.query;
-      const { compute, device } = await reachable(context, request.params.id, { running: false });
+      const { compute, device } = await reachable(context, scopeOf(request), request.params.id, {
+        running: false,
+      });
       const query = new URLSearchParams({ follow: follow === '1' || follow === 'true' ? '1' : '0' });
       if (tail !== undefined) query.set('tail', String(tail));
       const response = await askLink(
@@ -41,6 +45,7 @@ export const computeStreamRoutes: FastifyPluginAsyncZod<{ context: ApiContext }>
     method: 'GET',
     url: '/computes/:id/exec',
     websocket: true,
+    config: { needs: 'member' },
     schema: {
       tags,
       summary: 'Run a command in a compute (WebSocket)',
@@ -50,13 +55,13 @@ export const computeStreamRoutes: FastifyPluginAsyncZod<{ context: ApiContext }>
     },
     // Before the connection is upgraded, so that a refusal is a problem document.
     preHandler: async (request) => {
-      await reachable(context, request.params.id, { running: true });
+      await reachable(context, scopeOf(request), request.params.id, { running: true });
     },
     handler: async (socket, request) => {
       const { id } = request.params;
       socket.pause();
       try {
-        const { compute, device } = await reachable(context, id, { running: true });
+        const { compute, device } = await reachable(context, scopeOf(request), id, { running: true });
         joinLink(context, device, `/v1/computes/${compute.id}/exec`, socket);
       } catch (error) {
         request.log.warn({ err: error }, 'exec ended before it began');

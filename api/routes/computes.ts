@@ -1,12 +1,18 @@
 import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod';
 import { z } from 'zod';
-import { acceptedSchema, idOrNameSchema, listOf, pageQuerySchema } from '../../core/api/common.ts';
-import { computeSchema, createComputeRequestSchema } from '../../core/api/computes.ts';
-import { getCompute, listComputes } from '../../db/computes.ts';
+import { acceptedSchema, idOrNameSchema, listOf } from '../../core/api/common.ts';
+import {
+  computeSchema,
+  createComputeRequestSchema,
+  listComputesQuerySchema,
+} from '../../core/api/computes.ts';
+import { metricsQuerySchema, metricsSchema } from '../../core/api/metrics.ts';
+import { computeInScope, listComputes } from '../../db/computes.ts';
 import { makeCompute, operate } from '../computes/operate.ts';
 import { computeView } from '../computes/view.ts';
+import { metricsView } from '../metricsView.ts';
 import type { ApiContext } from '../context.ts';
-import { accountOf } from '../plugins/auth.ts';
+import { accountOf, scopeOf, tenantOf } from '../plugins/auth.ts';
 
 const params = z.object({ id: idOrNameSchema });
 const tags = ['computes'];
@@ -16,20 +22,24 @@ export const computeRoutes: FastifyPluginAsyncZod<{ context: ApiContext }> = asy
   const { db } = context;
 
   app.get('/computes', {
+    config: { needs: 'viewer' },
     schema: {
       tags,
       summary: 'List computes',
-      querystring: pageQuerySchema,
+      querystring: listComputesQuerySchema,
       response: { 200: listOf(computeSchema) },
     },
     handler: async (request) => {
-      const { items, nextCursor } = await listComputes(db, request.query);
+      const { items, nextCursor } = await listComputes(db, tenantOf(request).id, {
+        ...{ limit: request.query.limit, cursor: request.query.cursor },
+        labels: Object.keys(request.query.label).length === 0 ? undefined : request.query.label,
+      });
       return { items: items.map(computeView), nextCursor };
     },
   });
 
   app.post('/computes', {
-    config: { idempotent: true },
+    config: { needs: 'member', idempotent: true },
     schema: {
       tags,
       summary: 'Create and start a compute',
@@ -37,17 +47,35 @@ export const computeRoutes: FastifyPluginAsyncZod<{ context: ApiContext }> = asy
       response: { 202: acceptedSchema },
     },
     handler: async (request, reply) =>
-      reply.code(202).send(await makeCompute(context, request.body, accountOf(request).accountId)),
+      reply
+        .code(202)
+        .send(await makeCompute(context, tenantOf(request).id, request.body, accountOf(request).accountId)),
   });
 
   app.get('/computes/:id', {
+    config: { needs: 'viewer' },
     schema: { tags, summary: 'Show a compute', params, response: { 200: computeSchema } },
-    handler: async (request) => computeView(await getCompute(db, request.params.id)),
+    handler: async (request) => computeView(await computeInScope(db, scopeOf(request), request.params.id)),
+  });
+
+  app.get('/computes/:id/metrics', {
+    config: { needs: 'viewer' },
+    schema: {
+      tags,
+      summary: 'What a compute uses, on whichever device it is',
+      params,
+      querystring: metricsQuerySchema,
+      response: { 200: metricsSchema },
+    },
+    handler: async (request) => {
+      const { id } = await computeInScope(db, scopeOf(request), request.params.id);
+      return metricsView(db, id, request.query.seconds);
+    },
   });
 
   for (const operation of ['start', 'stop'] as const) {
     app.post(`/computes/:id/${operation}`, {
-      config: { idempotent: true },
+      config: { needs: 'member', idempotent: true },
       schema: {
         tags,
         summary: `${operation === 'start' ? 'Start' : 'Stop'} a compute`,
@@ -55,11 +83,12 @@ export const computeRoutes: FastifyPluginAsyncZod<{ context: ApiContext }> = asy
         response: { 202: acceptedSchema },
       },
       handler: async (request, reply) =>
-        reply.code(202).send(await operate(context, request.params.id, operation)),
+        reply.code(202).send(await operate(context, scopeOf(request), request.params.id, operation)),
     });
   }
 
   app.delete('/computes/:id', {
+    config: { needs: 'member' },
     schema: {
       tags,
       summary: 'Delete a compute with its files and volumes',
@@ -67,7 +96,7 @@ export const computeRoutes: FastifyPluginAsyncZod<{ context: ApiContext }> = asy
       response: { 202: acceptedSchema },
     },
     handler: async (request, reply) =>
-      reply.code(202).send(await operate(context, request.params.id, 'remove')),
+      reply.code(202).send(await operate(context, scopeOf(request), request.params.id, 'remove')),
   });
   return Promise.resolve();
 };

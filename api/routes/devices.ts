@@ -7,6 +7,7 @@ import {
   deviceSchema,
   type DeviceView,
 } from '../../core/api/devices.ts';
+import { metricsQuerySchema, metricsSchema } from '../../core/api/metrics.ts';
 import { formatJoinToken } from '../../core/joinToken.ts';
 import {
   type DeviceRow,
@@ -19,6 +20,7 @@ import {
 import { createJoinToken } from '../../db/joinTokens.ts';
 import { type ApiContext, freshId } from '../context.ts';
 import { accountOf } from '../plugins/auth.ts';
+import { metricsView } from '../metricsView.ts';
 import { hashSecret, newSecret } from '../secrets.ts';
 
 const params = z.object({ id: idOrNameSchema });
@@ -29,6 +31,7 @@ export const deviceRoutes: FastifyPluginAsyncZod<{ context: ApiContext }> = asyn
   const { db, config, authority } = context;
 
   app.get('/devices', {
+    config: { needs: 'signedIn' },
     schema: {
       tags,
       summary: 'List devices',
@@ -42,11 +45,28 @@ export const deviceRoutes: FastifyPluginAsyncZod<{ context: ApiContext }> = asyn
   });
 
   app.get('/devices/:id', {
+    config: { needs: 'signedIn' },
     schema: { tags, summary: 'Show a device', params, response: { 200: deviceSchema } },
     handler: async (request) => deviceView(await getDevice(db, request.params.id)),
   });
 
+  app.get('/devices/:id/metrics', {
+    config: { needs: 'signedIn' },
+    schema: {
+      tags,
+      summary: 'What a device uses',
+      params,
+      querystring: metricsQuerySchema,
+      response: { 200: metricsSchema },
+    },
+    handler: async (request) => {
+      const { id } = await getDevice(db, request.params.id);
+      return metricsView(db, id, request.query.seconds);
+    },
+  });
+
   app.post('/devices/tokens', {
+    config: { needs: 'operator' },
     schema: {
       tags,
       summary: 'Make a token with which one device may join once; it is shown this once',
@@ -80,6 +100,7 @@ export const deviceRoutes: FastifyPluginAsyncZod<{ context: ApiContext }> = asyn
   ] as const;
   for (const { path, summary, from, to } of changes) {
     app.post(`/devices/:id/${path}`, {
+      config: { needs: 'operator' },
       schema: { tags, summary, params, response: { 200: deviceSchema } },
       handler: async (request) => {
         const { id } = await getDevice(db, request.params.id);
@@ -89,6 +110,7 @@ export const deviceRoutes: FastifyPluginAsyncZod<{ context: ApiContext }> = asyn
   }
 
   app.delete('/devices/:id', {
+    config: { needs: 'operator' },
     schema: { tags, summary: 'Remove a device for good', params, response: { 204: z.null() } },
     handler: async (request, reply) => {
       const { id } = await getDevice(db, request.params.id);

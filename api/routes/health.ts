@@ -18,7 +18,7 @@ export const healthRoutes: FastifyPluginAsyncZod<{ context: ApiContext; metrics:
   const tags = ['health'];
 
   app.get('/healthz', {
-    config: { open: true },
+    config: { needs: 'open' },
     logLevel: 'warn',
     schema: {
       tags,
@@ -29,7 +29,7 @@ export const healthRoutes: FastifyPluginAsyncZod<{ context: ApiContext; metrics:
   });
 
   app.get('/readyz', {
-    config: { open: true },
+    config: { needs: 'open' },
     logLevel: 'warn',
     schema: {
       tags,
@@ -47,6 +47,7 @@ export const healthRoutes: FastifyPluginAsyncZod<{ context: ApiContext; metrics:
   });
 
   app.get('/metrics', {
+    config: { needs: 'operator' },
     logLevel: 'warn',
     schema: { tags, summary: "Figures in Prometheus' text form", produces: [metrics.contentType] },
     handler: async (_request, reply) => reply.type(metrics.contentType).send(await metrics.text()),

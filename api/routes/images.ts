@@ -5,11 +5,11 @@ import { z } from 'zod';
 import { idOrNameSchema, listOf, pageQuerySchema } from '../../core/api/common.ts';
 import { imageSchema, type ImageView, importImageQuerySchema } from '../../core/api/images.ts';
 import { addEvent } from '../../db/events.ts';
-import { createImage, getImage, type ImageWithBlob, listImages, removeImage } from '../../db/images.ts';
+import { createImage, imageInScope, type ImageWithBlob, listImages, removeImage } from '../../db/images.ts';
 import { type ApiContext, freshId } from '../context.ts';
 import { receiveImage } from '../images/receive.ts';
 import { archivePath } from '../images/store.ts';
-import { accountOf } from '../plugins/auth.ts';
+import { accountOf, scopeOf, tenantOf } from '../plugins/auth.ts';
 
 const params = z.object({ id: idOrNameSchema });
 const tags = ['images'];
@@ -20,6 +20,7 @@ export const imageRoutes: FastifyPluginAsyncZod<{ context: ApiContext }> = async
   const { db, config } = context;
 
   app.get('/images', {
+    config: { needs: 'viewer' },
     schema: {
       tags,
       summary: 'List images',
@@ -27,17 +28,19 @@ export const imageRoutes: FastifyPluginAsyncZod<{ context: ApiContext }> = async
       response: { 200: listOf(imageSchema) },
     },
     handler: async (request) => {
-      const { items, nextCursor } = await listImages(db, request.query);
+      const { items, nextCursor } = await listImages(db, tenantOf(request).id, request.query);
       return { items: items.map(imageView), nextCursor };
     },
   });
 
   app.get('/images/:id', {
+    config: { needs: 'viewer' },
     schema: { tags, summary: 'Show an image', params, response: { 200: imageSchema } },
-    handler: async (request) => imageView(await getImage(db, request.params.id)),
+    handler: async (request) => imageView(await imageInScope(db, scopeOf(request), request.params.id)),
   });
 
   app.delete('/images/:id', {
+    config: { needs: 'member' },
     schema: {
       tags,
       summary: 'Delete an image that no compute is made from',
@@ -45,7 +48,7 @@ export const imageRoutes: FastifyPluginAsyncZod<{ context: ApiContext }> = async
       response: { 204: z.null() },
     },
     handler: async (request, reply) => {
-      const { id, name } = await getImage(db, request.params.id);
+      const { id, name } = await imageInScope(db, scopeOf(request), request.params.id);
       await removeImage(db, id, (digest) => rm(archivePath(config.dataDir, digest), { force: true }));
       await addEvent(db, {
         type: 'image.deleted',
@@ -65,6 +68,7 @@ export const imageRoutes: FastifyPluginAsyncZod<{ context: ApiContext }> = async
       done(null, payload);
     });
     scope.post('/images', {
+      config: { needs: 'member' },
       schema: {
         tags,
         summary: "Import an image from a tar of `docker save` or of a root file system (the request's body)",
@@ -76,6 +80,7 @@ export const imageRoutes: FastifyPluginAsyncZod<{ context: ApiContext }> = async
       },
       handler: async (request, reply) => {
         const { name, cmd, entrypoint, env, workdir } = request.query;
+        const tenantId = tenantOf(request).id;
         const options = {
           command: list(cmd),
           entrypoint: list(entrypoint),
@@ -94,7 +99,9 @@ export const imageRoutes: FastifyPluginAsyncZod<{ context: ApiContext }> = async
         try {
           const { digest, archiveHash, bytes, info } = received;
           const blob = { digest, archiveHash, bytes, info };
-          const row = await createImage(db, { id: freshId('image'), name, blob }, () => received.keep());
+          const row = await createImage(db, { id: freshId('image'), tenantId, name, blob }, () =>
+            received.keep(),
+          );
           await addEvent(db, {
             type: 'image.imported',
             subject: row.id,

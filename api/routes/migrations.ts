@@ -8,13 +8,13 @@ import {
   migrationViewSchema,
   timelineSchema,
 } from '../../core/api/migrations.ts';
-import { getCompute } from '../../db/computes.ts';
+import { computeInScope } from '../../db/computes.ts';
 import { eventsOf } from '../../db/events.ts';
-import { getMigration, listMigrations } from '../../db/migrationRecords.ts';
+import { listMigrations, migrationInScope } from '../../db/migrationRecords.ts';
 import type { ApiContext } from '../context.ts';
 import { abortMigration } from '../migrations/abort.ts';
 import { startMigration } from '../migrations/start.ts';
-import { accountOf } from '../plugins/auth.ts';
+import { accountOf, scopeOf, tenantOf } from '../plugins/auth.ts';
 
 const params = z.object({ id: idOrNameSchema });
 const tags = ['migrations'];
@@ -24,7 +24,7 @@ export const migrationRoutes: FastifyPluginAsyncZod<{ context: ApiContext }> = a
   const { db } = context;
 
   app.post('/computes/:id/migrations', {
-    config: { idempotent: true },
+    config: { needs: 'member', idempotent: true },
     schema: {
       tags,
       summary: 'Move a compute to another device while it runs',
@@ -36,10 +36,19 @@ export const migrationRoutes: FastifyPluginAsyncZod<{ context: ApiContext }> = a
     handler: async (request, reply) =>
       reply
         .code(202)
-        .send(await startMigration(context, request.params.id, request.body, accountOf(request).accountId)),
+        .send(
+          await startMigration(
+            context,
+            scopeOf(request),
+            request.params.id,
+            request.body,
+            accountOf(request).accountId,
+          ),
+        ),
   });
 
   app.get('/migrations', {
+    config: { needs: 'viewer' },
     schema: {
       tags,
       summary: 'List moves, newest first',
@@ -48,22 +57,24 @@ export const migrationRoutes: FastifyPluginAsyncZod<{ context: ApiContext }> = a
     },
     handler: async (request) => {
       const { compute, ...page } = request.query;
-      return listMigrations(db, {
+      return listMigrations(db, tenantOf(request).id, {
         ...page,
-        compute: compute === undefined ? undefined : (await getCompute(db, compute)).id,
+        compute: compute === undefined ? undefined : (await computeInScope(db, scopeOf(request), compute)).id,
       });
     },
   });
 
   app.get('/migrations/:id', {
+    config: { needs: 'viewer' },
     schema: { tags, summary: 'Show a move', params, response: { 200: migrationViewSchema } },
-    handler: (request) => getMigration(db, request.params.id),
+    handler: (request) => migrationInScope(db, scopeOf(request), request.params.id),
   });
 
   app.get('/migrations/:id/timeline', {
+    config: { needs: 'viewer' },
     schema: { tags, summary: 'What happened in a move, and when', params, response: { 200: timelineSchema } },
     handler: async (request) => {
-      const { id, phases } = await getMigration(db, request.params.id);
+      const { id, phases } = await migrationInScope(db, scopeOf(request), request.params.id);
       const events = await eventsOf(db, id);
       return {
         phases,
@@ -73,6 +84,7 @@ export const migrationRoutes: FastifyPluginAsyncZod<{ context: ApiContext }> = a
   });
 
   app.post('/migrations/:id/abort', {
+    config: { needs: 'member' },
     schema: {
       tags,
       summary: 'Stop a move before its commit point; the compute runs on on the source',
@@ -81,7 +93,9 @@ export const migrationRoutes: FastifyPluginAsyncZod<{ context: ApiContext }> = a
     },
     handler: async (request, reply) => {
       const { id } = request.params;
-      return reply.code(202).send({ id, accepted: true, reason: await abortMigration(context, id) });
+      return reply
+        .code(202)
+        .send({ id, accepted: true, reason: await abortMigration(context, scopeOf(request), id) });
     },
   });
   return Promise.resolve();

@@ -5,7 +5,16 @@ import { formatBytes } from '../../core/memorySize.ts';
 import { openClient } from '../client.ts';
 import { CommandFailed, Exit } from '../exit.ts';
 import { ago, details, type JsonFlag, print, subcommand, table } from '../output.ts';
-import { keyValue, memorySize, positiveNumber, restartPolicy, tmpfsMount, volume } from '../parse.ts';
+import {
+  collect,
+  keyValue,
+  memorySize,
+  positiveNumber,
+  restartPolicy,
+  tmpfsMount,
+  volume,
+  wholeNumber,
+} from '../parse.ts';
 import { waitForCompute, waitForRemoval } from '../wait.ts';
 import { registerExec } from './computeExec.ts';
 import { registerLogs } from './computeLogs.ts';
@@ -16,6 +25,9 @@ interface CreateFlags extends JsonFlag {
   device?: string;
   memory?: number;
   cpus?: number;
+  pids?: number;
+  cap?: string[];
+  label?: Record<string, string>;
   env?: Record<string, string>;
   volume?: { name: string; path: string }[];
   tmpfs?: { path: string; sizeBytes: number }[];
@@ -33,6 +45,9 @@ export function registerCompute(program: Command): void {
     .option('--device <device>', 'where; without it the one with the most memory is chosen')
     .option('--memory <size>', 'limit, e.g. 256m', memorySize)
     .option('--cpus <n>', 'limit, e.g. 0.5', positiveNumber)
+    .option('--pids <n>', 'most processes and threads', wholeNumber(1, 4_194_304))
+    .option('--cap <name>', 'AUDIT_WRITE, MKNOD, NET_RAW or SETFCAP; may be given several times', collect)
+    .option('--label <K=V>', 'to find it by; may be given several times', keyValue)
     .option('--env <K=V>', 'environment; may be given several times', keyValue)
     .option('--volume <NAME:PATH>', 'a volume that moves with it; may be given several times', volume)
     .option('--tmpfs <PATH:SIZE>', 'files in memory; may be given several times', tmpfsMount)
@@ -41,13 +56,16 @@ export function registerCompute(program: Command): void {
     .argument('[command...]', "after --, instead of the image's own")
     .action(create);
 
-  subcommand(compute, 'ls', 'list computes').action(async (flags: JsonFlag) => {
-    const client = await openClient();
-    const page = await client.request('GET', '/computes', listOf(computeSchema), { query: { limit: '500' } });
-    print(flags, page, ({ items }) =>
-      table(['NAME', 'ID', 'STATE', 'DEVICE', 'IMAGE', 'IP', 'CREATED'], items.map(row)),
-    );
-  });
+  subcommand(compute, 'ls', 'list computes')
+    .option('--label <K=V>', 'only those that have it; may be given several times', collect)
+    .action(async (flags: JsonFlag & { label?: string[] }) => {
+      const client = await openClient();
+      const query = { limit: '500', label: flags.label };
+      const page = await client.request('GET', '/computes', listOf(computeSchema), { query });
+      print(flags, page, ({ items }) =>
+        table(['NAME', 'ID', 'STATE', 'DEVICE', 'IMAGE', 'IP', 'CREATED'], items.map(row)),
+      );
+    });
 
   subcommand(compute, 'show <compute>', 'show a compute').action(async (name: string, flags: JsonFlag) => {
     const client = await openClient();
@@ -77,13 +95,16 @@ export function registerCompute(program: Command): void {
 
 async function create(command: string[], flags: CreateFlags): Promise<void> {
   const client = await openClient();
-  const { name, image, device, memory, cpus, env, volume: volumes, tmpfs, restart, detach } = flags;
+  const { name, image, device, memory, cpus, pids, env, volume: volumes, tmpfs, restart, detach } = flags;
   const body = {
     name,
     image,
     device,
     memoryBytes: memory,
     cpus,
+    pids,
+    capabilities: flags.cap,
+    labels: flags.label,
     env,
     volumes,
     tmpfs,
@@ -177,6 +198,14 @@ function describe(view: ComputeView): string {
     ['mac', view.mac],
     ['memory', view.memoryBytes === undefined ? undefined : formatBytes(view.memoryBytes)],
     ['cpus', view.cpus],
+    ['pids', view.pids],
+    ['capabilities', view.capabilities.join(', ')],
+    [
+      'labels',
+      Object.entries(view.labels)
+        .map(([key, value]) => `${key}=${value}`)
+        .join(', '),
+    ],
     ['volumes', view.volumes.map(({ name, path }) => `${name}:${path}`).join(', ')],
     ['tmpfs', view.tmpfs.map(({ path, sizeBytes }) => `${path}:${formatBytes(sizeBytes)}`).join(', ')],
     [

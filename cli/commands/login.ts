@@ -1,33 +1,56 @@
 import type { Command } from 'commander';
-import { signInResponseSchema } from '../../core/api/auth.ts';
+import { registerRequestSchema, signInResponseSchema } from '../../core/api/auth.ts';
 import { createClient } from '../client.ts';
 import { saveCredentials } from '../credentials.ts';
 import { usageError } from '../exit.ts';
 import { type JsonFlag, print, subcommand } from '../output.ts';
 
-/** `drayage login`: keeps a token for the commands after it. */
+interface AccountFlags extends JsonFlag {
+  url: string;
+  email: string;
+}
+
+/** `drayage login` and `register`: both keep a token for the commands after it. */
 export function registerLogin(program: Command): void {
+  subcommand(program, 'register', 'make an account; the password is asked for, or DRAYAGE_PASSWORD')
+    .requiredOption('--url <url>', 'of the control plane, e.g. http://127.0.0.1:7480')
+    .requiredOption('--email <email>', 'of the account')
+    .option('--tenant <name>', 'name of your own tenant; without it one is made of the email')
+    .option('--invitation <secret>', 'join the tenant that invited you instead')
+    .action(async (flags: AccountFlags & { tenant?: string; invitation?: string }) => {
+      const { email, tenant, invitation } = flags;
+      await signIn(flags, '/auth/register', (password) => {
+        const asked = registerRequestSchema.safeParse({ email, password, tenant, invitation });
+        if (asked.success) return asked.data;
+        const [issue] = asked.error.issues;
+        throw usageError(
+          `${issue?.path.join('.') ?? ''}: ${issue?.message ?? ''}.`,
+          'Change it and try again.',
+        );
+      });
+    });
+
   subcommand(program, 'login', 'sign in; the password is asked for, or DRAYAGE_PASSWORD')
     .requiredOption('--url <url>', 'of the control plane, e.g. http://127.0.0.1:7480')
     .requiredOption('--email <email>', 'of the account')
-    .action(async (flags: JsonFlag & { url: string; email: string }) => {
-      if (!URL.canParse(flags.url))
-        throw usageError(`${flags.url} is not a URL.`, 'Give one such as http://127.0.0.1:7480.');
-      const password = process.env['DRAYAGE_PASSWORD'] ?? (await askPassword());
-      const client = createClient({ url: flags.url, token: '' });
-      const body = { email: flags.email, password, session: 'token' };
-      const {
-        token = '',
-        account,
-        expiresAt,
-      } = await client.request('POST', '/auth/sign-in', signInResponseSchema, { body });
-      await saveCredentials({ url: flags.url, token, email: account.email });
-      print(
-        flags,
-        { url: flags.url, email: account.email, expiresAt },
-        () => `signed in at ${flags.url} as ${account.email}`,
-      );
-    });
+    .action((flags: AccountFlags) =>
+      signIn(flags, '/auth/sign-in', (password) => ({ email: flags.email, password, session: 'token' })),
+    );
+}
+
+async function signIn(
+  flags: AccountFlags,
+  path: string,
+  bodyWith: (password: string) => object,
+): Promise<void> {
+  const { url } = flags;
+  if (!URL.canParse(url)) throw usageError(`${url} is not a URL.`, 'Give one such as http://127.0.0.1:7480.');
+  const body = bodyWith(process.env['DRAYAGE_PASSWORD'] ?? (await askPassword()));
+  const client = createClient({ url, token: '' });
+  const answer = await client.request('POST', path, signInResponseSchema, { body });
+  const { token = '', account, expiresAt } = answer;
+  await saveCredentials({ url, token, email: account.email });
+  print(flags, { url, email: account.email, expiresAt }, () => `signed in at ${url} as ${account.email}`);
 }
 
 /** Reads a line from the terminal without showing it. */

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { causeSchema } from '../cause.ts';
 import { ComputeState, computeSpecSchema, nameSchema, restartPolicySchema } from '../compute.ts';
-import { idOrNameSchema, referenceSchema } from './common.ts';
+import { idOrNameSchema, pageQuerySchema, referenceSchema } from './common.ts';
 
 const specShape = computeSpecSchema.shape;
 
@@ -25,6 +25,10 @@ export const createComputeRequestSchema = z.object({
     .min(6 * 2 ** 20)
     .optional(),
   cpus: z.number().positive().max(1024).optional(),
+  pids: specShape.pids,
+  /** Besides those that every compute has. */
+  capabilities: specShape.capabilities,
+  labels: specShape.labels,
   volumes: specShape.volumes,
   tmpfs: specShape.tmpfs,
   restartPolicy: restartPolicySchema.default({ name: 'no', maximumRetries: 0 }),
@@ -52,6 +56,9 @@ export const computeSchema = z
     env: z.record(z.string(), z.string()),
     memoryBytes: z.number().int().optional(),
     cpus: z.number().optional(),
+    pids: z.number().int(),
+    capabilities: z.array(z.string()),
+    labels: z.record(z.string(), z.string()),
     volumes: specShape.volumes,
     tmpfs: specShape.tmpfs,
     restartPolicy: restartPolicySchema,
@@ -61,6 +68,25 @@ export const computeSchema = z
   })
   .meta({ id: 'Compute' });
 export type ComputeView = z.infer<typeof computeSchema>;
+
+/** `label=K=V`, several times: all of them must be. */
+export const listComputesQuerySchema = pageQuerySchema.extend({
+  label: z
+    .union([z.string(), z.array(z.string())])
+    .optional()
+    .transform((given, context) => {
+      const labels: Record<string, string> = {};
+      for (const one of given === undefined ? [] : [given].flat()) {
+        const at = one.indexOf('=');
+        if (at < 1) {
+          context.addIssue({ code: 'custom', message: 'must be NAME=VALUE' });
+          return z.NEVER;
+        }
+        labels[one.slice(0, at)] = one.slice(at + 1);
+      }
+      return labels;
+    }),
+});
 
 export const logsQuerySchema = z.object({
   follow: z.enum(['0', '1', 'true', 'false']).default('0'),

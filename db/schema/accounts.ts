@@ -3,16 +3,32 @@ import { sql } from 'drizzle-orm';
 import { createdAt, instant, sequence } from './columns.ts';
 
 /** A person who may sign in. */
-export const account = pgTable('account', {
-  id: text('id').primaryKey(),
-  seq: sequence(),
-  email: text('email').notNull().unique(),
-  /** `scrypt$N$r$p$salt$hash`, base64url. */
-  passwordHash: text('password_hash').notNull(),
-  role: text('role', { enum: ['admin'] })
-    .notNull()
-    .default('admin'),
-  createdAt: createdAt(),
+export const account = pgTable(
+  'account',
+  {
+    id: text('id').primaryKey(),
+    seq: sequence(),
+    email: text('email').notNull().unique(),
+    /** `scrypt$N$r$p$salt$hash`, base64url. */
+    passwordHash: text('password_hash').notNull(),
+    role: text('role', { enum: ['operator', 'user'] })
+      .notNull()
+      .default('user'),
+    createdAt: createdAt(),
+  },
+  (table) => [
+    check('account_role', sql`${table.role} in ('operator', 'user')`),
+    check('account_email', sql`${table.email} = lower(${table.email})`),
+  ],
+);
+
+/** Wrong passwords in a row for an email, be there such an account or not: being locked says nothing about that. */
+export const signInFailure = pgTable('sign_in_failure', {
+  /** SHA-256 (hex) of the email. */
+  emailHash: text('email_hash').primaryKey(),
+  failures: integer('failures').notNull(),
+  lockedUntil: instant('locked_until'),
+  lastAt: instant('last_at').notNull().defaultNow(),
 });
 
 /** A bearer secret: a session (made by signing in) or a token for programs. Only its SHA-256 is kept. */

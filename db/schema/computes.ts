@@ -16,6 +16,7 @@ import { createdAt, instant, sequence } from './columns.ts';
 import { device } from './devices.ts';
 import { image } from './images.ts';
 import { transfer } from './migrations.ts';
+import { tenant } from './tenants.ts';
 
 /** Computes that move as one; a lone compute is a group of one. The unit of ownership. */
 export const computeGroup = pgTable('compute_group', {
@@ -32,6 +33,9 @@ export const compute = pgTable(
     groupId: text('group_id')
       .notNull()
       .references(() => computeGroup.id),
+    tenantId: text('tenant_id')
+      .notNull()
+      .references(() => tenant.id),
     name: text('name').notNull(),
     /** Null once the compute is deleted, so that its image can go. */
     imageId: text('image_id').references(() => image.id),
@@ -52,7 +56,7 @@ export const compute = pgTable(
   },
   (table) => [
     uniqueIndex('compute_name')
-      .on(table.name)
+      .on(table.tenantId, table.name)
       .where(sql`${table.deletedAt} is null`),
     index('compute_group_id').on(table.groupId),
     index('compute_image').on(table.imageId),

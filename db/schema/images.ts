@@ -1,7 +1,8 @@
 import { sql } from 'drizzle-orm';
-import { bigint, check, index, jsonb, pgTable, text } from 'drizzle-orm/pg-core';
+import { bigint, check, index, jsonb, pgTable, text, uniqueIndex } from 'drizzle-orm/pg-core';
 import type { ImageInfo } from '../../core/imageArchive.ts';
 import { createdAt, sequence } from './columns.ts';
+import { tenant } from './tenants.ts';
 
 /** One archive in DATA_DIR/images; several names may share it. */
 export const imageBlob = pgTable(
@@ -26,11 +27,17 @@ export const image = pgTable(
   {
     id: text('id').primaryKey(),
     seq: sequence(),
-    name: text('name').notNull().unique(),
+    tenantId: text('tenant_id')
+      .notNull()
+      .references(() => tenant.id),
+    name: text('name').notNull(),
     digest: text('digest')
       .notNull()
       .references(() => imageBlob.digest),
     createdAt: createdAt(),
   },
-  (table) => [index('image_digest').on(table.digest)],
+  (table) => [
+    uniqueIndex('image_name').on(table.tenantId, table.name),
+    index('image_digest').on(table.digest),
+  ],
 );

@@ -8,6 +8,7 @@ import {
   type DevicePlacement,
   type ExitRequest,
 } from '../../core/deviceApi.ts';
+import type { MetricsReport } from '../../core/metrics.ts';
 import type { Progress } from '../../core/migration.ts';
 import type { TransferReport, VerdictAnswer, VerdictWish } from '../../core/transfer.ts';
 import type { Peer } from '../link/connectTls.ts';
@@ -32,6 +33,11 @@ export class ControlClient {
     computes: { id: string; epoch: number; running: boolean }[],
   ): Promise<void> {
     await this.#https.call('POST', '/device/v1/heartbeat', emptyResponseSchema, { inventory, computes });
+  }
+
+  /** What this device and its computes use. */
+  async metrics(report: MetricsReport): Promise<void> {
+    await this.#https.call('POST', '/device/v1/metrics', emptyResponseSchema, report);
   }
 
   async placements(): Promise<DevicePlacement[]> {

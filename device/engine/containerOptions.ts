@@ -1,5 +1,10 @@
 import type { ContainerCreateOptions as DockerodeOptions, HostConfig } from 'dockerode';
-import { computeSpecSchema, type ComputeSpec } from '../../core/compute.ts';
+import {
+  computeSpecSchema,
+  type ComputeSpec,
+  DEFAULT_PIDS,
+  WITHHELD_CAPABILITIES,
+} from '../../core/compute.ts';
 import { isShm, tmpfsOf } from '../../core/tmpfs.ts';
 
 /** Of the engine's API 1.43 and later; not in the types of dockerode yet. */
@@ -75,7 +80,10 @@ export function sandboxOptions(spec: ComputeSpec): ContainerCreateOptions {
   };
 }
 
-/** The compute's container. Seccomp, capabilities and namespaces stay Docker's defaults; the restart policy is Drayage's to apply. */
+/**
+ * The compute's container. Seccomp and namespaces stay Docker's defaults, some of its capabilities are withheld; the restart
+ * policy is Drayage's to apply.
+ */
 export function computeOptions(
   spec: ComputeSpec,
   sandboxId: string,
@@ -95,6 +103,8 @@ export function computeOptions(
       LogConfig: { Type: 'json-file', Config: { 'max-size': LOG_FILE_SIZE, 'max-file': LOG_FILES } },
       // Swapped pages would have to be read back in the freeze.
       ...(spec.memoryBytes ? { Memory: spec.memoryBytes, MemorySwap: spec.memoryBytes } : {}),
+      PidsLimit: spec.pids ?? DEFAULT_PIDS,
+      CapDrop: WITHHELD_CAPABILITIES.filter((name) => !spec.capabilities.includes(name)),
       ...(spec.cpus ? { NanoCpus: Math.round(spec.cpus * 1e9) } : {}),
       ...tmpfsOptions(spec),
       Mounts: spec.volumes.map(({ name, path }) => ({

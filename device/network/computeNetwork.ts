@@ -12,6 +12,11 @@ export function vethName(computeId: string): string {
   return `dv${computeId.slice(computeId.indexOf('_') + 1)}`;
 }
 
+/** Whether an interface of the device is a compute's. */
+export function isVethName(name: string): boolean {
+  return /^dv[0-9a-z]{12}$/.test(name);
+}
+
 /** The link-local address on the device side of an arriving compute's veth: a source for the frames that spend and kick. */
 const LOCAL_ADDRESS = '169.254.77.1/32';
 

@@ -399,6 +399,49 @@ describe('moving a compute', () => {
 });
 
 describe('lists and health', () => {
+  it('finds computes by their labels, all of them', async () => {
+    const { db } = api.context;
+    const labelled = (name: string, labels: Record<string, string>) =>
+      makeCompute(db, { name, spec: { labels } });
+    await labelled('a', { tier: 'web', env: 'prod' });
+    await labelled('b', { tier: 'web' });
+    await labelled('c', { tier: 'web=2' });
+    const found = async (query: string) =>
+      (await api.call('GET', `/computes${query}`)).body.items.map(({ name }) => name);
+    expect(await found('')).toEqual(['a', 'b', 'c']);
+    expect(await found('?label=tier=web')).toEqual(['a', 'b']);
+    expect(await found('?label=tier=web&label=env=prod')).toEqual(['a']);
+    expect(await found('?label=tier=web=2')).toEqual(['c']);
+    expect(await found('?label=nothing=here')).toEqual([]);
+    expect((await api.call('GET', '/computes?label=tier')).status).toBe(400);
+  });
+
+  it('keeps limits, labels and capabilities as they were asked for, and refuses what is none', async () => {
+    const { db } = api.context;
+    await makeDevice(db);
+    const image = await makeImage(db);
+    const create = (name: string, more: object) =>
+      api.call('POST', '/computes', { name, image: image.id, ...more });
+    const asked = { pids: 20, capabilities: ['NET_RAW'], labels: { tier: 'web' } };
+    expect((await create('asked', asked)).status).toBe(202);
+    expect((await api.call('GET', '/computes/asked')).body).toMatchObject(asked);
+    expect((await create('plain', {})).status).toBe(202);
+    expect((await api.call('GET', '/computes/plain')).body).toMatchObject({
+      pids: 4096,
+      capabilities: [],
+      labels: {},
+    });
+    const tooMany = Object.fromEntries(Array.from({ length: 65 }, (_, index) => [`l${String(index)}`, '']));
+    for (const wrong of [
+      { pids: 0 },
+      { capabilities: ['SYS_ADMIN'] },
+      { labels: { 'Not-A-Label': '' } },
+      { labels: { bell: '\u0007' } },
+      { labels: tooMany },
+    ])
+      expect((await create('wrong', wrong)).status, JSON.stringify(wrong).slice(0, 60)).toBe(400);
+  });
+
   it('pages through all computes once', async () => {
     const { db } = api.context;
     const made = [];

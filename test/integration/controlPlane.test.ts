@@ -26,7 +26,7 @@ describe('the embedded control plane', () => {
   beforeAll(async () => {
     parent = await mkdtemp(join(tmpdir(), 'drayage-control-'));
     await chmod(parent, 0o755);
-    const [api, device, postgres, temporal, ui] = await freePorts(5);
+    const [api, device, postgres, temporal, ui, gateway] = await freePorts(6);
     environment = {
       ...process.env,
       DATABASE_URL: undefined,
@@ -37,6 +37,7 @@ describe('the embedded control plane', () => {
       DRAYAGE_POSTGRES_PORT: String(postgres),
       DRAYAGE_TEMPORAL_LISTEN: `127.0.0.1:${temporal}`,
       DRAYAGE_TEMPORAL_UI_LISTEN: `127.0.0.1:${ui}`,
+      DRAYAGE_DEVICE_TEMPORAL_LISTEN: `127.0.0.1:${gateway}`,
     };
   });
   afterEach(async () => {
@@ -55,7 +56,7 @@ describe('the embedded control plane', () => {
       expect((await ended(second.child)).code).toBe(1);
       expect(second.words()).toContain(`already: process ${plane.child.pid}.`);
 
-      for (const part of ['control', 'api', 'temporal', 'postgres']) {
+      for (const part of ['control', 'api', 'gateway', 'temporal', 'postgres']) {
         const before = (await record()).parts[part]!;
         process.kill(before, 'SIGKILL');
         await until(`${part} to be replaced`, START_MS, async () => {

@@ -50,7 +50,7 @@ describe('a party that dies in the hot window', () => {
     'the control plane, killed in the hot window and started again by its supervisor: the devices need it for nothing',
     async () => {
       const id = await scene.startUntil('d1', 'source.dumped');
-      await faults.killControlParts(['api', 'control', 'temporal']);
+      await faults.killControlParts(['api', 'control', 'gateway', 'temporal']);
       await faults.release('d1', 'source.dumped');
       await scene.untilWritten('d1', 'released');
       await scene.untilAnswered();

@@ -28,6 +28,7 @@ describe('a lab with its control plane', () => {
     expect(Object.keys(status.controlPlane?.parts ?? {}).sort()).toEqual([
       'api',
       'control',
+      'gateway',
       'postgres',
       'temporal',
     ]);

@@ -1,3 +1,5 @@
+import { once } from 'node:events';
+import { connect } from 'node:net';
 import { fileURLToPath } from 'node:url';
 import { CONTROL_TASK_QUEUE } from '../../core/device.ts';
 import type { Part } from './part.ts';
@@ -31,6 +33,26 @@ export function controlPart(environment: ProgramEnvironment): Part {
     name: 'control',
     isReady: () =>
       hasPoller(environment.TEMPORAL_ADDRESS, environment.TEMPORAL_NAMESPACE, CONTROL_TASK_QUEUE),
+  };
+}
+
+/** Devices' way to Temporal; ready when it takes connections. */
+export function gatewayPart(environment: ProgramEnvironment, listen: { host: string; port: number }): Part {
+  return {
+    ...program('gateway.ts', environment),
+    name: 'gateway',
+    async isReady() {
+      const socket = connect({
+        port: listen.port,
+        host: listen.host === '0.0.0.0' ? '127.0.0.1' : listen.host,
+      });
+      try {
+        await once(socket, 'connect');
+        return true;
+      } finally {
+        socket.destroy();
+      }
+    },
   };
 }
 

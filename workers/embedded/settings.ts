@@ -31,10 +31,10 @@ const environmentSchema = z.object({
     .prefault('127.0.0.1:7233')
     .refine(
       ({ host }) => host === '127.0.0.1',
-      'must be on 127.0.0.1; DRAYAGE_DEVICE_TEMPORAL_LISTEN is for devices',
+      'must be on 127.0.0.1; devices come through the gateway (DRAYAGE_DEVICE_TEMPORAL_LISTEN)',
     ),
-  /** Where devices reach that server: connections to it are passed on. Without it only this machine reaches Temporal. */
-  DRAYAGE_DEVICE_TEMPORAL_LISTEN: listenSchema.optional(),
+  /** Where the gateway listens, through which devices reach Temporal. */
+  DRAYAGE_DEVICE_TEMPORAL_LISTEN: listenSchema.prefault('0.0.0.0:7234'),
   DRAYAGE_TEMPORAL_UI_LISTEN: listenSchema.prefault('127.0.0.1:8233'),
   /** Where `scripts/run.sh` keeps what it built. */
   DRAYAGE_CACHE: z.string().optional(),

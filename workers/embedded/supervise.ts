@@ -3,10 +3,9 @@ import { chmod, mkdir, realpath, rename, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path';
 import { DrayageError } from '../../core/cause.ts';
 import { tryLock, type ProcessLock } from '../../device/processLock.ts';
-import { forward } from './forward.ts';
 import type { Part } from './part.ts';
 import { postgresPart } from './postgres.ts';
-import { apiAddress, apiPart, controlPart, type ProgramEnvironment } from './programs.ts';
+import { apiAddress, apiPart, controlPart, gatewayPart, type ProgramEnvironment } from './programs.ts';
 import { runPart, type RunningPart } from './runningPart.ts';
 import type { Settings } from './settings.ts';
 import { temporalPart } from './temporal.ts';
@@ -41,10 +40,8 @@ export async function startControlPlane(
     running.push(one);
     return one;
   };
-  const forwarded = await forwardTemporal(settings);
   const stop = async () => {
     await stopAll(running);
-    await forwarded?.close();
     await record.settled();
     await rm(file, { force: true });
     await lock.release();
@@ -81,6 +78,7 @@ async function startParts(settings: Settings, run: (part: Part) => RunningPart):
   await Promise.all([
     run(apiPart(environment, settings.DRAYAGE_API_LISTEN)).ready,
     run(controlPart(environment)).ready,
+    run(gatewayPart(environment, settings.DRAYAGE_DEVICE_TEMPORAL_LISTEN)).ready,
   ]);
 }
 
@@ -101,18 +99,11 @@ async function lockDirectory(directory: string): Promise<ProcessLock> {
 /** Those that use others first. */
 async function stopAll(running: RunningPart[]): Promise<void> {
   for (const names of [
-    ['api', 'control'],
+    ['api', 'control', 'gateway'],
     ['temporal', 'postgres'],
   ]) {
     await Promise.all(running.filter((part) => names.includes(part.name)).map((part) => part.stop()));
   }
-}
-
-/** Null when devices reach Temporal by themselves. */
-async function forwardTemporal(settings: Settings): Promise<{ close(): Promise<void> } | null> {
-  const from = settings.DRAYAGE_DEVICE_TEMPORAL_LISTEN;
-  if (from === undefined || settings.TEMPORAL_ADDRESS !== undefined) return null;
-  return forward(from, settings.DRAYAGE_TEMPORAL_LISTEN);
 }
 
 interface Recorder {

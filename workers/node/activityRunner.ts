@@ -17,6 +17,8 @@ import type { ComputeNetwork } from '../../device/network/computeNetwork.ts';
 import type { TransferTable } from '../../device/ownership/transferTable.ts';
 import type { Placements } from './placements.ts';
 
+/** In the control plane's own certificate, whatever its address. */
+const CONTROL_NAME = 'control';
 const AGAIN_MS = 1000;
 
 interface Deps {
@@ -66,7 +68,15 @@ export class ActivityRunner {
 
   async #once(signal: AbortSignal): Promise<void> {
     const { identity } = this.#deps;
-    const connection = await NativeConnection.connect({ address: identity.temporal.address });
+    const connection = await NativeConnection.connect({
+      address: identity.temporal.address,
+      // The control plane's gateway: it proves who it is, and lets this device have its own tasks.
+      tls: {
+        serverRootCACertificate: Buffer.from(identity.ca),
+        serverNameOverride: CONTROL_NAME,
+        clientCertPair: { crt: Buffer.from(identity.certificate), key: Buffer.from(identity.key) },
+      },
+    });
     try {
       const worker = await Worker.create({
         connection,

@@ -29,6 +29,7 @@ import packageJson from '../../package.json' with { type: 'json' };
 import { ActivityRunner } from './activityRunner.ts';
 import type { NodeConfig } from './config.ts';
 import { Heartbeats } from './heartbeats.ts';
+import { Metrics } from './metrics.ts';
 import { Placements } from './placements.ts';
 
 /** How long a control plane that is away is waited for before it is asked again, milliseconds. */
@@ -101,6 +102,7 @@ export class NodeWorker {
       await table.recover();
       const placements = new Placements({ engine, network, table, files, control, log: this.#log });
       const heartbeats = new Heartbeats({ control, inventory, engine, placements, log: this.#log });
+      const metrics = new Metrics({ control, engine, diskPath: inventory.engineRoot, log: this.#log });
       const activities = new ActivityRunner({
         identity,
         engine,
@@ -114,8 +116,9 @@ export class NodeWorker {
         failpoint: async (point) => (await Failpoints.load(runDir)).hit(point),
         log: this.#log,
       });
-      this.#parts = [activities, heartbeats, placements, link, listener, control];
+      this.#parts = [activities, metrics, heartbeats, placements, link, listener, control];
       heartbeats.start();
+      metrics.start();
       await placements.start(this.#stop.signal);
       this.#watchExits(engine, placements, control);
       this.#log.info({ device: identity.deviceId }, 'ready');

@@ -1,13 +1,17 @@
 import { randomBytes } from 'node:crypto';
+import { asc } from 'drizzle-orm';
 import type { ComputeSpec } from '../../../core/compute.ts';
 import type { Inventory } from '../../../core/device.ts';
 import { newId } from '../../../core/ids.ts';
 import { parseAddressRange } from '../../../core/ipv4.ts';
 import { type ComputeRecord, createCompute, setComputeState } from '../../../db/computes.ts';
 import type { Database } from '../../../db/database.ts';
+import { createAccount } from '../../../db/accounts.ts';
 import { createDevice, type DeviceRow, setDeviceState } from '../../../db/devices.ts';
 import { createImage } from '../../../db/images.ts';
 import { createMigration } from '../../../db/migrationRecords.ts';
+import { tenant } from '../../../db/schema/index.ts';
+import { createTenant } from '../../../db/tenants.ts';
 import { openTransfer } from '../../../db/transfers.ts';
 
 const GIB = 2 ** 30;
@@ -55,11 +59,22 @@ export async function makeDevice(
   return setDeviceState(db, row.id, ['pending'], 'ready');
 }
 
-export async function makeImage(db: Database, name = unique('image')) {
+/** The tenant that things of these fixtures belong to; the first account's, or one that is made for them. */
+export async function firstTenant(db: Database): Promise<string> {
+  const [first] = await db.select().from(tenant).orderBy(asc(tenant.seq)).limit(1);
+  if (first) return first.id;
+  const owner = id('user');
+  const email = `${unique('owner')}@example.org`;
+  await createAccount(db, { id: owner, email, passwordHash: '', role: 'user' });
+  return (await createTenant(db, { id: id('tenant'), name: unique('tenant'), owner })).id;
+}
+
+export async function makeImage(db: Database, name = unique('image'), tenantId?: string) {
   return createImage(
     db,
     {
       id: id('image'),
+      tenantId: tenantId ?? (await firstTenant(db)),
       name,
       blob: {
         digest: `sha256:${randomBytes(32).toString('hex')}`,
@@ -83,10 +98,12 @@ export async function makeImage(db: Database, name = unique('image')) {
 /** A running compute on a device of its own, or on the given one. */
 export async function makeCompute(
   db: Database,
-  over: { name?: string; deviceId?: string; spec?: Partial<ComputeSpec> } = {},
+  over: { name?: string; deviceId?: string; tenantId?: string; spec?: Partial<ComputeSpec> } = {},
 ): Promise<ComputeRecord> {
-  const image = await makeImage(db);
+  const tenantId = over.tenantId ?? (await firstTenant(db));
+  const image = await makeImage(db, undefined, tenantId);
   const made = await createCompute(db, {
+    tenantId,
     deviceId: over.deviceId ?? (await makeDevice(db)).id,
     range: addressRange,
     spec: {
@@ -95,6 +112,8 @@ export async function makeCompute(
       name: over.name ?? unique('compute'),
       image: { id: image.id, digest: image.digest },
       env: {},
+      capabilities: [],
+      labels: {},
       volumes: [],
       tmpfs: [],
       restartPolicy: { name: 'no', maximumRetries: 0 },
@@ -106,8 +125,8 @@ export async function makeCompute(
 }
 
 /** A compute with a move under way and its transfer open. */
-export async function makeTransfer(db: Database) {
-  const compute = await makeCompute(db);
+export async function makeTransfer(db: Database, tenantId?: string) {
+  const compute = await makeCompute(db, tenantId === undefined ? {} : { tenantId });
   const source = compute.placement?.deviceId ?? '';
   const target = (await makeDevice(db)).id;
   const migrationId = id('migration');

@@ -1,0 +1,58 @@
+import type { FastifyRequest } from 'fastify';
+import plugin from 'fastify-plugin';
+import { addAuditEntry } from '../../db/audit.ts';
+import type { ApiContext } from '../context.ts';
+
+declare module 'fastify' {
+  interface FastifyRequest {
+    /** Codes of what spoke against the request. */
+    refusedFor: string[];
+  }
+}
+
+const CHANGING = ['POST', 'PUT', 'PATCH', 'DELETE'];
+/** Refused for who asked, not for what was asked: of reading, too. */
+const REFUSED = [401, 403];
+
+/**
+ * Writes down every change and every refusal, before it is answered: nobody is told of a change that has no entry. A
+ * database that is away keeps no request from its answer; then the log has it.
+ */
+export const auditPlugin = plugin<{ context: ApiContext }>(async (app, { context }) => {
+  app.decorateRequest('refusedFor');
+  app.addHook('onRequest', (request, _reply, done) => {
+    request.refusedFor = [];
+    done();
+  });
+  app.addHook('onSend', async (request, reply, payload) => {
+    const { statusCode } = reply;
+    if (request.is404) return payload;
+    if (!CHANGING.includes(request.method) && !REFUSED.includes(statusCode)) return payload;
+    try {
+      await addAuditEntry(context.db, entryOf(request, statusCode));
+    } catch (error) {
+      request.log.error(
+        { err: error, entry: entryOf(request, statusCode) },
+        'an audit entry was not written',
+      );
+    }
+    return payload;
+  });
+  return Promise.resolve();
+});
+
+function entryOf(request: FastifyRequest, status: number) {
+  const { method, signedIn, tenant, refusedFor } = request;
+  const named = Object.values((request.params ?? {}) as Record<string, string>);
+  const route = (request.routeOptions.url ?? '').replace('/api/v1', '');
+  return {
+    accountId: signedIn?.accountId ?? null,
+    email: signedIn?.email ?? null,
+    tenantId: tenant?.id ?? null,
+    action: `${method} ${route}`,
+    subject: named.length === 0 ? null : named.join(' ').slice(0, 300),
+    address: request.ip,
+    status,
+    causes: refusedFor,
+  };
+}

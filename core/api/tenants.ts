@@ -1,0 +1,77 @@
+import { z } from 'zod';
+import { quotaSchema } from '../quota.ts';
+import { tenantNameSchema, tenantRoleSchema } from '../tenancy.ts';
+
+export const createTenantRequestSchema = z.object({ name: tenantNameSchema });
+
+export const tenantSchema = z
+  .object({
+    id: z.string(),
+    name: z.string(),
+    /** Of who asks; null for an operator that is no member. */
+    role: tenantRoleSchema.nullable(),
+    createdAt: z.iso.datetime(),
+  })
+  .meta({ id: 'Tenant' });
+export type TenantView = z.infer<typeof tenantSchema>;
+
+/** What a tenant may have at most (null: without end), and what it has. */
+export const quotaViewSchema = z.object({
+  quota: quotaSchema,
+  used: z.object({
+    computes: z.number().int(),
+    memoryBytes: z.number(),
+    cpus: z.number(),
+    imageBytes: z.number(),
+  }),
+});
+export type QuotaView = z.infer<typeof quotaViewSchema>;
+
+/** What is not named stays as it is. */
+export const changeQuotaRequestSchema = quotaSchema.partial();
+
+export const memberSchema = z.object({
+  account: z.object({ id: z.string(), email: z.string() }),
+  role: tenantRoleSchema,
+  createdAt: z.iso.datetime(),
+});
+export type MemberView = z.infer<typeof memberSchema>;
+
+export const changeMemberRequestSchema = z.object({ role: tenantRoleSchema });
+
+export const inviteRequestSchema = z.object({
+  email: z
+    .email()
+    .max(254)
+    .transform((email) => email.toLowerCase()),
+  role: tenantRoleSchema.default('member'),
+  expiresInDays: z.number().int().min(1).max(90).default(7),
+});
+
+export const invitationSchema = z.object({
+  id: z.string(),
+  email: z.string(),
+  role: tenantRoleSchema,
+  createdAt: z.iso.datetime(),
+  expiresAt: z.iso.datetime(),
+  acceptedAt: z.iso.datetime().nullable(),
+});
+export type InvitationView = z.infer<typeof invitationSchema>;
+
+/** `secret` is shown this once. */
+export const invitedSchema = invitationSchema.extend({ secret: z.string() });
+
+export const acceptInvitationRequestSchema = z.object({ secret: z.string().min(1).max(200) });
+
+export const auditEntrySchema = z.object({
+  at: z.iso.datetime(),
+  /** Null: nobody that is known. */
+  account: z.object({ id: z.string(), email: z.string() }).nullable(),
+  tenant: z.string().nullable(),
+  action: z.string(),
+  subject: z.string().nullable(),
+  address: z.string(),
+  status: z.number().int(),
+  causes: z.array(z.string()),
+});
+export type AuditView = z.infer<typeof auditEntrySchema>;

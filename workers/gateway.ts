@@ -1,0 +1,42 @@
+import { join } from 'node:path';
+import { credentials } from '@grpc/grpc-js';
+import { readConfig } from '../api/config.ts';
+import { Gateway } from '../api/gateway/gateway.ts';
+import { createLogger } from '../api/logger.ts';
+import { openAuthority } from '../api/pki/authority.ts';
+import { controlHosts } from '../api/server.ts';
+import { DrayageError } from '../core/cause.ts';
+import { openDatabase } from '../db/database.ts';
+
+/**
+ * Through which devices reach Temporal; a process of its own, so that moves go on while the API is started anew. Ends on
+ * SIGINT and SIGTERM.
+ */
+async function main(): Promise<void> {
+  const config = readConfig(process.env);
+  const log = createLogger(config.logLevel);
+  const database = openDatabase(config.databaseUrl, { connections: 2 });
+  const authority = await openAuthority(join(config.dataDir, 'pki'));
+  const gateway = new Gateway({
+    listen: config.gatewayListen,
+    temporal: { ...config.temporal, credentials: credentials.createInsecure() },
+    identity: await authority.controlIdentity(controlHosts(config)),
+    ca: authority.certificate,
+    sealKey: authority.secretFor('task tokens'),
+    db: database.db,
+    log,
+  });
+  const port = await gateway.listen();
+  log.info({ port }, 'the gateway is up');
+  const stop = () => {
+    gateway.close();
+    void database.close().finally(() => process.exit(0));
+  };
+  process.once('SIGINT', stop);
+  process.once('SIGTERM', stop);
+}
+
+main().catch((error: unknown) => {
+  process.stderr.write(`${error instanceof DrayageError ? error.message : String((error as Error).stack)}\n`);
+  process.exit(1);
+});
