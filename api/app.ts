@@ -15,6 +15,7 @@ import { authRoutes } from './routes/auth.ts';
 import { computeStreamRoutes } from './routes/computeStreams.ts';
 import { computeRoutes } from './routes/computes.ts';
 import { deviceRoutes } from './routes/devices.ts';
+import { eventRoutes } from './routes/events.ts';
 import { healthRoutes } from './routes/health.ts';
 import { imageRoutes } from './routes/images.ts';
 import { memberRoutes } from './routes/members.ts';
@@ -63,6 +64,7 @@ export async function createApp(context: ApiContext, logger?: FastifyBaseLogger)
       await v1.register(tenantRoutes, { context });
       await v1.register(memberRoutes, { context });
       await v1.register(auditRoutes, { context });
+      await v1.register(eventRoutes, { context });
     },
     { prefix: '/api/v1' },
   );

@@ -3,6 +3,7 @@ import { sql } from 'drizzle-orm';
 import { removeOldAudit } from '../db/audit.ts';
 import type { Database } from '../db/database.ts';
 import { markUnreachable, UNREACHABLE_AFTER_SECONDS } from '../db/devices.ts';
+import { removeOldEvents } from '../db/events.ts';
 import { removeOldIdempotencyKeys } from '../db/idempotency.ts';
 import { removeOldFailures } from '../db/signInFailures.ts';
 import { removeOldMetrics } from '../db/metrics.ts';
@@ -72,6 +73,7 @@ async function clean(db: Database): Promise<void> {
   await removeOldFailures(db);
   await removeOldAudit(db);
   await removeOldMetrics(db);
+  await removeOldEvents(db);
 }
 
 /** Does it unless another process is at it. */

@@ -32,6 +32,8 @@ export interface ApiClient {
     answer: T,
     options?: RequestOptions,
   ): Promise<z.output<T>>;
+  /** The answer itself, once it is a good one. */
+  open(path: string, options?: RequestOptions): Promise<Response>;
   /** The answer's body as it comes. */
   stream(path: string, options?: RequestOptions): Promise<ReadableStream<Uint8Array>>;
 }
@@ -57,6 +59,7 @@ export function createClient(credentials: Credentials): ApiClient {
         { cause: parsed.error },
       );
     },
+    open: (path, options) => send(credentials, 'GET', path, options),
     stream: async (path, options) => {
       const { body } = await send(credentials, 'GET', path, options);
       if (!body) throw new Error('an answer without a body');

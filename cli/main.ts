@@ -3,6 +3,7 @@ import { Command, CommanderError } from 'commander';
 import { z } from 'zod';
 import { registerCompute } from './commands/compute.ts';
 import { registerDevice } from './commands/device.ts';
+import { registerEvents } from './commands/events.ts';
 import { registerImage } from './commands/image.ts';
 import { registerLogin } from './commands/login.ts';
 import { registerMigrate } from './commands/migrate.ts';
@@ -32,6 +33,7 @@ async function buildProgram(words: string[]): Promise<Command> {
   registerMigration(program);
   registerToken(program);
   registerTenant(program);
+  registerEvents(program);
   // The lab brings a lot with it that no other command needs.
   const first = words.find((word) => !word.startsWith('-'));
   const known = program.commands.some((command) => command.name() === first);

@@ -1,6 +1,7 @@
 import { eq, sql } from 'drizzle-orm';
 import { DrayageError } from '../core/cause.ts';
 import { type Database, only } from './database.ts';
+import { addEvent } from './events.ts';
 import { joinToken } from './schema/index.ts';
 
 export type JoinToken = typeof joinToken.$inferSelect;
@@ -11,12 +12,17 @@ export async function createJoinToken(
 ): Promise<JoinToken> {
   const { lifeSeconds, ...rest } = values;
   const expiresAt = sql`now() + make_interval(secs => ${lifeSeconds})`;
-  return only(
-    await db
-      .insert(joinToken)
-      .values({ ...rest, expiresAt })
-      .returning(),
-  );
+  return db.transaction(async (tx) => {
+    const row = only(
+      await tx
+        .insert(joinToken)
+        .values({ ...rest, expiresAt })
+        .returning(),
+    );
+    const { id: subject, createdBy: actor } = row;
+    await addEvent(tx, { type: 'token.created', subject, actor, message: 'A join token was made.' });
+    return row;
+  });
 }
 
 /**

@@ -1,7 +1,7 @@
 import { and, desc, eq, inArray, isNull, sql } from 'drizzle-orm';
 import type { Prediction, Progress } from '../core/migration.ts';
 import type { Database } from './database.ts';
-import { migration } from './schema/index.ts';
+import { compute, migration } from './schema/index.ts';
 
 /** Moves that say what a freeze of a compute costs; older ones were made under other circumstances. */
 const HISTORY = 5;
@@ -51,6 +51,26 @@ export async function setProgress(
     .update(migration)
     .set({ progress, progressAt: sql`now()` })
     .where(and(eq(migration.id, id), eq(migration.sourceId, source), isNull(migration.endedAt)));
+}
+
+export interface OpenProgress {
+  id: string;
+  tenantId: string;
+  progress: Progress | null;
+  /** When it was written. */
+  at: Date | null;
+}
+
+/** How far each move is that has not ended. */
+export async function openProgress(db: Database): Promise<OpenProgress[]> {
+  return db
+    .select({
+      ...{ id: migration.id, progress: migration.progress, at: migration.progressAt },
+      tenantId: compute.tenantId,
+    })
+    .from(migration)
+    .innerJoin(compute, eq(compute.id, migration.computeId))
+    .where(isNull(migration.endedAt));
 }
 
 /** The shortest freeze of these computes' last moves, milliseconds; null when there was none. */

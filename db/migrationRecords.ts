@@ -51,6 +51,7 @@ export async function createMigration(db: Database, values: NewMigration): Promi
         subject: id,
         actor,
         message: 'The move was asked for.',
+        data: { compute: computeId, source, target },
       });
     });
   } catch (error) {
@@ -114,9 +115,14 @@ export async function setMigrationState(
       .where(
         and(eq(migration.id, id), isNull(migration.endedAt), inArray(migration.state, statesBefore(state))),
       )
-      .returning({ id: migration.id });
-    if (changed.length === 1)
-      await addEvent(tx, { type: `migration.${state}`, subject: id, message: reason, data: { causes } });
+      .returning({ compute: migration.computeId });
+    for (const moved of changed)
+      await addEvent(tx, {
+        type: `migration.${state}`,
+        subject: id,
+        message: reason,
+        data: { ...moved, causes },
+      });
     return changed.length === 1;
   });
 }

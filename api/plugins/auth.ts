@@ -65,7 +65,8 @@ export const authPlugin = plugin<{ context: ApiContext }>(async (app, { context 
   });
 });
 
-function tenantNamed(request: FastifyRequest): string | undefined {
+/** The id or name by which a request names its tenant. */
+export function tenantNamed(request: FastifyRequest): string | undefined {
   const named = request.headers[TENANT_HEADER] ?? (request.query as { tenant?: unknown }).tenant;
   return typeof named === 'string' && named !== '' ? named : undefined;
 }

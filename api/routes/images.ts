@@ -48,11 +48,12 @@ export const imageRoutes: FastifyPluginAsyncZod<{ context: ApiContext }> = async
       response: { 204: z.null() },
     },
     handler: async (request, reply) => {
-      const { id, name } = await imageInScope(db, scopeOf(request), request.params.id);
+      const { id, name, tenantId } = await imageInScope(db, scopeOf(request), request.params.id);
       await removeImage(db, id, (digest) => rm(archivePath(config.dataDir, digest), { force: true }));
       await addEvent(db, {
         type: 'image.deleted',
         subject: id,
+        tenantId,
         actor: accountOf(request).accountId,
         message: `${name} was deleted.`,
       });

@@ -9,6 +9,7 @@ import { buffer } from 'node:stream/consumers';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { removeCompute, setComputeState } from '../../db/computes.ts';
 import { heartbeat } from '../../db/devices.ts';
+import { addEvent } from '../../db/events.ts';
 import { addPhases, finishMigration, setMigrationState } from '../../db/migrationRecords.ts';
 import { type AnswerBody, anyNumber, anyString, containing } from './support/answer.ts';
 import { ADMIN, useApi } from './support/api.ts';
@@ -41,6 +42,8 @@ interface Running {
   interrupt(): void;
   /** Resolves when stderr holds the text. */
   says(text: string): Promise<void>;
+  /** Resolves when stdout holds the text. */
+  prints(text: string): Promise<void>;
 }
 
 /** Starts the CLI through a symbolic link, from another folder, with a home of its own. */
@@ -52,12 +55,23 @@ function start(words: string[], environment: Record<string, string> = {}, input 
   child.stdin.end(input);
   let stdout = '';
   let stderr = '';
-  child.stdout.on('data', (chunk: Buffer) => (stdout += chunk.toString()));
   const heard = new Set<() => void>();
+  child.stdout.on('data', (chunk: Buffer) => {
+    stdout += chunk.toString();
+    for (const listen of heard) listen();
+  });
   child.stderr.on('data', (chunk: Buffer) => {
     stderr += chunk.toString();
     for (const listen of heard) listen();
   });
+  const holds = (text: string, all: () => string) =>
+    new Promise<void>((resolve) => {
+      const listen = () => {
+        if (all().includes(text)) resolve();
+      };
+      heard.add(listen);
+      listen();
+    });
   return {
     done: new Promise((resolve) => {
       child.once('close', (code) => {
@@ -65,14 +79,8 @@ function start(words: string[], environment: Record<string, string> = {}, input 
       });
     }),
     interrupt: () => child.kill('SIGINT'),
-    says: (text) =>
-      new Promise((resolve) => {
-        const listen = () => {
-          if (stderr.includes(text)) resolve();
-        };
-        heard.add(listen);
-        listen();
-      }),
+    says: (text) => holds(text, () => stderr),
+    prints: (text) => holds(text, () => stdout),
   };
 }
 
@@ -121,6 +129,7 @@ describe('commands', () => {
       [['migrate', 'web', '--to', 'nosuch'], 3, 'There is no device nosuch.'],
       [['compute', 'start', 'web'], 3, 'is running'],
       [['migration', 'abort', 'mig_000000000000'], 3, 'There is no migration'],
+      [['events', '--types', 'no such'], 2, 'no type of events'],
     ];
     for (const [words, code, text] of cases) {
       const outcome = await run(...words);
@@ -311,6 +320,33 @@ describe('commands', () => {
     } finally {
       await link.close();
     }
+  });
+
+  it('follow events, and come back by themselves when they are cut off', async () => {
+    const { db } = api.context;
+    const following = start(['events', '--types', 'compute.*', '--json']);
+    const reading = start(['events']);
+    await Promise.all([following.says('Ctrl-C'), reading.says('Ctrl-C')]);
+    const happened = { type: 'compute.running', subject: 'cmp_000000000001' };
+    await addEvent(db, { ...happened, message: 'first' });
+    await following.prints('first');
+    api.app.server.closeAllConnections();
+    await addEvent(db, { ...happened, type: 'device.ready', message: 'filtered' });
+    await addEvent(db, { ...happened, message: 'second' });
+    await Promise.all([following.prints('second'), reading.prints('second')]);
+    for (const one of [following, reading]) one.interrupt();
+    const events = (await following.done).stdout.trim().split('\n');
+    expect(events.map((line) => JSON.parse(line) as object)).toMatchObject([
+      { ...happened, id: anyNumber, message: 'first' },
+      { ...happened, id: anyNumber, message: 'second' },
+    ]);
+    expect(await reading.done).toMatchObject({
+      stdout: expect.stringMatching(
+        /^\S+Z {2}compute\.running +cmp_000000000001 {2}first\n.* filtered\n.* second\n$/,
+      ) as unknown,
+      stderr:
+        'following events; Ctrl-C ends it\nthe control plane does not answer; waiting for it\nthe control plane is back\n',
+    });
   });
 
   it('manage devices and tokens', async () => {

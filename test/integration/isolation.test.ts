@@ -163,7 +163,11 @@ describe('every route of the OpenAPI document', () => {
 
   it("shows another tenant's owner nothing in lists, also when that tenant is named", async () => {
     const secrets = Object.entries(theirs).filter(([kind]) => kind !== 'devices');
-    for (const route of routes.filter(({ method, path }) => method === 'GET' && !path.includes('{'))) {
+    // The stream of events never ends; events.test.ts looks into it.
+    const lists = routes.filter(
+      ({ method, path }) => method === 'GET' && !path.includes('{') && path !== '/events',
+    );
+    for (const route of lists) {
       const mine = await stranger.call('GET', route.path);
       for (const [kind, one] of secrets)
         expect(JSON.stringify(mine.body), `${route.path} shows ${kind}`).not.toContain(one);

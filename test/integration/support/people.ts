@@ -9,6 +9,7 @@ export interface Person {
   id: string;
   email: string;
   tenantId: string;
+  token: string;
   call(
     method: InjectOptions['method'],
     path: string,
@@ -58,6 +59,7 @@ export async function register(api: TestApi, name: string, over: object = {}): P
     id: account.id,
     email,
     tenantId: account.tenants[0]?.id ?? '',
+    token,
     call: (method, path, body, headers) => callWith(api, token, method, path, body, headers),
   };
 }
