@@ -21,6 +21,8 @@ const environmentSchema = z.object({
   DRAYAGE_API_LISTEN: listenSchema.prefault('127.0.0.1:7480'),
   DRAYAGE_DEVICE_LISTEN: listenSchema.prefault('0.0.0.0:7443'),
   DRAYAGE_ADVERTISE_HOST: z.string().default('127.0.0.1'),
+  /** Whether the control plane announces itself on the local network, so that devices find it. */
+  DRAYAGE_MDNS: z.enum(['on', 'off']).default('on'),
   /** Where the gateway listens, through which devices reach Temporal. */
   DRAYAGE_DEVICE_TEMPORAL_LISTEN: listenSchema.prefault('0.0.0.0:7234'),
   /** What devices are told of it; without it the advertised host and the port above. */
@@ -55,6 +57,7 @@ export interface ApiConfig {
   deviceListen: { host: string; port: number };
   gatewayListen: { host: string; port: number };
   advertiseHost: string;
+  mdns: boolean;
   addresses: AddressRange;
   admin: { email: string; password?: string | undefined };
   registration: 'open' | 'invitation' | 'closed';
@@ -88,6 +91,7 @@ export function readConfig(environment: NodeJS.ProcessEnv): ApiConfig {
     deviceListen: env.DRAYAGE_DEVICE_LISTEN,
     gatewayListen: env.DRAYAGE_DEVICE_TEMPORAL_LISTEN,
     advertiseHost: env.DRAYAGE_ADVERTISE_HOST,
+    mdns: env.DRAYAGE_MDNS === 'on',
     addresses: parseAddressRange(
       env.DRAYAGE_COMPUTE_SUBNET,
       env.DRAYAGE_COMPUTE_RANGE,

@@ -2,6 +2,7 @@ import type { FastifyBaseLogger } from 'fastify';
 import { sql } from 'drizzle-orm';
 import { removeOldAudit } from '../db/audit.ts';
 import type { Database } from '../db/database.ts';
+import { forgetDiscovered } from '../db/discovery.ts';
 import { markUnreachable, UNREACHABLE_AFTER_SECONDS } from '../db/devices.ts';
 import { removeOldEvents } from '../db/events.ts';
 import { removeOldIdempotencyKeys } from '../db/idempotency.ts';
@@ -74,6 +75,7 @@ async function clean(db: Database): Promise<void> {
   await removeOldAudit(db);
   await removeOldMetrics(db);
   await removeOldEvents(db);
+  await forgetDiscovered(db);
 }
 
 /** Does it unless another process is at it. */

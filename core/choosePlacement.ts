@@ -41,7 +41,7 @@ export function deviceCauses(device: Candidate, demand: Demand): Cause[] {
       code: 'deviceNotReady',
       message: `Device ${device.name} is ${device.state}.`,
       mend:
-        device.state === 'pending'
+        device.state === 'pending' || device.state === 'discovered'
           ? 'Approve it with `drayage device approve`.'
           : 'Choose another device, or uncordon it.',
     });

@@ -1,21 +1,24 @@
 import { z } from 'zod';
 import { computeSpecSchema } from './compute.ts';
 import { inventorySchema } from './device.ts';
+import { isPlain } from './discovery.ts';
 import { idSchema, transferIdSchema } from './ids.ts';
 import { progressSchema } from './migration.ts';
 
 /** What a device and the control plane say to each other (HTTPS, JSON, under /device/v1); both sides check it. */
+
+export const deviceNameSchema = z
+  .string()
+  .min(1)
+  .max(63)
+  .regex(/^[a-z0-9]([a-z0-9-]*[a-z0-9])?$/, 'must be lower-case letters, digits and inner hyphens');
 
 /** Absent token: a device that joins again and proves who it is with its certificate. */
 export const joinRequestSchema = z.object({
   token: z.string().max(512).optional(),
   /** PEM; the certificate's subject is the control plane's choice, whatever this one says. */
   csr: z.string().max(16_384),
-  name: z
-    .string()
-    .min(1)
-    .max(63)
-    .regex(/^[a-z0-9]([a-z0-9-]*[a-z0-9])?$/, 'must be lower-case letters, digits and inner hyphens'),
+  name: deviceNameSchema,
   inventory: inventorySchema,
 });
 export type JoinRequest = z.infer<typeof joinRequestSchema>;
@@ -29,6 +32,22 @@ export const joinResponseSchema = z.object({
   temporal: z.object({ address: z.string(), namespace: z.string() }),
 });
 export type JoinResponse = z.infer<typeof joinResponseSchema>;
+
+/**
+ * A device without identity and token asks to be let in, again and again until it is. The connection shows a certificate
+ * that the device made itself, so TLS has proved that it has the key that the request asks to certify.
+ */
+export const discoverRequestSchema = joinRequestSchema
+  .omit({ token: true })
+  // Nothing of it is proved, and an operator reads it.
+  .refine(({ inventory }) => isPlain(inventory), { path: ['inventory'], message: 'must be plain text' });
+export type DiscoverRequest = z.infer<typeof discoverRequestSchema>;
+
+export const discoverResponseSchema = z.discriminatedUnion('state', [
+  z.object({ state: z.literal('discovered'), deviceId: idSchema('device') }),
+  joinResponseSchema.extend({ state: z.literal('joined') }),
+]);
+export type DiscoverResponse = z.infer<typeof discoverResponseSchema>;
 
 export const heartbeatRequestSchema = z.object({
   inventory: inventorySchema,

@@ -13,7 +13,7 @@ const count = sql<number>`count(*)::int`;
 export async function countStates(
   db: Database,
 ): Promise<Record<'devices' | 'computes' | 'migrations', StateCount[]>> {
-  const shown = sql<string>`case when ${device.unreachableAt} is not null and ${device.state} <> 'pending' then 'unreachable' else ${device.state} end`;
+  const shown = sql<string>`case when ${device.unreachableAt} is not null and ${device.state} not in ('discovered', 'pending') then 'unreachable' else ${device.state} end`;
   const [devices, computes, migrations] = await Promise.all([
     db
       .select({ state: shown, count })

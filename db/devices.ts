@@ -1,4 +1,4 @@
-import { and, asc, eq, gt, inArray, isNull, ne, sql } from 'drizzle-orm';
+import { and, asc, eq, gt, inArray, isNull, ne, notInArray, sql } from 'drizzle-orm';
 import { DrayageError } from '../core/cause.ts';
 import type { DeviceState, Inventory } from '../core/device.ts';
 import { type Database, isViolation, only, unknown } from './database.ts';
@@ -13,7 +13,8 @@ export const UNREACHABLE_AFTER_SECONDS = 8;
 
 /** A device's state as the API shows it: being unreachable hides what was decided about it. */
 export function deviceState(row: Pick<DeviceRow, 'state' | 'unreachableAt'>): DeviceState {
-  if (row.unreachableAt === null || row.state === 'pending' || row.state === 'retired') return row.state;
+  const silenceCounts = !['discovered', 'pending', 'retired'].includes(row.state);
+  if (row.unreachableAt === null || !silenceCounts) return row.state;
   return 'unreachable';
 }
 
@@ -35,12 +36,16 @@ export async function createDevice(
     });
   } catch (error) {
     if (!isViolation(error, '23505', 'device_name')) throw error;
-    throw new DrayageError({
-      code: 'nameTaken',
-      message: `Another device is called ${values.name}.`,
-      mend: 'Choose another name, or remove the other device first with `drayage device rm`.',
-    });
+    throw nameTaken(values.name);
   }
+}
+
+export function nameTaken(name: string): DrayageError {
+  return new DrayageError({
+    code: 'nameTaken',
+    message: `Another device is called ${name}.`,
+    mend: 'Choose another name, or remove the other device first with `drayage device rm`.',
+  });
 }
 
 /** A device that joins again with its certificate, or repeats its join. */
@@ -55,17 +60,27 @@ export async function rejoinDevice(
     .where(eq(device.id, id));
 }
 
-/** By id or name; devices that were removed are not found. */
+/**
+ * By id or name; devices that were removed are not found. A discovered device is found by the name that it claims as long
+ * as nobody else has it. @throws DrayageError ambiguousDevice when several discovered ones claim it
+ */
 export async function findDevice(db: Database, idOrName: string): Promise<DeviceRow | null> {
   const column = idOrName.startsWith('dev_') ? device.id : device.name;
-  return (
-    (
-      await db
-        .select()
-        .from(device)
-        .where(and(eq(column, idOrName), ne(device.state, 'retired')))
-    )[0] ?? null
-  );
+  const rows = await db
+    .select()
+    .from(device)
+    .where(and(eq(column, idOrName), ne(device.state, 'retired')))
+    .orderBy(asc(device.seq));
+  const owner = rows.find(({ state }) => state !== 'discovered');
+  if (owner) return owner;
+  if (rows.length > 1) {
+    throw new DrayageError({
+      code: 'ambiguousDevice',
+      message: `${String(rows.length)} discovered devices call themselves ${idOrName}.`,
+      mend: `Compare their keys and name one by its id: ${rows.map(({ id }) => id).join(', ')}.`,
+    });
+  }
+  return rows[0] ?? null;
 }
 
 /** @throws DrayageError unknownDevice */
@@ -86,9 +101,13 @@ export async function listDevices(db: Database, page: PageRequest): Promise<Page
   return toPage(rows, page.limit);
 }
 
-/** All devices that are there, for decisions about placement. */
+/** All devices that have joined, for decisions about placement. */
 export async function allDevices(db: Database): Promise<DeviceRow[]> {
-  return db.select().from(device).where(ne(device.state, 'retired')).orderBy(asc(device.seq));
+  return db
+    .select()
+    .from(device)
+    .where(notInArray(device.state, ['discovered', 'retired']))
+    .orderBy(asc(device.seq));
 }
 
 /** Records a sign of life; an unreachable device is back with it. */
@@ -114,7 +133,8 @@ export async function markUnreachable(db: Database): Promise<string[]> {
       .where(
         and(
           isNull(device.unreachableAt),
-          ne(device.state, 'retired'),
+          // A discovered device owes nobody a sign of life.
+          notInArray(device.state, ['discovered', 'retired']),
           sql`${device.lastHeartbeatAt} < now() - make_interval(secs => ${UNREACHABLE_AFTER_SECONDS})`,
         ),
       )

@@ -2,9 +2,11 @@
 # Makes this machine a device of Drayage; run as root, from a checkout that stays where it is.
 #
 #   DRAYAGE_JOIN_TOKEN=... sh deploy/install-device.sh --name NAME --control-url URL [OPTION...]
+#   sh deploy/install-device.sh --name NAME [OPTION...]
 #
 #   --name NAME             the device's name in the control plane
-#   --control-url URL       https://HOST:7443; `drayage device token` prints it, and the token
+#   --control-url URL       https://HOST:7443; `drayage device token` prints it, and the token. Without it the device
+#                           looks for a control plane on the local network, and waits until it is approved there
 #   --interface CARD        put this network card into a new bridge; without it the bridge must be there already
 #   --address ADDR/PREFIX   the bridge's address, if it is new; default: by DHCP
 #   --gateway ADDR          its default route
@@ -12,7 +14,7 @@
 #   --link ADDR:PORT        where other devices reach this one; default: the bridge's address, port 7444
 #
 # It checks what is installed, sets up Docker's runtime, the bridge (systemd-networkd) and the service drayage-node, and
-# starts it. Run again it changes only what differs. The token is needed until the device has joined.
+# starts it. Run again it changes only what differs. The token, if there is one, is needed until the device has joined.
 set -eu
 root=$(CDPATH='' cd -- "$(dirname -- "$0")/.." && pwd)
 PACKAGES='docker.io runc criu busybox-static iproute2 iputils-arping nftables rsync tar zstd perl-base'
@@ -65,8 +67,10 @@ need() {
 
 check_machine() {
   [ "$(id -u)" = 0 ] || fail 'This needs root.' "Run it as root: sudo -E sh $0 ..."
-  [ -n "$name" ] && [ -n "$url" ] || fail '--name and --control-url are needed.' "See: sh $0 --help"
-  case $url in https://*) ;; *) fail "The control URL '$url' is not an https one." 'drayage device token prints it.' ;; esac
+  [ -n "$name" ] || fail '--name is needed.' "See: sh $0 --help"
+  [ -z "${DRAYAGE_JOIN_TOKEN:-}" ] || [ -n "$url" ] ||
+    fail 'A join token is of use with --control-url only.' 'drayage device token prints both.'
+  case $url in '' | https://*) ;; *) fail "The control URL '$url' is not an https one." 'drayage device token prints it.' ;; esac
   [ -d /run/systemd/system ] || fail 'This machine does not run systemd.' \
     'Start workers/node.ts by your own init; deploy/drayage-node.service says with what.'
   need dockerd 28.0 dockerd --version
@@ -177,6 +181,7 @@ set_up_service() {
   mkdir -p -m 0700 /etc/drayage
   token=${DRAYAGE_JOIN_TOKEN:-}
   [ -n "$token" ] || token=$(sed -n 's/^DRAYAGE_JOIN_TOKEN=//p' /etc/drayage/node.env 2> /dev/null || :)
+  [ -n "$url" ] || url=$(sed -n 's/^DRAYAGE_CONTROL_URL=//p' /etc/drayage/node.env 2> /dev/null || :)
   printf 'DRAYAGE_%s\n' "DEVICE_NAME=$name" "CONTROL_URL=$url" "JOIN_TOKEN=$token" "BRIDGE=$bridge" "LINK_LISTEN=$link" |
     put /etc/drayage/node.env 600 && changed=1 || changed=''
   sed -e "s|@ROOT@|$root|g" -e "s|@NODE@|$node|g" "$root/deploy/drayage-node.service" |
@@ -192,3 +197,6 @@ set_up_docker
 set_up_bridge
 set_up_service
 say "$name runs; approve it in the control plane: drayage device approve $name"
+if [ -z "$token" ]; then
+  say 'first compare its key: drayage device show there, journalctl -u drayage-node here'
+fi

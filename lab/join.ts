@@ -43,7 +43,23 @@ export async function joinDevices(lab: Lab): Promise<void> {
   });
 }
 
-/** Starts the worker of a device that has joined before; its certificate is on its disk. */
+/**
+ * Starts every device's node worker without a token or an address, and waits until the control plane knows all of them.
+ * Nothing is waited for where the control plane's announcement is switched off.
+ */
+export async function discoverDevices(lab: Lab): Promise<void> {
+  await Promise.all(lab.devices.map((device) => startWorkerAgain(lab, device)));
+  if (process.env['DRAYAGE_MDNS'] === 'off') return;
+  const api = await controlApi(lab);
+  await until('all devices to be discovered', JOIN_TIMEOUT_MS, async () => {
+    const known = new Set((await listDevices(api)).map(({ name }) => name));
+    const missing = lab.devices.filter((device) => !known.has(device));
+    for (const device of missing) await requireWorker(lab, device);
+    return missing.length === 0;
+  });
+}
+
+/** Starts the worker of a device that has joined before (its certificate is on its disk), or joins by itself. */
 export async function startWorkerAgain(lab: Lab, device: string): Promise<void> {
   const token = await readFile(tokenFile(lab, device), 'utf8').catch(() => '');
   await startWorker(lab, device, workerEnvironment(lab, device, token));
@@ -55,11 +71,12 @@ export async function listDevices(api: ControlApi): Promise<JoinedDevice[]> {
 }
 
 function workerEnvironment(lab: Lab, device: string, token: string): Record<string, string> {
+  const control = { DRAYAGE_CONTROL_URL: `https://${lab.addresses.control}:7443`, DRAYAGE_JOIN_TOKEN: token };
   return {
     DRAYAGE_STATE_DIR: '/var/lib/drayage',
     DRAYAGE_RUN_DIR: '/run/drayage',
-    DRAYAGE_CONTROL_URL: `https://${lab.addresses.control}:7443`,
-    DRAYAGE_JOIN_TOKEN: token,
+    // Else it finds the control plane, and is approved.
+    ...(lab.settings.join ? control : {}),
     DRAYAGE_DEVICE_NAME: device,
     DRAYAGE_BRIDGE: 'br0',
     DRAYAGE_LINK_LISTEN: `${lab.addresses.device(device)}:7444`,

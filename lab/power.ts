@@ -28,7 +28,7 @@ export async function startParts(lab: Lab, device: string): Promise<void> {
   requireDevice(lab, device);
   await withLabLock(lab, async () => {
     await startDevice(lab, device);
-    if (lab.settings.join) await startWorkerAgain(lab, device);
+    if (lab.settings.workers) await startWorkerAgain(lab, device);
   });
 }
 

@@ -12,8 +12,10 @@ const labSettingsSchema = z.object({
   /** Round-trip time between any two hosts, milliseconds; null is none added. */
   rttMs: z.number().positive().nullable(),
   diskGb: z.number().positive(),
-  /** Whether devices start their node worker and join the control plane. */
+  /** Whether `up` joins the devices by token and approves them; else they find the control plane by themselves. */
   join: z.boolean(),
+  /** Whether devices have a node worker; without a control plane there is nothing for it to do. */
+  workers: z.boolean().default(true),
   /** Processor of devices that are guests of QEMU; null is devices made of this machine's namespaces. */
   guests: guestArchitectureSchema.nullable().default(null),
 });

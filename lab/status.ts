@@ -10,7 +10,7 @@ interface DeviceStatus {
   id: string | null;
   name: string;
   address: string;
-  /** The control plane's word for it; `discovered` before it joined, `unknown` when the API does not answer. */
+  /** The control plane's word for it; `unknown` when it does not know the device, or the API does not answer. */
   state: string;
   /** What runs on it, with process ids of this machine; null is what does not. */
   parts: { device: number | null; dockerd: number | null; worker: number | null };
@@ -62,7 +62,7 @@ async function deviceStatus(lab: Lab, name: string, joined: JoinedDevice[] | nul
     id: record?.id ?? null,
     name,
     address: lab.addresses.device(name),
-    state: record?.state ?? (joined === null ? 'unknown' : 'discovered'),
+    state: record?.state ?? 'unknown',
     parts: { device: init?.pid ?? null, dockerd, worker },
   };
 }

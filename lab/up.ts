@@ -5,7 +5,7 @@ import { startControlPlane } from './control.ts';
 import { startDevice } from './device.ts';
 import { clearLab, hasProcesses, labLock } from './down.ts';
 import { prepareGuests } from './guest/startGuest.ts';
-import { joinDevices } from './join.ts';
+import { discoverDevices, joinDevices } from './join.ts';
 import { makeNetwork } from './network.ts';
 import { CHECKOUT, findFileSystems } from './prerequisites.ts';
 import { NO_FAULTS } from './faults.ts';
@@ -13,7 +13,7 @@ import type { Progress } from './progress.ts';
 import { readLab, toLab, writeLab, type Lab, type LabRecord, type LabSettings } from './state.ts';
 import { deviceNames, labNameSchema } from './topology.ts';
 
-export interface UpOptions extends Partial<LabSettings> {
+export interface UpOptions extends Partial<Omit<LabSettings, 'workers'>> {
   /** @default 2 */
   devices?: number;
   /** Whether to start a control plane; without one no device joins. @default true */
@@ -76,6 +76,7 @@ async function makeRecord(
         diskGb: options.diskGb ?? 20,
         guests: options.guests ?? null,
         join: (options.join ?? true) && (options.control ?? true),
+        workers: options.control ?? true,
       },
       faults: NO_FAULTS,
       checkout: CHECKOUT,
@@ -101,6 +102,8 @@ async function build(lab: Lab, control: boolean, progress: Progress, signal?: Ab
   }
   signal?.throwIfAborted();
   if (lab.settings.join) await progress.step('joining the devices', () => joinDevices(lab));
+  else if (lab.settings.workers)
+    await progress.step('waiting for the devices to be discovered', () => discoverDevices(lab));
   signal?.throwIfAborted();
   lab.phase = 'up';
   await writeLab(lab);
@@ -109,7 +112,7 @@ async function build(lab: Lab, control: boolean, progress: Progress, signal?: Ab
 function guestsJoin(): DrayageError {
   return new DrayageError({
     code: 'guestsJoin',
-    message: 'Guests cannot be left without a node worker: it is what sets up their network and Docker.',
+    message: 'Guests join by token: the install script sets up their network and Docker with it.',
     mend: 'Leave --no-join and --no-control out, or --guests.',
   });
 }

@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { createHash, type X509Certificate } from 'node:crypto';
 import type { TLSSocket } from 'node:tls';
 import type { FastifyRequest } from 'fastify';
 import plugin from 'fastify-plugin';
@@ -22,6 +22,21 @@ interface Shown {
   publicKeyHash: string;
 }
 
+/**
+ * SHA-256 (hex) of the public key whose private half the other end has: TLS has checked its signature over this very
+ * connection. Null when it shows no certificate. Whose the key is, and who issued the certificate, says nothing here.
+ */
+export function provedKeyHash(request: FastifyRequest): string | null {
+  const certificate = (request.raw.socket as TLSSocket).getPeerX509Certificate();
+  return certificate ? publicKeyHashOf(certificate) : null;
+}
+
+function publicKeyHashOf(certificate: X509Certificate): string {
+  return createHash('sha256')
+    .update(certificate.publicKey.export({ type: 'spki', format: 'der' }))
+    .digest('hex');
+}
+
 /** What a connection's certificate says; read once per connection. */
 const shown = new WeakMap<TLSSocket, Shown | null>();
 
@@ -32,12 +47,7 @@ function shownBy(socket: TLSSocket): Shown | null {
   const name = certificate ? /^CN=(?<name>\S+)$/m.exec(certificate.subject)?.groups?.['name'] : undefined;
   const found =
     certificate && name !== undefined
-      ? {
-          deviceId: name,
-          publicKeyHash: createHash('sha256')
-            .update(certificate.publicKey.export({ type: 'spki', format: 'der' }))
-            .digest('hex'),
-        }
+      ? { deviceId: name, publicKeyHash: publicKeyHashOf(certificate) }
       : null;
   shown.set(socket, found);
   return found;

@@ -28,6 +28,7 @@ import { setProgress } from '../../db/migrationMemory.ts';
 import { askVerdict, getTransfer, reportTransfer, type TransferRow } from '../../db/transfers.ts';
 import type { ApiContext } from '../context.ts';
 import { archivePath } from '../images/store.ts';
+import { discoveryRoutes } from './discover.ts';
 import { deviceOf } from './identity.ts';
 import { joinDevice } from './join.ts';
 
@@ -39,6 +40,7 @@ const transferParams = z.object({ id: transferIdSchema });
 /** What devices ask of the control plane. A device speaks for itself only. */
 export const deviceApiRoutes: FastifyPluginAsyncZod<{ context: ApiContext }> = async (app, { context }) => {
   const { db } = context;
+  await app.register(discoveryRoutes, { context });
 
   app.post('/join', {
     bodyLimit: BODY_LIMIT,
@@ -142,7 +144,6 @@ export const deviceApiRoutes: FastifyPluginAsyncZod<{ context: ApiContext }> = a
       return {};
     },
   });
-  return Promise.resolve();
 };
 
 /** A device may speak as source or target only of a transfer in which it is that. */

@@ -2,6 +2,7 @@ import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod';
 import { z } from 'zod';
 import { idOrNameSchema, listOf, pageQuerySchema } from '../../core/api/common.ts';
 import {
+  approveRequestSchema,
   createJoinTokenRequestSchema,
   createJoinTokenResponseSchema,
   deviceSchema,
@@ -9,6 +10,7 @@ import {
 } from '../../core/api/devices.ts';
 import { metricsQuerySchema, metricsSchema } from '../../core/api/metrics.ts';
 import { formatJoinToken } from '../../core/joinToken.ts';
+import { keyFingerprint } from '../../core/keyFingerprint.ts';
 import {
   type DeviceRow,
   deviceState,
@@ -17,6 +19,7 @@ import {
   retireDevice,
   setDeviceState,
 } from '../../db/devices.ts';
+import { approveDevice } from '../../db/discovery.ts';
 import { createJoinToken } from '../../db/joinTokens.ts';
 import { type ApiContext, freshId } from '../context.ts';
 import { accountOf } from '../plugins/auth.ts';
@@ -88,8 +91,23 @@ export const deviceRoutes: FastifyPluginAsyncZod<{ context: ApiContext }> = asyn
     },
   });
 
+  app.post('/devices/:id/approve', {
+    config: { needs: 'operator' },
+    schema: {
+      tags,
+      summary: 'Let a device take part that has joined or was discovered; compare its keyFingerprint before',
+      params,
+      body: approveRequestSchema.nullish(),
+      response: { 200: deviceSchema },
+    },
+    handler: async (request) => {
+      const { id } = await getDevice(db, request.params.id);
+      const actor = accountOf(request).accountId;
+      return deviceView(await approveDevice(db, id, { name: request.body?.name, actor }));
+    },
+  });
+
   const changes = [
-    { path: 'approve', summary: 'Let a device that joined take part', from: ['pending'], to: 'ready' },
     { path: 'cordon', summary: 'Place nothing more on a device', from: ['ready'], to: 'cordoned' },
     {
       path: 'uncordon',
@@ -111,7 +129,12 @@ export const deviceRoutes: FastifyPluginAsyncZod<{ context: ApiContext }> = asyn
 
   app.delete('/devices/:id', {
     config: { needs: 'operator' },
-    schema: { tags, summary: 'Remove a device for good', params, response: { 204: z.null() } },
+    schema: {
+      tags,
+      summary: 'Remove a device for good, or refuse a discovered one: its key is not let in by itself again',
+      params,
+      response: { 204: z.null() },
+    },
     handler: async (request, reply) => {
       const { id } = await getDevice(db, request.params.id);
       await retireDevice(db, id, accountOf(request).accountId);
@@ -126,6 +149,7 @@ function deviceView(row: DeviceRow): DeviceView {
     name: row.name,
     state: deviceState(row),
     inventory: row.inventory,
+    keyFingerprint: keyFingerprint(row.publicKeyHash),
     lastHeartbeatAt: row.lastHeartbeatAt.toISOString(),
     createdAt: row.createdAt.toISOString(),
   };

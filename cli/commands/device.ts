@@ -6,6 +6,11 @@ import { formatBytes } from '../../core/memorySize.ts';
 import { openClient } from '../client.ts';
 import { ago, details, type JsonFlag, print, subcommand, table } from '../output.ts';
 import { wholeNumber } from '../parse.ts';
+import { registerJoin } from './deviceJoin.ts';
+
+const APPROVE_HELP = `
+Before a discovered device is approved, compare its key: \`drayage device show\` here with the log of
+its node worker (journalctl -u drayage-node), or with \`drayage device join\` on the device.`;
 
 /** `drayage device ...` */
 export function registerDevice(program: Command): void {
@@ -24,8 +29,24 @@ export function registerDevice(program: Command): void {
     print(flags, await client.request('GET', `/devices/${encodeURIComponent(name)}`, deviceSchema), describe);
   });
 
+  subcommand(device, 'approve <device>', 'let a device take part that has joined or was discovered')
+    .option('--name <name>', 'call it so, instead of what it calls itself')
+    .addHelpText('after', APPROVE_HELP)
+    .action(async (which: string, flags: JsonFlag & { name?: string }) => {
+      const client = await openClient();
+      const path = `/devices/${encodeURIComponent(which)}/approve`;
+      const body = flags.name === undefined ? undefined : { name: flags.name };
+      const approved = await client.request('POST', path, deviceSchema, { body });
+      print(
+        flags,
+        approved,
+        ({ name, state, keyFingerprint }) => `${name} is ${state}, with the key ${keyFingerprint}`,
+      );
+    });
+
+  registerJoin(device);
+
   const changes = {
-    approve: 'let a device that has joined take part',
     cordon: 'place nothing more on a device',
     uncordon: 'place computes on a device again',
   };
@@ -37,7 +58,7 @@ export function registerDevice(program: Command): void {
     });
   }
 
-  subcommand(device, 'rm <device>', 'remove a device for good').action(
+  subcommand(device, 'rm <device>', 'remove a device for good, or refuse a discovered one').action(
     async (name: string, flags: JsonFlag) => {
       const client = await openClient();
       await client.request('DELETE', `/devices/${encodeURIComponent(name)}`, z.null());
@@ -73,6 +94,7 @@ function describe(device: DeviceView): string {
     ['name', device.name],
     ['id', device.id],
     ['state', device.state],
+    ['key', device.keyFingerprint],
     ['heard', ago(device.lastHeartbeatAt)],
     ['link', it.linkAddress],
     ['host', `${it.hostname}, ${it.architecture}, ${String(it.cpus)} CPUs, kernel ${it.kernel}`],

@@ -58,7 +58,7 @@ function registerUpDown(lab: Command): void {
         'make the devices guests of QEMU, with kernels of their own (slow)',
       ).choices(['x64', 'arm64']),
     )
-    .option('--no-join', 'leave the devices without a node worker, so that none joins')
+    .option('--no-join', 'join no device: they find the control plane and wait for `drayage device approve`')
     .option('--no-control', 'start no control plane (and join nothing): devices and network only')
     .action(refusing(up));
   common(lab, 'down', 'remove the lab and all of its traces, from any state').action(

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { DeviceState, inventorySchema } from '../device.ts';
+import { deviceNameSchema } from '../deviceApi.ts';
 
 export const deviceSchema = z
   .object({
@@ -7,6 +8,8 @@ export const deviceSchema = z
     name: z.string(),
     state: z.enum(Object.values(DeviceState) as [DeviceState, ...DeviceState[]]),
     inventory: inventorySchema,
+    /** `SHA256:…` of its public key; the device's own log shows it too, to be compared before it is approved. */
+    keyFingerprint: z.string(),
     lastHeartbeatAt: z.iso.datetime(),
     createdAt: z.iso.datetime(),
   })
@@ -30,4 +33,9 @@ export const createJoinTokenResponseSchema = z.object({
   expiresAt: z.iso.datetime(),
   /** Where the device joins: its DRAYAGE_CONTROL_URL. */
   controlUrl: z.string(),
+});
+
+export const approveRequestSchema = z.object({
+  /** Another name than the one that the device gave itself. */
+  name: deviceNameSchema.optional(),
 });

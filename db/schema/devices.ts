@@ -1,5 +1,5 @@
 import { sql } from 'drizzle-orm';
-import { check, jsonb, pgTable, text, uniqueIndex } from 'drizzle-orm/pg-core';
+import { check, index, jsonb, pgTable, text, uniqueIndex } from 'drizzle-orm/pg-core';
 import type { Inventory } from '../../core/device.ts';
 import { account } from './accounts.ts';
 import { createdAt, instant, sequence } from './columns.ts';
@@ -15,9 +15,9 @@ export const device = pgTable(
     seq: sequence(),
     name: text('name').notNull(),
     state: text('state', {
-      enum: ['pending', 'ready', 'cordoned', 'draining', 'drained', 'retired'],
+      enum: ['discovered', 'pending', 'ready', 'cordoned', 'draining', 'drained', 'retired'],
     }).notNull(),
-    /** SHA-256 (hex) of the public key its certificate was issued for. */
+    /** SHA-256 (hex) of the public key its certificate was issued for, or of a discovered device's that has none yet. */
     publicKeyHash: text('public_key_hash').notNull(),
     inventory: jsonb('inventory').$type<Inventory>().notNull(),
     lastHeartbeatAt: instant('last_heartbeat_at').notNull().defaultNow(),
@@ -25,12 +25,17 @@ export const device = pgTable(
     createdAt: createdAt(),
   },
   (table) => [
+    // What a discovered device calls itself takes the name from nobody: it is asked for when the device is approved.
     uniqueIndex('device_name')
       .on(table.name)
-      .where(sql`${table.state} <> 'retired'`),
+      .where(sql`${table.state} not in ('discovered', 'retired')`),
+    uniqueIndex('device_discovered_key')
+      .on(table.publicKeyHash)
+      .where(sql`${table.state} = 'discovered'`),
+    index('device_public_key').on(table.publicKeyHash),
     check(
       'device_state',
-      sql`${table.state} in ('pending', 'ready', 'cordoned', 'draining', 'drained', 'retired')`,
+      sql`${table.state} in ('discovered', 'pending', 'ready', 'cordoned', 'draining', 'drained', 'retired')`,
     ),
   ],
 );

@@ -11,6 +11,10 @@ export interface Credentials {
 }
 
 const TIMEOUT_MS = 5000;
+/**
+ * The control plane's name in its certificate, whatever address it was found at: our authority gives it to nobody else.
+ */
+const CONTROL_NAME = 'control';
 
 const problemSchema = z.object({
   detail: z.string().optional(),
@@ -33,6 +37,7 @@ export class HttpsJson {
       ca,
       key,
       cert: certificate,
+      servername: CONTROL_NAME,
       minVersion: 'TLSv1.3',
     });
   }

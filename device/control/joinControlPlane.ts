@@ -54,11 +54,27 @@ export async function joinControlPlane({
   }
 }
 
+/**
+ * The authority that the server at `url` presents: its certificate (PEM) and that one's SHA-256 (base64url). Nothing of it
+ * is proved before somebody has compared the fingerprint. @throws DrayageError controlPlaneUnreachable
+ */
+export async function presentedAuthority(url: URL): Promise<{ fingerprint: string; certificate: string }> {
+  const root = await rootOf(url);
+  if (root) {
+    const fingerprint = createHash('sha256').update(root.raw).digest('base64url');
+    return { fingerprint, certificate: root.toString() };
+  }
+  throw new DrayageError({
+    code: 'controlPlaneUnreachable',
+    message: `The server at ${url.host} shows no certificate.`,
+    mend: 'Check DRAYAGE_CONTROL_URL.',
+  });
+}
+
 /** The server's authority, PEM, if it is the one with that SHA-256 fingerprint (base64url). */
 async function authority(url: URL, fingerprint: string): Promise<string> {
-  const root = await rootOf(url);
-  const actual = root && createHash('sha256').update(root.raw).digest('base64url');
-  if (root && actual === fingerprint) return root.toString();
+  const presented = await presentedAuthority(url);
+  if (presented.fingerprint === fingerprint) return presented.certificate;
   throw new DrayageError({
     code: 'wrongAuthority',
     message: `The server at ${url.host} is not the control plane that gave out the join token.`,

@@ -5,8 +5,9 @@ const schema = z.object({
   DRAYAGE_STATE_DIR: z.string().startsWith('/').default('/var/lib/drayage'),
   /** On tmpfs; the runtime wrapper looks there too. */
   DRAYAGE_RUN_DIR: z.string().startsWith('/').default('/run/drayage'),
-  DRAYAGE_CONTROL_URL: z.url({ protocol: /^https$/ }),
-  /** Needed once. */
+  /** Without it the control plane is looked for on the local network. */
+  DRAYAGE_CONTROL_URL: z.url({ protocol: /^https$/ }).optional(),
+  /** Needed once, or else the operator's approval. */
   DRAYAGE_JOIN_TOKEN: z.string().optional(),
   DRAYAGE_DEVICE_NAME: z.string().regex(/^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/),
   DRAYAGE_BRIDGE: z
@@ -20,7 +21,7 @@ const schema = z.object({
 export interface NodeConfig {
   stateDir: string;
   runDir: string;
-  controlUrl: string;
+  controlUrl: string | undefined;
   joinToken: string | undefined;
   name: string;
   bridge: string;
@@ -30,7 +31,9 @@ export interface NodeConfig {
 
 /** Reads the worker's environment. @throws DrayageError that names each variable that is wrong */
 export function readNodeConfig(environment: NodeJS.ProcessEnv): NodeConfig {
-  const parsed = schema.safeParse(environment);
+  // An environment file keeps the lines of what is not given.
+  const given = Object.entries(environment).filter(([, value]) => value !== '');
+  const parsed = schema.safeParse(Object.fromEntries(given));
   if (!parsed.success) {
     const wrong = parsed.error.issues.map((issue) => `${issue.path.join('.')}: ${issue.message}`).join('; ');
     throw new DrayageError({
@@ -40,6 +43,13 @@ export function readNodeConfig(environment: NodeJS.ProcessEnv): NodeConfig {
     });
   }
   const values = parsed.data;
+  if (values.DRAYAGE_JOIN_TOKEN !== undefined && values.DRAYAGE_CONTROL_URL === undefined) {
+    throw new DrayageError({
+      code: 'badEnvironment',
+      message: 'There is a join token, but not the address of the control plane that gave it out.',
+      mend: 'Set DRAYAGE_CONTROL_URL too; `drayage device token` prints both.',
+    });
+  }
   const separator = values.DRAYAGE_LINK_LISTEN.lastIndexOf(':');
   return {
     stateDir: values.DRAYAGE_STATE_DIR,

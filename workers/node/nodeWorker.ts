@@ -1,14 +1,7 @@
 import { join } from 'node:path';
-import { setTimeout as pause } from 'node:timers/promises';
 import type { Logger } from 'pino';
 import { ControlClient } from '../../device/control/controlClient.ts';
-import {
-  readIdentity,
-  writeIdentity,
-  linkIdentity,
-  type StoredIdentity,
-} from '../../device/control/identityStore.ts';
-import { joinControlPlane } from '../../device/control/joinControlPlane.ts';
+import { linkIdentity, type StoredIdentity } from '../../device/control/identityStore.ts';
 import { createEngine } from '../../device/engine/createEngine.ts';
 import { handleHttp, handleUpgrade } from '../../device/engine/linkRoutes.ts';
 import { runRestarter, type ReportedExit } from '../../device/engine/restarter.ts';
@@ -30,10 +23,8 @@ import { ActivityRunner } from './activityRunner.ts';
 import type { NodeConfig } from './config.ts';
 import { Heartbeats } from './heartbeats.ts';
 import { Metrics } from './metrics.ts';
+import { controlUrlOf, obtainIdentity } from './obtainIdentity.ts';
 import { Placements } from './placements.ts';
-
-/** How long a control plane that is away is waited for before it is asked again, milliseconds. */
-const AGAIN_MS = 1000;
 
 /** One device's worker, wired together. */
 export class NodeWorker {
@@ -62,8 +53,11 @@ export class NodeWorker {
         linkAddress: `${this.#config.link.host}:${this.#config.link.port}`,
         version: packageJson.version,
       });
-      const identity = await this.#identity(inventory);
-      const control = new ControlClient(this.#config.controlUrl, identity);
+      const read = () => inventory.read();
+      const identity = await obtainIdentity(this.#config, read, this.#log, this.#stop.signal);
+      // Stopped while it waited.
+      if (identity === null) return;
+      const control = new ControlClient(controlUrlOf(this.#config, identity), identity);
       const files = new FileSync({
         engine,
         workRoot: join(stateDir, 'sync'),
@@ -174,29 +168,5 @@ export class NodeWorker {
       },
       log: (message, detail) => this.#log.info(detail, message),
     });
-  }
-
-  /** The identity from an earlier join, or a new one by the join token. Waits for a control plane that is away. */
-  async #identity(inventory: InventoryReader): Promise<StoredIdentity> {
-    const { stateDir, controlUrl, joinToken, name } = this.#config;
-    const known = await readIdentity(stateDir);
-    if (known) return known;
-    for (;;) {
-      try {
-        const identity = await joinControlPlane({
-          controlUrl,
-          token: joinToken ?? '',
-          name,
-          inventory: await inventory.read(),
-        });
-        await writeIdentity(stateDir, identity);
-        this.#log.info({ device: identity.deviceId }, 'joined');
-        return identity;
-      } catch (error) {
-        if (!(error as { retryable?: boolean }).retryable) throw error;
-        this.#log.warn({ error: String(error) }, 'the control plane is away');
-        await pause(AGAIN_MS, undefined, { signal: this.#stop.signal });
-      }
-    }
   }
 }

@@ -19,6 +19,9 @@ export interface AnswerBody extends Item {
   events: object[];
   reason: string;
   running: { id: string; workflowId: string };
+  keyFingerprint: string;
+  deviceId: string;
+  certificate: string;
   causes: { code: string; message: string; mend: string }[];
 }
 

@@ -99,7 +99,7 @@ export function useApi(): TestApi {
   beforeAll(async () => {
     pki = await mkdtemp(join(tmpdir(), 'drayage-pki-'));
     authority = await openAuthority(pki);
-    identity = await authority.controlIdentity(['127.0.0.1', 'localhost']);
+    identity = await authority.controlIdentity(['127.0.0.1', 'localhost', 'control']);
   });
   afterAll(() => rm(pki, { recursive: true, force: true }));
 
