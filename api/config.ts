@@ -1,8 +1,16 @@
 import { z } from 'zod';
 import { DrayageError } from '../core/cause.ts';
 import { type AddressRange, parseAddressRange } from '../core/ipv4.ts';
+import { withSecretFiles } from './secretFiles.ts';
+import {
+  checkTemporal,
+  temporalEnvironment,
+  temporalSettings,
+  type TemporalSettings,
+} from './temporalSettings.ts';
 
-const listenSchema = z.string().transform((text, context) => {
+/** `address:port`; an IPv6 address in brackets. */
+export const listenSchema = z.string().transform((text, context) => {
   const match = /^(?<host>[^\s]+):(?<port>\d{1,5})$/.exec(text);
   const port = Number(match?.groups?.['port'] ?? NaN);
   if (!match || port > 65_535) {
@@ -12,11 +20,15 @@ const listenSchema = z.string().transform((text, context) => {
   return { host: (match.groups?.['host'] ?? '').replace(/^\[|\]$/g, ''), port };
 });
 
+/** Connections of one process; PostgreSQL allows 100 in all unless it is told otherwise. */
+export const poolSchema = z.coerce.number().int().min(2).max(500);
+
 /** The API process's environment. */
-const environmentSchema = z.object({
+const fields = z.object({
   DATABASE_URL: z.string().min(1),
-  TEMPORAL_ADDRESS: z.string().min(1),
-  TEMPORAL_NAMESPACE: z.string().default('default'),
+  /** Connections that this process keeps to the database at most. */
+  DATABASE_POOL: poolSchema.default(10),
+  ...temporalEnvironment,
   DRAYAGE_DATA_DIR: z.string().startsWith('/'),
   DRAYAGE_API_LISTEN: listenSchema.prefault('127.0.0.1:7480'),
   DRAYAGE_DEVICE_LISTEN: listenSchema.prefault('0.0.0.0:7443'),
@@ -46,11 +58,13 @@ const environmentSchema = z.object({
     .default(16 * 2 ** 30),
   DRAYAGE_LOG_LEVEL: z.enum(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent']).default('info'),
 });
+const environmentSchema = fields.superRefine(checkTemporal);
 
 export interface ApiConfig {
   databaseUrl: string;
-  temporal: { address: string; namespace: string };
-  /** What devices are told. */
+  databasePool: number;
+  temporal: TemporalSettings;
+  /** What devices are told: where the gateway is. */
   deviceTemporal: { address: string; namespace: string };
   dataDir: string;
   listen: { host: string; port: number };
@@ -67,7 +81,7 @@ export interface ApiConfig {
 
 /** Reads the environment. @throws DrayageError environment, naming every variable that is wrong */
 export function readConfig(environment: NodeJS.ProcessEnv): ApiConfig {
-  const parsed = environmentSchema.safeParse(environment);
+  const parsed = environmentSchema.safeParse(withSecretFiles(environment));
   if (!parsed.success) {
     const wrong = parsed.error.issues.map((issue) => `${issue.path.join('.')} ${issue.message}`).join('; ');
     throw new DrayageError({
@@ -77,9 +91,11 @@ export function readConfig(environment: NodeJS.ProcessEnv): ApiConfig {
     });
   }
   const env = parsed.data;
+  const temporal = temporalSettings(env);
   return {
     databaseUrl: env.DATABASE_URL,
-    temporal: { address: env.TEMPORAL_ADDRESS, namespace: env.TEMPORAL_NAMESPACE },
+    databasePool: env.DATABASE_POOL,
+    temporal,
     deviceTemporal: {
       address:
         env.DRAYAGE_DEVICE_TEMPORAL_ADDRESS ??

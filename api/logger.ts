@@ -11,6 +11,9 @@ const SECRETS = [
   'key',
   'passwordHash',
   'secretHash',
+  'apiKey',
+  'databaseUrl',
+  'tls',
 ];
 
 export function createLogger(level: string, destination?: pino.DestinationStream): Logger {

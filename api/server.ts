@@ -32,7 +32,7 @@ export async function startApi(
   workflows?: Workflows,
 ): Promise<ApiServer> {
   await migrate(config.databaseUrl);
-  const database = openDatabase(config.databaseUrl);
+  const database = openDatabase(config.databaseUrl, { connections: config.databasePool });
   const { db } = database;
   const closers: (() => Promise<void>)[] = [() => database.close()];
   const close = async () => {

@@ -22,6 +22,7 @@ import {
   SearchAttribute,
   WorkflowType,
 } from '../workflows/contract.ts';
+import { connectionOptions, type TemporalSettings } from './temporalSettings.ts';
 
 /** Longest wait for Temporal before a request is answered with 503. */
 const TEMPORAL_DEADLINE_MS = 8_000;
@@ -60,8 +61,8 @@ interface StartDetails {
 }
 
 /** Connects when it is first needed, so that the API starts and answers without Temporal too. */
-export function connectWorkflows(temporal: { address: string; namespace: string }): Workflows {
-  const connection = Connection.lazy({ address: temporal.address });
+export function connectWorkflows(temporal: TemporalSettings): Workflows {
+  const connection = Connection.lazy(connectionOptions(temporal));
   const client = new Client({ connection, namespace: temporal.namespace });
   const call = <T>(action: () => Promise<T>): Promise<T> =>
     connection.withDeadline(Date.now() + TEMPORAL_DEADLINE_MS, action).catch((error: unknown) => {

@@ -4,6 +4,8 @@ import type { RestartPolicy } from './compute.ts';
 export interface PlacementView {
   /** The control plane has it here. */
   placed: boolean;
+  /** The control plane said that what is here of it is outdated; without that nothing is removed. */
+  outdated: boolean;
   desired: 'running' | 'stopped';
   /** A transfer of it is open: its end decides. */
   transferOpen: boolean;
@@ -22,9 +24,11 @@ export interface PlacementDecision {
 export function decidePlacement(view: PlacementView): PlacementDecision {
   if (view.busy || view.transferOpen) return { action: 'leave', reason: 'a transfer decides about it' };
   if (!view.placed) {
-    return view.container === 'none'
-      ? { action: 'leave', reason: 'nothing of it is here' }
-      : { action: 'remove', reason: 'it is placed on another device, or gone' };
+    if (view.container === 'none') return { action: 'leave', reason: 'nothing of it is here' };
+    // Its database may be of an older backup, and know neither the compute nor that it came here.
+    return view.outdated
+      ? { action: 'remove', reason: 'it is placed on another device, or gone' }
+      : { action: 'leave', reason: 'the control plane knows less of it than this device' };
   }
   if (view.container === 'running') return { action: 'leave', reason: 'it runs' };
   if (view.desired === 'stopped' || view.container === 'none')

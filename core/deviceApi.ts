@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { computeSpecSchema } from './compute.ts';
+import { MAX_EPOCH } from './decideEpoch.ts';
 import { inventorySchema } from './device.ts';
 import { isPlain } from './discovery.ts';
 import { idSchema, transferIdSchema } from './ids.ts';
@@ -29,6 +30,7 @@ export const joinResponseSchema = z.object({
   certificate: z.string(),
   /** PEM of the control plane's own certificate authority. */
   ca: z.string(),
+  /** The gateway through which devices reach Temporal. */
   temporal: z.object({ address: z.string(), namespace: z.string() }),
 });
 export type JoinResponse = z.infer<typeof joinResponseSchema>;
@@ -49,13 +51,32 @@ export const discoverResponseSchema = z.discriminatedUnion('state', [
 ]);
 export type DiscoverResponse = z.infer<typeof discoverResponseSchema>;
 
+const epochSchema = z.number().int().min(0).max(MAX_EPOCH);
+
 export const heartbeatRequestSchema = z.object({
   inventory: inventorySchema,
   computes: z
-    .array(z.object({ id: idSchema('compute'), epoch: z.number().int(), running: z.boolean() }))
+    .array(z.object({ id: idSchema('compute'), epoch: epochSchema, running: z.boolean() }))
     .max(10_000),
 });
 export type HeartbeatRequest = z.infer<typeof heartbeatRequestSchema>;
+
+export const heartbeatResponseSchema = z.object({
+  /**
+   * Of the computes that were told of, those that are deleted, or another device's under a later epoch: only these may be
+   * cleared away. Absent in what earlier versions say.
+   */
+  outdated: z.array(idSchema('compute')).default([]),
+});
+
+/** An owner on record says that it gave a group away before: the record is of an older backup. */
+export const handOverRequestSchema = z.object({
+  group: idSchema('group'),
+  /** The epoch under which the other device got it. */
+  epoch: epochSchema.min(2),
+  target: idSchema('device'),
+});
+export type HandOverRequest = z.infer<typeof handOverRequestSchema>;
 
 /** The answer to what only has to arrive. */
 export const emptyResponseSchema = z.object({});

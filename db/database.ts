@@ -1,7 +1,7 @@
 import { drizzle, type PostgresJsQueryResultHKT } from 'drizzle-orm/postgres-js';
 import type { PgDatabase } from 'drizzle-orm/pg-core';
-import postgres from 'postgres';
 import { DrayageError } from '../core/cause.ts';
+import { openClient } from './connection.ts';
 import * as schema from './schema/index.ts';
 
 /** A connection pool or a transaction of one: every function of db/ takes either. */
@@ -13,13 +13,12 @@ export interface OpenDatabase {
   close(): Promise<void>;
 }
 
-/** Opens a pool. Nothing is connected until the first query, so a database that is away fails queries, not the start. */
+/**
+ * Opens a pool. Nothing is connected until the first query, so a database that is away fails queries, not the start.
+ * @throws DrayageError badDatabaseUrl
+ */
 export function openDatabase(databaseUrl: string, options: { connections?: number } = {}): OpenDatabase {
-  const client = postgres(databaseUrl, {
-    max: options.connections ?? 10,
-    connect_timeout: 5,
-    onnotice: () => undefined,
-  });
+  const client = openClient(databaseUrl, { max: options.connections ?? 10 });
   return { db: drizzle(client, { schema }), close: () => client.end({ timeout: 5 }) };
 }
 

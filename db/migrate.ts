@@ -2,7 +2,7 @@ import { fileURLToPath } from 'node:url';
 import { sql } from 'drizzle-orm';
 import { drizzle } from 'drizzle-orm/postgres-js';
 import { migrate as applyMigrations } from 'drizzle-orm/postgres-js/migrator';
-import postgres from 'postgres';
+import { openClient } from './connection.ts';
 
 const FOLDER = fileURLToPath(new URL('./migrations', import.meta.url));
 
@@ -14,7 +14,7 @@ const LOCK = 7_480_001;
  * nothing to do. The lock is the session's, so it goes with the connection if its holder dies.
  */
 export async function migrate(databaseUrl: string): Promise<void> {
-  const client = postgres(databaseUrl, { max: 1, connect_timeout: 5, onnotice: () => undefined });
+  const client = openClient(databaseUrl, { max: 1 });
   try {
     const db = drizzle(client);
     await db.execute(sql`select pg_advisory_lock(${LOCK})`);

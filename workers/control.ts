@@ -6,26 +6,24 @@ import {
   NativeConnection,
   Runtime,
   Worker,
-  type WorkflowBundleWithSourceMap,
+  type WorkflowBundleOption,
 } from '@temporalio/worker';
 import { Connection } from '@temporalio/client';
-import { z } from 'zod';
+import { sql } from 'drizzle-orm';
 import { createControlActivities } from '../activities/control.ts';
 import { createLogger } from '../api/logger.ts';
+import { connectionOptions } from '../api/temporalSettings.ts';
+import { DrayageError } from '../core/cause.ts';
 import { CONTROL_TASK_QUEUE } from '../core/device.ts';
 import { openDatabase } from '../db/database.ts';
 import { SearchAttribute } from '../workflows/contract.ts';
+import { readControlConfig, type ControlConfig } from './controlConfig.ts';
+import { serveReadiness } from './controlHealth.ts';
 
 /** The control worker: all workflows, and the activities that touch the database. Ends on SIGINT and SIGTERM. */
-const environment = z
-  .object({
-    DATABASE_URL: z.string().min(1),
-    TEMPORAL_ADDRESS: z.string().min(1),
-    TEMPORAL_NAMESPACE: z.string().default('default'),
-    DRAYAGE_LOG_LEVEL: z.string().default('info'),
-  })
-  .parse(process.env);
-const log = createLogger(environment.DRAYAGE_LOG_LEVEL);
+const config = readConfigOrExit();
+const { temporal } = config;
+const log = createLogger(config.logLevel);
 const stop = new AbortController();
 for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => stop.abort());
 
@@ -34,17 +32,33 @@ const AGAIN_MS = 1000;
 
 /** temporal.api.enums.v1.IndexedValueType */
 const KEYWORD = 2;
+/** gRPC's PERMISSION_DENIED and UNIMPLEMENTED. */
+const NOT_OURS = [7, 12];
 
 Runtime.install({
   logger: new DefaultLogger('WARN', ({ level, message, meta }) =>
     log[level === 'ERROR' ? 'error' : 'warn']({ ...meta }, message),
   ),
 });
-const database = openDatabase(environment.DATABASE_URL, { connections: 8 });
-const workflowBundle = await bundleWorkflowCode({
-  workflowsPath: fileURLToPath(new URL('../workflows/index.ts', import.meta.url)),
-  logger: new DefaultLogger('WARN', ({ message }) => log.warn(message)),
-});
+const database = openDatabase(config.databaseUrl, { connections: config.databasePool });
+/** Of the worker that asks for tasks right now; null between two attempts to reach Temporal. */
+let polling: NativeConnection | null = null;
+const health =
+  config.listen &&
+  (await serveReadiness(config.listen, {
+    database: () => database.db.execute(sql`select 1`),
+    temporal: async () => {
+      if (polling === null) throw new Error('no worker asks for tasks');
+      await polling.workflowService.describeNamespace({ namespace: temporal.namespace });
+    },
+  }));
+const workflowBundle: WorkflowBundleOption =
+  config.workflowBundle === null
+    ? await bundleWorkflowCode({
+        workflowsPath: fileURLToPath(new URL('../workflows/index.ts', import.meta.url)),
+        logger: new DefaultLogger('WARN', ({ message }) => log.warn(message)),
+      })
+    : { codePath: config.workflowBundle };
 while (!stop.signal.aborted) {
   try {
     await serve(workflowBundle);
@@ -53,31 +67,50 @@ while (!stop.signal.aborted) {
     await pause(AGAIN_MS, undefined, { signal: stop.signal }).catch(() => undefined);
   }
 }
+await health?.close();
 await database.close();
 process.exit(0);
 
-/** Temporal's own UI filters by them; a server that is not ours may not know them yet. */
-async function registerSearchAttributes(): Promise<void> {
-  const connection = await Connection.connect({ address: environment.TEMPORAL_ADDRESS });
+function readConfigOrExit(): ControlConfig {
   try {
-    const namespace = environment.TEMPORAL_NAMESPACE;
+    return readControlConfig(process.env);
+  } catch (error) {
+    process.stderr.write(`${error instanceof DrayageError ? error.message : String(error)}\n`);
+    process.exit(1);
+  }
+}
+
+/**
+ * Temporal's own UI filters by them; a server that is not ours may not know them yet. Where this worker may not add them
+ * (a hosted Temporal), whoever runs that server does.
+ */
+async function registerSearchAttributes(): Promise<void> {
+  const connection = await Connection.connect(connectionOptions(temporal));
+  try {
+    const { namespace } = temporal;
     const { customAttributes } = await connection.operatorService.listSearchAttributes({ namespace });
     const missing = Object.values(SearchAttribute).filter((name) => !(name in customAttributes));
     const searchAttributes = Object.fromEntries(missing.map((name) => [name, KEYWORD]));
     if (missing.length > 0)
       await connection.operatorService.addSearchAttributes({ namespace, searchAttributes });
+  } catch (error) {
+    if (!NOT_OURS.includes((error as { code?: number }).code ?? 0)) throw error;
+    log.warn(
+      { attributes: Object.values(SearchAttribute) },
+      "Temporal's search attributes are not ours to add",
+    );
   } finally {
     await connection.close();
   }
 }
 
-async function serve(bundle: WorkflowBundleWithSourceMap): Promise<void> {
+async function serve(bundle: WorkflowBundleOption): Promise<void> {
   await registerSearchAttributes();
-  const connection = await NativeConnection.connect({ address: environment.TEMPORAL_ADDRESS });
+  const connection = await NativeConnection.connect(connectionOptions(temporal));
   try {
     const worker = await Worker.create({
       connection,
-      namespace: environment.TEMPORAL_NAMESPACE,
+      namespace: temporal.namespace,
       taskQueue: CONTROL_TASK_QUEUE,
       workflowBundle: bundle,
       activities: createControlActivities(database.db),
@@ -88,9 +121,11 @@ async function serve(bundle: WorkflowBundleWithSourceMap): Promise<void> {
     stop.signal.addEventListener('abort', end, { once: true });
     if (stop.signal.aborted) end();
     log.info({ taskQueue: CONTROL_TASK_QUEUE }, 'the control worker is ready');
+    polling = connection;
     await worker.run();
     stop.signal.removeEventListener('abort', end);
   } finally {
+    polling = null;
     await connection.close();
   }
 }

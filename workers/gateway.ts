@@ -1,7 +1,7 @@
 import { join } from 'node:path';
-import { credentials } from '@grpc/grpc-js';
 import { readConfig } from '../api/config.ts';
 import { Gateway } from '../api/gateway/gateway.ts';
+import { upstreamOf } from '../api/gateway/upstream.ts';
 import { createLogger } from '../api/logger.ts';
 import { openAuthority } from '../api/pki/authority.ts';
 import { controlHosts } from '../api/server.ts';
@@ -19,7 +19,7 @@ async function main(): Promise<void> {
   const authority = await openAuthority(join(config.dataDir, 'pki'));
   const gateway = new Gateway({
     listen: config.gatewayListen,
-    temporal: { ...config.temporal, credentials: credentials.createInsecure() },
+    temporal: upstreamOf(config.temporal),
     identity: await authority.controlIdentity(controlHosts(config)),
     ca: authority.certificate,
     sealKey: authority.secretFor('task tokens'),

@@ -8,7 +8,9 @@ import {
   type DevicePlacement,
   emptyResponseSchema,
   exitRequestSchema,
+  handOverRequestSchema,
   heartbeatRequestSchema,
+  heartbeatResponseSchema,
   joinRequestSchema,
   joinResponseSchema,
   peerResponseSchema,
@@ -22,6 +24,7 @@ import type { TransferRole } from '../../core/transfer.ts';
 import { computesOnDevice, reconcileRunning, recordExit } from '../../db/computes.ts';
 import type { Database } from '../../db/database.ts';
 import { getDevice, heartbeat } from '../../db/devices.ts';
+import { recordHandOver, settleEpochs } from '../../db/epochs.ts';
 import { getImage } from '../../db/images.ts';
 import { addMetrics } from '../../db/metrics.ts';
 import { setProgress } from '../../db/migrationMemory.ts';
@@ -53,11 +56,22 @@ export const deviceApiRoutes: FastifyPluginAsyncZod<{ context: ApiContext }> = a
     // Every two seconds from every device: only failures are worth a line.
     logLevel: 'warn',
     bodyLimit: BODY_LIMIT,
-    schema: { body: heartbeatRequestSchema, response: { 200: emptyResponseSchema } },
+    schema: { body: heartbeatRequestSchema, response: { 200: heartbeatResponseSchema } },
     handler: async (request) => {
       const deviceId = deviceOf(request);
-      await heartbeat(db, deviceId, request.body.inventory);
-      await reconcileRunning(db, deviceId, request.body.computes);
+      const { inventory, computes } = request.body;
+      await heartbeat(db, deviceId, inventory);
+      const outdated = await settleEpochs(db, deviceId, computes);
+      await reconcileRunning(db, deviceId, computes);
+      return { outdated };
+    },
+  });
+
+  app.post('/hand-overs', {
+    schema: { body: handOverRequestSchema, response: { 200: emptyResponseSchema } },
+    handler: async (request) => {
+      const recorded = await recordHandOver(db, { deviceId: deviceOf(request), ...request.body });
+      request.log.info({ ...request.body, device: request.deviceId, recorded }, 'a device gave a group away');
       return {};
     },
   });

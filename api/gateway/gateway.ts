@@ -6,6 +6,7 @@ import type { Identity } from '../pki/authority.ts';
 import { KnownDevices } from './devices.ts';
 import { allMethods, type Allowed, checkRequest, sealResponse } from './methods.ts';
 import { SealedTokens } from './sealedTokens.ts';
+import type { Upstream } from './upstream.ts';
 
 /** As Temporal's server has it for what it takes, and some more for what it gives. */
 const MESSAGE_BYTES = 8 * 2 ** 20;
@@ -14,7 +15,7 @@ const AUDIT_EVERY_MS = 1_000;
 
 export interface GatewayOptions {
   listen: { host: string; port: number };
-  temporal: { address: string; namespace: string; credentials: grpc.ChannelCredentials };
+  temporal: Upstream;
   /** PEM: the control plane's own, and the authority's that issues the devices' certificates. */
   identity: Identity;
   ca: string;
@@ -43,8 +44,9 @@ export class Gateway {
     this.#options = options;
     this.#devices = new KnownDevices(options.db);
     this.#tokens = new SealedTokens(options.sealKey);
-    const { address, credentials } = options.temporal;
+    const { address, credentials, options: channel } = options.temporal;
     this.#upstream = new grpc.Client(address, credentials, {
+      ...channel,
       'grpc.max_receive_message_length': MESSAGE_BYTES,
     });
     for (const { service, methods } of byService())
@@ -110,7 +112,7 @@ export class Gateway {
       asIs,
       asIs,
       message,
-      metadataOf(call.metadata),
+      metadataOf(call.metadata, this.#options.temporal.metadata),
       { deadline: call.getDeadline() },
       (error, response) => {
         if (error) answer({ code: error.code, details: error.details, metadata: error.metadata });
@@ -159,8 +161,9 @@ function definitionOf(service: string, method: string): grpc.MethodDefinition<Bu
 }
 
 /** What Temporal's server wants to know of its client, and nothing that it would take for a proof of who asks. */
-function metadataOf(from: grpc.Metadata): grpc.Metadata {
+function metadataOf(from: grpc.Metadata, own: Record<string, string>): grpc.Metadata {
   const metadata = new grpc.Metadata();
+  for (const [name, value] of Object.entries(own)) metadata.set(name, value);
   for (const name of ['client-name', 'client-version', 'supported-server-versions', 'caller-type'])
     for (const value of from.get(name)) metadata.add(name, value);
   return metadata;

@@ -3,10 +3,12 @@ import type { Inventory } from '../../core/device.ts';
 import {
   askResponseSchema,
   emptyResponseSchema,
+  heartbeatResponseSchema,
   peerResponseSchema,
   placementsResponseSchema,
   type DevicePlacement,
   type ExitRequest,
+  type HandOverRequest,
 } from '../../core/deviceApi.ts';
 import type { MetricsReport } from '../../core/metrics.ts';
 import type { Progress } from '../../core/migration.ts';
@@ -28,11 +30,18 @@ export class ControlClient {
     });
   }
 
+  /** Resolves with those of the computes that are outdated here. */
   async heartbeat(
     inventory: Inventory,
     computes: { id: string; epoch: number; running: boolean }[],
-  ): Promise<void> {
-    await this.#https.call('POST', '/device/v1/heartbeat', emptyResponseSchema, { inventory, computes });
+  ): Promise<string[]> {
+    const body = { inventory, computes };
+    return (await this.#https.call('POST', '/device/v1/heartbeat', heartbeatResponseSchema, body)).outdated;
+  }
+
+  /** Tells that this device, the owner on record, gave a group away before. */
+  async handedOver(given: HandOverRequest): Promise<void> {
+    await this.#https.call('POST', '/device/v1/hand-overs', emptyResponseSchema, given);
   }
 
   /** What this device and its computes use. */

@@ -6,6 +6,7 @@ import { exchangeSchema, type Exchange, type TargetStatusMessage } from '../../c
 import { answerAbort, type AbortAction, type Decision } from '../../core/ownership.ts';
 import type { LinkRequest } from '../link/linkServer.ts';
 import { Journal, type JournalRecord } from './journal.ts';
+import { lastWord, type LastWord } from './lastWord.ts';
 import type { TransferDeps, TransferRequest } from './ports.ts';
 import { SourceMember, imagesDirectory } from './sourceMember.ts';
 import { SourceTransfer, type SourceOutcome } from './sourceTransfer.ts';
@@ -186,6 +187,20 @@ export class TransferTable {
       }
       this.#unreported.delete(transfer);
     }
+  }
+
+  /** What the journal says of who owns a group; null when it says nothing, or a transfer is under way. */
+  async lastWord(group: string): Promise<LastWord | null> {
+    // Whatever has a journal was opened at the start or by its transfer: none is made for asking.
+    const journal = await this.#journals.get(group);
+    return journal ? lastWord(journal.latest()) : null;
+  }
+
+  /** How this device, its source, ended a transfer that the control plane has open; null when it has not. */
+  async endedSource(group: string, transfer: string): Promise<'thawed' | 'released' | null> {
+    const record = (await this.#journals.get(group))?.find(transfer);
+    if (record?.role !== 'source') return null;
+    return record.state === 'thawed' || record.state === 'released' ? record.state : null;
   }
 
   /** Serves a peer's request about transfers. Returns false when the path is none of these. */

@@ -68,7 +68,7 @@ describe('joining', () => {
     expect(parseJoinToken(token)?.caFingerprint).toBe(
       createHash('sha256').update(issuer.raw).digest('base64url'),
     );
-    expect(joined.temporal).toEqual({ address: '127.0.0.1:1', namespace: 'default' });
+    expect(joined.temporal).toEqual({ address: '127.0.0.1:1', namespace: 'default', tls: null });
     expect((await getDevice(api.context.db, 'edge-a')).state).toBe('pending');
     const tls = { key, cert: joined.certificate, ca };
     expect((await ask(url, tls, 'GET', '/device/v1/placements')).body).toEqual({ items: [] });
@@ -143,6 +143,7 @@ describe("the devices' routes", () => {
     ['POST', `/transfers/${'0'.repeat(32)}/ask`],
     ['POST', `/transfers/${'0'.repeat(32)}/report`],
     ['POST', '/exits'],
+    ['POST', '/hand-overs'],
   ];
 
   it("refuse who shows no certificate, one of another authority, one of a removed device, and the control plane's own", async () => {
@@ -177,7 +178,7 @@ describe("the devices' routes", () => {
     expect(await markUnreachable(db)).toEqual([]);
     expect(await state()).toBe('unreachable');
     const body = { inventory: makeInventory({ memoryAvailableBytes: 12345 }), computes: [] };
-    expect((await ask(url, tls, 'POST', '/device/v1/heartbeat', body)).body).toEqual({});
+    expect((await ask(url, tls, 'POST', '/device/v1/heartbeat', body)).body).toEqual({ outdated: [] });
     expect(await state()).toBe('cordoned');
     expect((await getDevice(db, deviceId)).inventory.memoryAvailableBytes).toBe(12345);
   });
@@ -299,7 +300,7 @@ describe("the devices' routes", () => {
         inventory,
         computes: [{ id: compute.id, epoch, running: true }],
       });
-    await beat(7);
+    await beat(0);
     expect((await getCompute(db, compute.id)).state).toBe('lost');
     await setDesired(db, compute.id, 'stopped');
     await beat(1);

@@ -2,6 +2,7 @@ import { Client, credentials, type ServiceError, status } from '@grpc/grpc-js';
 import type { TestWorkflowEnvironment } from '@temporalio/testing';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { Gateway } from '../../api/gateway/gateway.ts';
+import { upstreamOf } from '../../api/gateway/upstream.ts';
 import { allMethods, messageType } from '../../api/gateway/methods.ts';
 import { createLogger } from '../../api/logger.ts';
 import { until } from '../../core/until.ts';
@@ -30,11 +31,7 @@ beforeEach(async () => {
   const { authority, db } = api.context;
   gateway = new Gateway({
     listen: { host: '127.0.0.1', port: 0 },
-    temporal: {
-      address: temporal.address,
-      namespace: 'default',
-      credentials: credentials.createInsecure(),
-    },
+    temporal: upstreamOf({ address: temporal.address, namespace: 'default', tls: null, apiKey: null }),
     identity: await authority.controlIdentity(['127.0.0.1']),
     ca: authority.certificate,
     sealKey: authority.secretFor('test'),

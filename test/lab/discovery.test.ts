@@ -31,6 +31,11 @@ describe('devices that nobody joins', () => {
       async () => (await log(device)).slice(from).includes(text),
       200,
     );
+  /** `drayage device join`, on the device itself. */
+  const join = (device: string) => [
+    ...['/opt/drayage/cli/drayage.sh', 'device', 'join'],
+    ...['--link', `${lab.lab.addresses.device(device)}:7444`],
+  ];
   /** Process ids of all that has to stay as it is, but on `without`. */
   const running = async (without: string) => {
     const status = await labStatus(lab.lab);
@@ -56,11 +61,7 @@ describe('devices that nobody joins', () => {
   });
 
   it('say on the device itself with which key they wait', async () => {
-    const { code, stderr } = await lab.exec(
-      'd1',
-      ['env', 'DRAYAGE_LINK_LISTEN=127.0.0.1:7444', '/opt/drayage/cli/drayage.sh', 'device', 'join'],
-      { allowFailure: true },
-    );
+    const { code, stderr } = await lab.exec('d1', join('d1'), { allowFailure: true });
     expect(code).toBe(3);
     expect(stderr).toContain((await show('d1')).keyFingerprint);
   });
@@ -79,6 +80,17 @@ describe('devices that nobody joins', () => {
     expect(await states()).toHaveLength(DEVICES.length);
     const words = (await log('d3')).slice(from).split('no control plane has answered yet');
     expect(words).toHaveLength(2);
+  });
+
+  it('are joined by a person on the device itself, too, who waits for the approval', async () => {
+    const before = await show('d1');
+    expect(await lab.kill('d1', 'worker')).toBe(true);
+    const joining = lab.exec('d1', [...join('d1'), '--json'], { timeoutMs: HEARD_MS });
+    expect((await runCli(lab, 'device', 'approve', 'd1')).code).toBe(0);
+    const { id: deviceId, keyFingerprint } = before;
+    expect(JSON.parse((await joining).stdout)).toEqual({ deviceId, keyFingerprint, already: false });
+    await lab.start('d1');
+    await untilState('d1', 'ready');
   });
 
   it('are ready once they are approved', async () => {

@@ -1,6 +1,7 @@
 import { once } from 'node:events';
 import { connect } from 'node:net';
 import { fileURLToPath } from 'node:url';
+import type { TemporalSettings } from '../../api/temporalSettings.ts';
 import { CONTROL_TASK_QUEUE } from '../../core/device.ts';
 import type { Part } from './part.ts';
 import { hasPoller } from './temporal.ts';
@@ -11,6 +12,8 @@ export interface ProgramEnvironment {
   TEMPORAL_ADDRESS: string;
   TEMPORAL_NAMESPACE: string;
   DRAYAGE_DATA_DIR: string;
+  /** The URL is said already. */
+  DATABASE_URL_FILE: undefined;
 }
 
 /** The API's process; ready when /readyz says so. */
@@ -27,12 +30,11 @@ export function apiPart(environment: ProgramEnvironment, listen: { host: string;
 }
 
 /** The control worker; ready when Temporal has it as a poller of its task queue. */
-export function controlPart(environment: ProgramEnvironment): Part {
+export function controlPart(environment: ProgramEnvironment, temporal: TemporalSettings): Part {
   return {
     ...program('control.ts', environment),
     name: 'control',
-    isReady: () =>
-      hasPoller(environment.TEMPORAL_ADDRESS, environment.TEMPORAL_NAMESPACE, CONTROL_TASK_QUEUE),
+    isReady: () => hasPoller(temporal, CONTROL_TASK_QUEUE),
   };
 }
 

@@ -1,6 +1,8 @@
 import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { z } from 'zod';
+import { withSecretFiles } from '../../api/secretFiles.ts';
+import { checkTemporal, temporalSecurityEnvironment } from '../../api/temporalSettings.ts';
 import { DrayageError } from '../../core/cause.ts';
 
 const listenSchema = z.string().transform((text, context) => {
@@ -14,7 +16,8 @@ const listenSchema = z.string().transform((text, context) => {
 });
 
 /** The supervisor's own environment; what the API and the control worker read besides is passed on to them as it is. */
-const environmentSchema = z.object({
+const fields = z.object({
+  ...temporalSecurityEnvironment,
   /** An existing database; without it PostgreSQL is started here. */
   DATABASE_URL: z.string().min(1).optional(),
   /** An existing Temporal server, host:port; without it one is started here. */
@@ -39,6 +42,7 @@ const environmentSchema = z.object({
   /** Where `scripts/run.sh` keeps what it built. */
   DRAYAGE_CACHE: z.string().optional(),
 });
+const environmentSchema = fields.superRefine(checkTemporal);
 
 export type Settings = z.infer<typeof environmentSchema>;
 
@@ -46,7 +50,7 @@ export type Settings = z.infer<typeof environmentSchema>;
 export function readSettings(environment: NodeJS.ProcessEnv, uid: number): Settings {
   const parsed = environmentSchema.safeParse({
     DRAYAGE_DATA_DIR: defaultDataDir(environment, uid),
-    ...environment,
+    ...withSecretFiles(environment),
   });
   if (parsed.success) return parsed.data;
   throw new DrayageError({

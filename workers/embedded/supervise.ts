@@ -3,12 +3,18 @@ import { chmod, mkdir, realpath, rename, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path';
 import { DrayageError } from '../../core/cause.ts';
 import { tryLock, type ProcessLock } from '../../device/processLock.ts';
+import { temporalSecurity, temporalSecurityEnvironment } from '../../api/temporalSettings.ts';
 import type { Part } from './part.ts';
 import { postgresPart } from './postgres.ts';
 import { apiAddress, apiPart, controlPart, gatewayPart, type ProgramEnvironment } from './programs.ts';
 import { runPart, type RunningPart } from './runningPart.ts';
 import type { Settings } from './settings.ts';
 import { temporalPart } from './temporal.ts';
+
+/** Unset, so that what this process's own environment says of another Temporal reaches no part. */
+const NO_TEMPORAL_SECURITY = Object.fromEntries(
+  [...Object.keys(temporalSecurityEnvironment), 'TEMPORAL_API_KEY_FILE'].map((name) => [name, undefined]),
+);
 
 export interface ControlPlane {
   /** Rejects when a part is given up; never resolves before `stop`. */
@@ -69,15 +75,21 @@ async function startParts(settings: Settings, run: (part: Part) => RunningPart):
   const stores = [database?.part, temporal].filter((part) => part !== undefined && part !== null);
   await Promise.all(stores.map((part) => run(part).ready));
   const { host, port } = settings.DRAYAGE_TEMPORAL_LISTEN;
+  const address = settings.TEMPORAL_ADDRESS ?? `${host}:${port}`;
   const environment: ProgramEnvironment = {
     DATABASE_URL: settings.DATABASE_URL ?? database!.url,
-    TEMPORAL_ADDRESS: settings.TEMPORAL_ADDRESS ?? `${host}:${port}`,
+    TEMPORAL_ADDRESS: address,
     TEMPORAL_NAMESPACE: settings.TEMPORAL_NAMESPACE,
     DRAYAGE_DATA_DIR: settings.DRAYAGE_DATA_DIR,
+    DATABASE_URL_FILE: undefined,
+    // The server that is started here speaks in clear, on loopback.
+    ...(settings.TEMPORAL_ADDRESS === undefined ? NO_TEMPORAL_SECURITY : {}),
   };
+  const security =
+    settings.TEMPORAL_ADDRESS === undefined ? { tls: null, apiKey: null } : temporalSecurity(settings);
   await Promise.all([
     run(apiPart(environment, settings.DRAYAGE_API_LISTEN)).ready,
-    run(controlPart(environment)).ready,
+    run(controlPart(environment, { address, namespace: settings.TEMPORAL_NAMESPACE, ...security })).ready,
     run(gatewayPart(environment, settings.DRAYAGE_DEVICE_TEMPORAL_LISTEN)).ready,
   ]);
 }

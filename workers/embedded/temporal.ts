@@ -1,6 +1,7 @@
 import { access, constants } from 'node:fs/promises';
 import { delimiter, join } from 'node:path';
 import { Connection } from '@temporalio/client';
+import { connectionOptions, type TemporalSettings } from '../../api/temporalSettings.ts';
 import { DrayageError } from '../../core/cause.ts';
 import type { Part } from './part.ts';
 import type { Settings } from './settings.ts';
@@ -29,7 +30,13 @@ export async function temporalPart(settings: Settings): Promise<Part> {
     name: 'temporal',
     prepare: () => Promise.resolve(),
     command: () => ({ file: binary, args, env: { ...process.env } }),
-    isReady: () => answers(`${host}:${port}`, settings.TEMPORAL_NAMESPACE),
+    isReady: () =>
+      answers({
+        address: `${host}:${port}`,
+        namespace: settings.TEMPORAL_NAMESPACE,
+        tls: null,
+        apiKey: null,
+      }),
     stopSignal: 'SIGTERM',
     stopTimeoutMs: 4_000,
     orphanSignal: 'SIGKILL',
@@ -37,24 +44,29 @@ export async function temporalPart(settings: Settings): Promise<Part> {
 }
 
 /** Whether a Temporal server at that address has the namespace. */
-async function answers(address: string, namespace: string): Promise<boolean> {
-  return ask(address, async ({ workflowService }) => {
-    await workflowService.describeNamespace({ namespace });
+async function answers(temporal: TemporalSettings): Promise<boolean> {
+  return ask(temporal, async ({ workflowService }) => {
+    await workflowService.describeNamespace({ namespace: temporal.namespace });
     return true;
   });
 }
 
 /** Whether a worker asks that server for workflow tasks of the queue. */
-export async function hasPoller(address: string, namespace: string, taskQueue: string): Promise<boolean> {
-  return ask(address, async ({ workflowService }) => {
+export async function hasPoller(temporal: TemporalSettings, taskQueue: string): Promise<boolean> {
+  return ask(temporal, async ({ workflowService }) => {
+    const { namespace } = temporal;
     const request = { namespace, taskQueue: { name: taskQueue }, taskQueueType: WORKFLOW_TASKS };
     const { pollers } = await workflowService.describeTaskQueue(request);
     return (pollers ?? []).length > 0;
   });
 }
 
-async function ask<T>(address: string, question: (connection: Connection) => Promise<T>): Promise<T> {
-  const connection = await Connection.connect({ address, connectTimeout: ANSWER_TIMEOUT_MS });
+async function ask<T>(
+  temporal: TemporalSettings,
+  question: (connection: Connection) => Promise<T>,
+): Promise<T> {
+  const options = { ...connectionOptions(temporal), connectTimeout: ANSWER_TIMEOUT_MS };
+  const connection = await Connection.connect(options);
   try {
     return await connection.withDeadline(Date.now() + ANSWER_TIMEOUT_MS, () => question(connection));
   } finally {

@@ -6,6 +6,8 @@ import type { InventoryReader } from '../../device/inventory.ts';
 import type { Placements } from './placements.ts';
 
 const EVERY_MS = 2000;
+/** Every so many signs of life the placements are compared with the journal. */
+const SETTLE_EVERY = 15;
 
 interface Deps {
   control: ControlClient;
@@ -35,25 +37,36 @@ export class Heartbeats {
     await this.#running;
   }
 
+  /** One sign of life, now. Resolves with the computes that are outdated here. @throws DrayageError while nobody answers */
+  async tell(): Promise<string[]> {
+    return this.#send(await this.#deps.engine.listComputes());
+  }
+
+  async #send(here: Awaited<ReturnType<Engine['listComputes']>>): Promise<string[]> {
+    const { control, inventory, placements } = this.#deps;
+    const tellOf = async ({ spec, running }: (typeof here)[number]) => ({
+      id: spec.id,
+      epoch: await placements.epoch(spec),
+      running,
+    });
+    return control.heartbeat(await inventory.read(), await Promise.all(here.map(tellOf)));
+  }
+
   async #run(): Promise<void> {
     const { signal } = this.#stop;
-    while (!signal.aborted) {
-      await this.#beat();
+    for (let count = 1; !signal.aborted; count += 1) {
+      await this.#beat(count % SETTLE_EVERY === 0);
       await pause(EVERY_MS, undefined, { signal }).catch(() => undefined);
     }
   }
 
-  async #beat(): Promise<void> {
-    const { control, inventory, engine, placements, log } = this.#deps;
+  async #beat(settles: boolean): Promise<void> {
+    const { engine, placements, log } = this.#deps;
     try {
       const here = await engine.listComputes();
       await placements.notice(here.map(({ computeId }) => computeId));
-      const computes = here.map(({ computeId, running }) => ({
-        id: computeId,
-        epoch: placements.epoch(computeId),
-        running,
-      }));
-      await control.heartbeat(await inventory.read(), computes);
+      await this.#send(here);
+      if (settles) await placements.settle();
       if (this.#away) log.info('the control plane answers again');
       this.#away = false;
     } catch (error) {

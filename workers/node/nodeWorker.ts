@@ -113,7 +113,7 @@ export class NodeWorker {
       this.#parts = [activities, metrics, heartbeats, placements, link, listener, control];
       heartbeats.start();
       metrics.start();
-      await placements.start(this.#stop.signal);
+      await placements.start(this.#stop.signal, () => heartbeats.tell());
       this.#watchExits(engine, placements, control);
       this.#log.info({ device: identity.deviceId }, 'ready');
       await activities.run(this.#stop.signal);

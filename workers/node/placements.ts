@@ -1,5 +1,6 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import type { Logger } from 'pino';
+import { DrayageError } from '../../core/cause.ts';
 import type { ComputeSpec } from '../../core/compute.ts';
 import { decidePlacement } from '../../core/decidePlacement.ts';
 import type { DevicePlacement } from '../../core/deviceApi.ts';
@@ -27,20 +28,27 @@ interface Deps {
 export class Placements {
   readonly #deps: Deps;
   #known = new Map<string, DevicePlacement>();
+  /** Tells the control plane what is here; resolves with what is outdated of it. */
+  #tell: () => Promise<string[]> = () => Promise.resolve([]);
 
   constructor(deps: Deps) {
     this.#deps = deps;
   }
 
   /** Asks until it is answered, then brings this device in line with the answer. Does not wait for an absent control plane. */
-  async start(signal: AbortSignal): Promise<void> {
+  async start(signal: AbortSignal, tell: () => Promise<string[]>): Promise<void> {
+    this.#tell = tell;
     const first = await this.#reconcile();
     if (!first) void this.#keepAsking(signal);
   }
 
-  /** The epoch under which a compute is this device's; 0 when it is not known to be. */
-  epoch(computeId: string): number {
-    return this.#known.get(computeId)?.epoch ?? 0;
+  /**
+   * The epoch under which a compute is this device's: the control plane's word or the journal's, whichever is later; 0 when
+   * neither has it here.
+   */
+  async epoch({ id, group }: Pick<ComputeSpec, 'id' | 'group'>): Promise<number> {
+    const word = await this.#deps.table.lastWord(group);
+    return Math.max(this.#known.get(id)?.epoch ?? 0, word?.owner === null ? word.epoch : 0);
   }
 
   /** Whether this device is to start the compute again; by the last answer while the control plane is away. */
@@ -66,8 +74,44 @@ export class Placements {
 
   /** Takes the newest answer, without acting on it; keeps the last one while the control plane is away. */
   async refresh(): Promise<void> {
+    this.#learn(await this.#deps.control.placements());
+  }
+
+  /**
+   * Asks, and tells the control plane what the journal knows better: groups that this device gave away, transfers that it
+   * ended. There is such a thing only when its database is of an older backup.
+   */
+  async settle(): Promise<void> {
     const items = await this.#deps.control.placements();
-    this.#known = new Map(items.map((item) => [item.spec.id, item]));
+    let told = false;
+    for (const item of items) told = (await this.#tellBetter(item)) || told;
+    this.#learn(told ? await this.#deps.control.placements() : items);
+  }
+
+  /** An epoch that this worker has heard of is never lowered. */
+  #learn(items: DevicePlacement[]): void {
+    const epoch = (item: DevicePlacement) => Math.max(item.epoch, this.#known.get(item.spec.id)?.epoch ?? 0);
+    this.#known = new Map(items.map((item) => [item.spec.id, { ...item, epoch: epoch(item) }]));
+  }
+
+  async #tellBetter({ group, epoch, transfer }: DevicePlacement): Promise<boolean> {
+    const { control, table, log } = this.#deps;
+    try {
+      if (transfer !== null) {
+        const ended = await table.endedSource(group, transfer.id);
+        if (ended !== null) await control.report(transfer.id, ended);
+        return ended !== null;
+      }
+      const word = await table.lastWord(group);
+      if (word === null || word.owner === null || word.epoch <= epoch) return false;
+      await control.handedOver({ group, epoch: word.epoch, target: word.owner });
+      log.warn({ group, ...word }, 'the control plane had forgotten that this device gave a group away');
+      return true;
+    } catch (error) {
+      if (error instanceof DrayageError && error.retryable) throw error;
+      log.warn({ group, error: String(error) }, 'the control plane does not take what the journal says');
+      return false;
+    }
   }
 
   close(): void {
@@ -81,9 +125,11 @@ export class Placements {
 
   async #reconcile(): Promise<boolean> {
     const { engine, log } = this.#deps;
+    let outdated: Set<string>;
     try {
       await this.#deps.table.reportEnds();
-      await this.refresh();
+      outdated = new Set(await this.#tell());
+      await this.settle();
     } catch (error) {
       log.warn({ error: String(error) }, 'the placements are not confirmed yet');
       return false;
@@ -91,7 +137,7 @@ export class Placements {
     const here = new Map((await engine.listComputes()).map((compute) => [compute.computeId, compute]));
     for (const computeId of new Set([...here.keys(), ...this.#known.keys()])) {
       try {
-        await this.#bringInLine(computeId, here.get(computeId)?.running ?? null);
+        await this.#bringInLine(computeId, here.get(computeId)?.running ?? null, outdated.has(computeId));
       } catch (error) {
         log.error(
           { computeId, error: String(error) },
@@ -102,11 +148,12 @@ export class Placements {
     return true;
   }
 
-  async #bringInLine(computeId: string, running: boolean | null): Promise<void> {
+  async #bringInLine(computeId: string, running: boolean | null, outdated: boolean): Promise<void> {
     const { engine, network, table, files, control, log } = this.#deps;
     const placement = this.#known.get(computeId);
     const { action, reason } = decidePlacement({
       placed: placement !== undefined,
+      outdated,
       desired: placement?.desired ?? 'stopped',
       transferOpen: placement?.transfer !== null && placement !== undefined,
       restart: placement?.spec.restartPolicy.name ?? 'no',
