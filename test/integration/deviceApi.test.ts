@@ -68,7 +68,8 @@ describe('joining', () => {
     expect(parseJoinToken(token)?.caFingerprint).toBe(
       createHash('sha256').update(issuer.raw).digest('base64url'),
     );
-    expect(joined.temporal).toEqual({ address: '127.0.0.1:1', namespace: 'default', tls: null });
+    // The gateway: devices do not reach Temporal itself.
+    expect(joined.temporal).toEqual({ address: '127.0.0.1:7234', namespace: 'default' });
     expect((await getDevice(api.context.db, 'edge-a')).state).toBe('pending');
     const tls = { key, cert: joined.certificate, ca };
     expect((await ask(url, tls, 'GET', '/device/v1/placements')).body).toEqual({ items: [] });
@@ -144,6 +145,7 @@ describe("the devices' routes", () => {
     ['POST', `/transfers/${'0'.repeat(32)}/report`],
     ['POST', '/exits'],
     ['POST', '/hand-overs'],
+    ['POST', '/metrics'],
   ];
 
   it("refuse who shows no certificate, one of another authority, one of a removed device, and the control plane's own", async () => {

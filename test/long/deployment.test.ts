@@ -8,8 +8,8 @@ import { until } from '../../core/until.ts';
 import { CHECKOUT_ON_DEVICE, fileOnDevice } from '../../lab/deviceProcess.ts';
 import { buildDebianImage } from '../../lab/programs/buildDebianImage.ts';
 import { COMPOSE, NODE_BASE } from '../../lab/programs/nodeBase.ts';
+import { withOwnLab } from '../lab/support.ts';
 import { forward } from './support/forward.ts';
-import { withOwnLab } from './support.ts';
 
 const IMAGE = 'drayage:lab';
 const BASE = 'base:lab';
