@@ -1,7 +1,6 @@
 import { z } from 'zod';
-import { DrayageError } from '../core/cause.ts';
 import { type AddressRange, parseAddressRange } from '../core/ipv4.ts';
-import { withSecretFiles } from './secretFiles.ts';
+import { readEnvironment } from './readEnvironment.ts';
 import {
   checkTemporal,
   temporalEnvironment,
@@ -81,16 +80,11 @@ export interface ApiConfig {
 
 /** Reads the environment. @throws DrayageError environment, naming every variable that is wrong */
 export function readConfig(environment: NodeJS.ProcessEnv): ApiConfig {
-  const parsed = environmentSchema.safeParse(withSecretFiles(environment));
-  if (!parsed.success) {
-    const wrong = parsed.error.issues.map((issue) => `${issue.path.join('.')} ${issue.message}`).join('; ');
-    throw new DrayageError({
-      code: 'environment',
-      message: `The environment is not complete: ${wrong}.`,
-      mend: 'Set these variables, or start the control plane with `npm run lab -- up`, which does.',
-    });
-  }
-  const env = parsed.data;
+  const env = readEnvironment(
+    environmentSchema,
+    environment,
+    'Set these variables, or start the control plane with `npm run lab -- up`, which does.',
+  );
   const temporal = temporalSettings(env);
   return {
     databaseUrl: env.DATABASE_URL,

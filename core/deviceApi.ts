@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { computeSpecSchema } from './compute.ts';
+import { computeSpecSchema, nameSchema } from './compute.ts';
 import { MAX_EPOCH } from './decideEpoch.ts';
 import { inventorySchema } from './device.ts';
 import { isPlain } from './discovery.ts';
@@ -8,18 +8,12 @@ import { progressSchema } from './migration.ts';
 
 /** What a device and the control plane say to each other (HTTPS, JSON, under /device/v1); both sides check it. */
 
-export const deviceNameSchema = z
-  .string()
-  .min(1)
-  .max(63)
-  .regex(/^[a-z0-9]([a-z0-9-]*[a-z0-9])?$/, 'must be lower-case letters, digits and inner hyphens');
-
 /** Absent token: a device that joins again and proves who it is with its certificate. */
 export const joinRequestSchema = z.object({
   token: z.string().max(512).optional(),
   /** PEM; the certificate's subject is the control plane's choice, whatever this one says. */
   csr: z.string().max(16_384),
-  name: deviceNameSchema,
+  name: nameSchema,
   inventory: inventorySchema,
 });
 export type JoinRequest = z.infer<typeof joinRequestSchema>;

@@ -3,13 +3,12 @@ import { type Cause } from './cause.ts';
 import { nameSchema } from './compute.ts';
 
 /** What a member of a tenant may do: look; also change what the tenant has; also say who belongs to it. */
-export const TenantRole = { viewer: 'viewer', member: 'member', owner: 'owner' } as const;
-export type TenantRole = (typeof TenantRole)[keyof typeof TenantRole];
 export const tenantRoleSchema = z.enum(['viewer', 'member', 'owner']);
+export type TenantRole = z.infer<typeof tenantRoleSchema>;
 
 /** Of an account in the whole installation. An operator runs the devices, and may act in every tenant. */
-export const AccountRole = { operator: 'operator', user: 'user' } as const;
-export type AccountRole = (typeof AccountRole)[keyof typeof AccountRole];
+export const accountRoleSchema = z.enum(['operator', 'user']);
+export type AccountRole = z.infer<typeof accountRoleSchema>;
 
 /**
  * What a route needs of who asks: nothing (`open`), an account (`signedIn`), a role in the tenant it is about, or that it is

@@ -94,9 +94,9 @@ export async function listTenants(
 export async function membershipsOf(
   db: Database,
   accountId: string,
-): Promise<{ tenant: { id: string; name: string }; role: TenantRole }[]> {
+): Promise<{ id: string; name: string; role: TenantRole }[]> {
   return db
-    .select({ tenant: { id: tenant.id, name: tenant.name }, role: membership.role })
+    .select({ id: tenant.id, name: tenant.name, role: membership.role })
     .from(membership)
     .innerJoin(tenant, and(eq(tenant.id, membership.tenantId), isNull(tenant.deletedAt)))
     .where(eq(membership.accountId, accountId))

@@ -2,10 +2,10 @@ import { randomBytes } from 'node:crypto';
 import { type ApiConfig, readConfig } from '../api/config.ts';
 import { createLogger } from '../api/logger.ts';
 import { type ApiServer, startApi } from '../api/server.ts';
-import { DrayageError } from '../core/cause.ts';
 import { announcementText, SERVICE_TYPE } from '../core/discovery.ts';
 import { type Announcer, announceService } from '../device/mdns/announceService.ts';
 import packageJson from '../package.json' with { type: 'json' };
+import { sayFailure } from './sayFailure.ts';
 
 /** The API's process: the user's REST and the devices' HTTPS. Ends on SIGINT and SIGTERM. */
 async function main(): Promise<void> {
@@ -52,6 +52,6 @@ function announce(
 }
 
 main().catch((error: unknown) => {
-  process.stderr.write(`${error instanceof DrayageError ? error.message : String((error as Error).stack)}\n`);
+  sayFailure(error);
   process.exit(1);
 });

@@ -1,6 +1,6 @@
-import { DrayageError } from '../core/cause.ts';
 import { readSettings } from './embedded/settings.ts';
 import { startControlPlane } from './embedded/supervise.ts';
+import { sayFailure } from './sayFailure.ts';
 
 /** The whole control plane in one command: PostgreSQL, Temporal, the API, the control worker. Ends on SIGINT, SIGTERM. */
 async function main(): Promise<void> {
@@ -25,6 +25,6 @@ function say(line: string): void {
 }
 
 main().catch((error: unknown) => {
-  process.stderr.write(`${error instanceof DrayageError ? error.message : String((error as Error).stack)}\n`);
+  sayFailure(error);
   process.exitCode = 1;
 });

@@ -13,12 +13,12 @@ import { sql } from 'drizzle-orm';
 import { createControlActivities } from '../activities/control.ts';
 import { createLogger } from '../api/logger.ts';
 import { connectionOptions } from '../api/temporalSettings.ts';
-import { DrayageError } from '../core/cause.ts';
 import { CONTROL_TASK_QUEUE } from '../core/device.ts';
 import { openDatabase } from '../db/database.ts';
 import { SearchAttribute } from '../workflows/contract.ts';
 import { readControlConfig, type ControlConfig } from './controlConfig.ts';
 import { serveReadiness } from './controlHealth.ts';
+import { sayFailure } from './sayFailure.ts';
 
 /** The control worker: all workflows, and the activities that touch the database. Ends on SIGINT and SIGTERM. */
 const config = readConfigOrExit();
@@ -75,7 +75,7 @@ function readConfigOrExit(): ControlConfig {
   try {
     return readControlConfig(process.env);
   } catch (error) {
-    process.stderr.write(`${error instanceof DrayageError ? error.message : String(error)}\n`);
+    sayFailure(error);
     process.exit(1);
   }
 }

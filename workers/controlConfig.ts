@@ -1,13 +1,12 @@
 import { z } from 'zod';
 import { listenSchema, poolSchema } from '../api/config.ts';
-import { withSecretFiles } from '../api/secretFiles.ts';
+import { readEnvironment } from '../api/readEnvironment.ts';
 import {
   checkTemporal,
   temporalEnvironment,
   temporalSettings,
   type TemporalSettings,
 } from '../api/temporalSettings.ts';
-import { DrayageError } from '../core/cause.ts';
 
 const schema = z
   .object({
@@ -34,16 +33,8 @@ export interface ControlConfig {
 
 /** Reads the control worker's environment. @throws DrayageError environment, naming every variable that is wrong */
 export function readControlConfig(environment: NodeJS.ProcessEnv): ControlConfig {
-  const parsed = schema.safeParse(withSecretFiles(environment));
-  if (!parsed.success) {
-    const wrong = parsed.error.issues.map((issue) => `${issue.path.join('.')} ${issue.message}`).join('; ');
-    throw new DrayageError({
-      code: 'environment',
-      message: `The environment is not complete: ${wrong}.`,
-      mend: 'Set these variables; docs/deployment.md says what they mean.',
-    });
-  }
-  const env = parsed.data;
+  const mend = 'Set these variables; docs/deployment.md says what they mean.';
+  const env = readEnvironment(schema, environment, mend);
   return {
     databaseUrl: env.DATABASE_URL,
     databasePool: env.DATABASE_POOL,

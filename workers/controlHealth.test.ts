@@ -1,5 +1,6 @@
 import { afterEach, describe, expect, it, test } from 'vitest';
-import { serveReadiness, type ControlChecks } from './controlHealth.ts';
+import type { Checks } from '../api/readiness.ts';
+import { serveReadiness } from './controlHealth.ts';
 
 const fine = () => Promise.resolve();
 const away = () => Promise.reject(new Error('away'));
@@ -8,7 +9,7 @@ describe("the control worker's readiness", () => {
   let close = fine;
   afterEach(() => close());
 
-  async function ask(checks: ControlChecks, path = '/readyz', method = 'GET') {
+  async function ask(checks: Checks, path = '/readyz', method = 'GET') {
     const served = await serveReadiness({ host: '127.0.0.1', port: 0 }, checks);
     close = () => served.close();
     return fetch(`http://127.0.0.1:${served.port}${path}`, { method });

@@ -5,8 +5,8 @@ import { upstreamOf } from '../api/gateway/upstream.ts';
 import { createLogger } from '../api/logger.ts';
 import { openAuthority } from '../api/pki/authority.ts';
 import { controlHosts } from '../api/server.ts';
-import { DrayageError } from '../core/cause.ts';
 import { openDatabase } from '../db/database.ts';
+import { sayFailure } from './sayFailure.ts';
 
 /**
  * Through which devices reach Temporal; a process of its own, so that moves go on while the API is started anew. Ends on
@@ -37,6 +37,6 @@ async function main(): Promise<void> {
 }
 
 main().catch((error: unknown) => {
-  process.stderr.write(`${error instanceof DrayageError ? error.message : String((error as Error).stack)}\n`);
+  sayFailure(error);
   process.exit(1);
 });

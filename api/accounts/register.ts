@@ -62,16 +62,19 @@ function nameOf(email: string): string {
   return plain === '' ? 'tenant' : plain;
 }
 
-function closed(how: 'invitation' | 'closed'): DrayageError {
-  return new DrayageError({
-    code: 'registrationClosed',
-    message:
-      how === 'invitation' ? 'Here one registers by invitation only.' : 'Nobody can register here any more.',
-    mend:
-      how === 'invitation'
-        ? 'Ask an owner of a tenant to invite you.'
-        : 'Ask the operator of this installation.',
-  });
+const CLOSED = {
+  invitation: {
+    message: 'Here one registers by invitation only.',
+    mend: 'Ask an owner of a tenant to invite you.',
+  },
+  closed: {
+    message: 'Nobody can register here any more.',
+    mend: 'Ask the operator of this installation.',
+  },
+};
+
+function closed(how: keyof typeof CLOSED): DrayageError {
+  return new DrayageError({ code: 'registrationClosed', ...CLOSED[how] });
 }
 
 function emailTaken(email: string): DrayageError {

@@ -78,8 +78,7 @@ export async function meOf(
   { db }: ApiContext,
   { id, email, role }: Pick<Account, 'id' | 'email' | 'role'>,
 ): Promise<Me> {
-  const tenants = (await membershipsOf(db, id)).map(({ tenant, role: mine }) => ({ ...tenant, role: mine }));
-  return { id, email, role, tenants };
+  return { id, email, role, tenants: await membershipsOf(db, id) };
 }
 
 function setSessionCookie(reply: FastifyReply, secret: string, secure: boolean): void {

@@ -1,4 +1,3 @@
-import rateLimit from '@fastify/rate-limit';
 import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod';
 import { DrayageError } from '../../core/cause.ts';
 import {
@@ -10,22 +9,16 @@ import {
 import { JOIN_REQUESTS_PER_MINUTE } from '../../core/discovery.ts';
 import { discoverDevice } from '../../db/discovery.ts';
 import { type ApiContext, freshId } from '../context.ts';
+import { registerRateLimit } from '../rateLimit.ts';
 import { provedKeyHash } from './identity.ts';
+import { certify } from './join.ts';
 
 /** Anybody on the network may send one: an inventory is a few KB. */
 const BODY_LIMIT = 64 * 2 ** 10;
 
 /** The one route for devices that join by themselves: to ask, to wait and to fetch the certificate is the same request. */
 export const discoveryRoutes: FastifyPluginAsyncZod<{ context: ApiContext }> = async (app, { context }) => {
-  await app.register(rateLimit, {
-    global: false,
-    errorResponseBuilder: (_request, { after }) =>
-      new DrayageError({
-        code: 'tooManyRequests',
-        message: 'Too many requests to join from this address.',
-        mend: `Try again in ${after}.`,
-      }),
-  });
+  await registerRateLimit(app, 'Too many requests to join from this address.');
 
   app.post('/discovery', {
     // Every three seconds from every device that waits.
@@ -46,11 +39,11 @@ export const discoveryRoutes: FastifyPluginAsyncZod<{ context: ApiContext }> = a
  * @throws DrayageError keyNotProved, deviceRefused, tooManyDiscovered, badCsr
  */
 async function askToJoin(
-  { authority, config, db }: ApiContext,
+  context: ApiContext,
   { csr, name, inventory }: DiscoverRequest,
   provedKey: string | null,
 ): Promise<DiscoverResponse> {
-  const publicKeyHash = await authority.publicKeyHash(csr);
+  const publicKeyHash = await context.authority.publicKeyHash(csr);
   if (provedKey !== publicKeyHash) {
     throw new DrayageError({
       code: 'keyNotProved',
@@ -61,14 +54,7 @@ async function askToJoin(
       mend: 'Connect with a certificate of that key; one that the device made itself is enough.',
     });
   }
-  const device = await discoverDevice(db, { id: freshId('device'), name, publicKeyHash, inventory });
+  const device = await discoverDevice(context.db, { id: freshId('device'), name, publicKeyHash, inventory });
   if (device.state === 'discovered') return { state: 'discovered', deviceId: device.id };
-  const { certificate } = await authority.signRequest(csr, device.id);
-  return {
-    state: 'joined',
-    deviceId: device.id,
-    certificate,
-    ca: authority.certificate,
-    temporal: config.deviceTemporal,
-  };
+  return { state: 'joined', ...(await certify(context, csr, device.id)) };
 }

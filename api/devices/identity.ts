@@ -17,9 +17,16 @@ declare module 'fastify' {
   }
 }
 
-interface Shown {
+/** What a certificate says of whom it is of; TLS has seen to it that it is of our own authority. */
+export interface Shown {
   deviceId: string;
   publicKeyHash: string;
+}
+
+/** Null when the certificate names nobody. */
+export function shownIn(certificate: X509Certificate): Shown | null {
+  const deviceId = /^CN=(?<name>\S+)$/m.exec(certificate.subject)?.groups?.['name'];
+  return deviceId === undefined ? null : { deviceId, publicKeyHash: publicKeyHashOf(certificate) };
 }
 
 /**
@@ -44,11 +51,7 @@ function shownBy(socket: TLSSocket): Shown | null {
   const known = shown.get(socket);
   if (known !== undefined) return known;
   const certificate = socket.authorized ? socket.getPeerX509Certificate() : undefined;
-  const name = certificate ? /^CN=(?<name>\S+)$/m.exec(certificate.subject)?.groups?.['name'] : undefined;
-  const found =
-    certificate && name !== undefined
-      ? { deviceId: name, publicKeyHash: publicKeyHashOf(certificate) }
-      : null;
+  const found = certificate ? shownIn(certificate) : null;
   shown.set(socket, found);
   return found;
 }

@@ -16,14 +16,23 @@ export async function joinDevice(
   request: JoinRequest,
   knownAs: string | null,
 ): Promise<JoinResponse> {
-  const { authority, config, db } = context;
+  const { authority, db } = context;
   const publicKeyHash = await authority.publicKeyHash(request.csr);
   const deviceId = await db.transaction(async (tx) => {
     const id = knownAs ?? (await admit(tx, request, publicKeyHash));
     await rejoinDevice(tx, id, { publicKeyHash, inventory: request.inventory });
     return id;
   });
-  const { certificate } = await authority.signRequest(request.csr, deviceId);
+  return certify(context, request.csr, deviceId);
+}
+
+/** What a device gets that is let in. @throws DrayageError badCsr */
+export async function certify(
+  { authority, config }: ApiContext,
+  csr: string,
+  deviceId: string,
+): Promise<JoinResponse> {
+  const { certificate } = await authority.signRequest(csr, deviceId);
   return { deviceId, certificate, ca: authority.certificate, temporal: config.deviceTemporal };
 }
 

@@ -1,6 +1,7 @@
-import { createHash, X509Certificate } from 'node:crypto';
+import { X509Certificate } from 'node:crypto';
 import type { Database } from '../../db/database.ts';
 import { findDevice } from '../../db/devices.ts';
+import { shownIn } from '../devices/identity.ts';
 
 /** For so long a device is taken for what the database said of it, milliseconds. */
 const KNOWN_MS = 5_000;
@@ -24,13 +25,10 @@ export class KnownDevices {
 
   /** The device's id; null for nobody that is known. @throws when the database is away and the device was never asked for */
   async of(certificate: Buffer): Promise<string | null> {
-    const { subject, publicKey } = new X509Certificate(certificate);
-    const id = /^CN=(?<name>\S+)$/m.exec(subject)?.groups?.['name'];
-    if (id === undefined) return null;
-    const hash = createHash('sha256')
-      .update(publicKey.export({ type: 'spki', format: 'der' }))
-      .digest('hex');
-    return (await this.#hashOf(id)) === hash ? id : null;
+    const shown = shownIn(new X509Certificate(certificate));
+    if (shown === null) return null;
+    const { deviceId, publicKeyHash } = shown;
+    return (await this.#hashOf(deviceId)) === publicKeyHash ? deviceId : null;
   }
 
   async #hashOf(id: string): Promise<string | null> {

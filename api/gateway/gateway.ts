@@ -1,7 +1,7 @@
 import * as grpc from '@grpc/grpc-js';
 import type { FastifyBaseLogger } from 'fastify';
-import { addAuditEntry } from '../../db/audit.ts';
 import type { Database } from '../../db/database.ts';
+import { audit } from '../audit.ts';
 import type { Identity } from '../pki/authority.ts';
 import { KnownDevices } from './devices.ts';
 import { allMethods, type Allowed, checkRequest, sealResponse } from './methods.ts';
@@ -49,16 +49,11 @@ export class Gateway {
       ...channel,
       'grpc.max_receive_message_length': MESSAGE_BYTES,
     });
-    for (const { service, methods } of byService())
-      this.#server.addService(
-        Object.fromEntries(methods.map((method) => [method, definitionOf(service, method)])),
-        Object.fromEntries(
-          methods.map((method) => [
-            method,
-            (call: Call, answer: Answer) => void this.#serve(pathOf(service, method), method, call, answer),
-          ]),
-        ),
-      );
+    for (const { service, method } of allMethods()) {
+      const path = `/${service}/${method}`;
+      const serve = (call: Call, answer: Answer) => void this.#serve(path, method, call, answer);
+      this.#server.addService({ [method]: definitionOf(path) }, { [method]: serve });
+    }
   }
 
   /** Resolves with the port. @throws when the address is taken */
@@ -128,29 +123,18 @@ export class Gateway {
     const now = performance.now();
     if (now - (this.#auditedAt.get(deviceId) ?? -AUDIT_EVERY_MS) < AUDIT_EVERY_MS) return;
     this.#auditedAt.set(deviceId, now);
-    this.#options.log.warn({ device: deviceId, method }, 'a device asked for what it may not have');
-    const entry = { action: `temporal ${method}`, subject: deviceId, address, status: 403 };
-    await addAuditEntry(this.#options.db, { ...entry, causes: ['notForDevices'] }).catch((error: unknown) => {
-      this.#options.log.error({ err: error }, 'an audit entry was not written');
-    });
+    const { db, log } = this.#options;
+    log.warn({ device: deviceId, method }, 'a device asked for what it may not have');
+    const causes = ['notForDevices'];
+    await audit(db, log, { action: `temporal ${method}`, subject: deviceId, address, status: 403, causes });
   }
 }
 
 const asIs = (message: Buffer): Buffer => message;
-const pathOf = (service: string, method: string) => `/${service}/${method}`;
 
-function byService(): { service: string; methods: string[] }[] {
-  const all = allMethods();
-  const services = [...new Set(all.map(({ service }) => service))];
-  return services.map((service) => ({
-    service,
-    methods: all.filter((one) => one.service === service).map(({ method }) => method),
-  }));
-}
-
-function definitionOf(service: string, method: string): grpc.MethodDefinition<Buffer, Buffer> {
+function definitionOf(path: string): grpc.MethodDefinition<Buffer, Buffer> {
   return {
-    path: pathOf(service, method),
+    path,
     requestStream: false,
     responseStream: false,
     requestSerialize: asIs,

@@ -1,6 +1,6 @@
 import type { FastifyRequest } from 'fastify';
 import plugin from 'fastify-plugin';
-import { addAuditEntry } from '../../db/audit.ts';
+import { audit } from '../audit.ts';
 import type { ApiContext } from '../context.ts';
 
 declare module 'fastify' {
@@ -15,8 +15,8 @@ const CHANGING = ['POST', 'PUT', 'PATCH', 'DELETE'];
 const REFUSED = [401, 403];
 
 /**
- * Writes down every change and every refusal, before it is answered: nobody is told of a change that has no entry. A
- * database that is away keeps no request from its answer; then the log has it.
+ * Writes down every change and every refusal, before it is answered: nobody is told of a change that has no entry, unless the
+ * database is away.
  */
 export const auditPlugin = plugin<{ context: ApiContext }>(async (app, { context }) => {
   app.decorateRequest('refusedFor');
@@ -28,14 +28,7 @@ export const auditPlugin = plugin<{ context: ApiContext }>(async (app, { context
     const { statusCode } = reply;
     if (request.is404) return payload;
     if (!CHANGING.includes(request.method) && !REFUSED.includes(statusCode)) return payload;
-    try {
-      await addAuditEntry(context.db, entryOf(request, statusCode));
-    } catch (error) {
-      request.log.error(
-        { err: error, entry: entryOf(request, statusCode) },
-        'an audit entry was not written',
-      );
-    }
+    await audit(context.db, request.log, entryOf(request, statusCode));
     return payload;
   });
   return Promise.resolve();

@@ -1,4 +1,3 @@
-import rateLimit from '@fastify/rate-limit';
 import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod';
 import { z } from 'zod';
 import {
@@ -12,13 +11,13 @@ import {
   type TokenView,
 } from '../../core/api/auth.ts';
 import { idOrNameSchema, listOf, pageQuerySchema } from '../../core/api/common.ts';
-import { DrayageError } from '../../core/cause.ts';
 import { addEvent } from '../../db/events.ts';
 import { createToken, listTokens, removeToken, type Token } from '../../db/tokens.ts';
 import { register } from '../accounts/register.ts';
 import { beginSession, checkPassword, meOf } from '../accounts/signIn.ts';
 import { type ApiContext, freshId } from '../context.ts';
 import { accountOf, SESSION_COOKIE } from '../plugins/auth.ts';
+import { registerRateLimit } from '../rateLimit.ts';
 import { hashSecret, newSecret } from '../secrets.ts';
 
 const SIGN_INS_PER_MINUTE = 10;
@@ -26,16 +25,7 @@ const SIGN_INS_PER_MINUTE = 10;
 /** Registering, signing in and out, and tokens for programs. */
 export const authRoutes: FastifyPluginAsyncZod<{ context: ApiContext }> = async (app, { context }) => {
   const { db } = context;
-  await app.register(rateLimit, {
-    global: false,
-    errorResponseBuilder: (_request, { after }) =>
-      new DrayageError({
-        code: 'tooManyRequests',
-        message: 'Too many attempts from this address.',
-        mend: `Try again in ${after}.`,
-      }),
-  });
-
+  await registerRateLimit(app, 'Too many attempts from this address.');
   const slowed = { max: SIGN_INS_PER_MINUTE, timeWindow: 60_000 };
 
   app.post('/auth/register', {

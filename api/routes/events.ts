@@ -22,7 +22,7 @@ async function visibleTenants({ db }: ApiContext, request: FastifyRequest): Prom
   if (request.tenant && tenantNamed(request) !== undefined) return [request.tenant.id];
   const { accountId, role } = accountOf(request);
   if (role === 'operator') return 'all';
-  return (await membershipsOf(db, accountId)).map(({ tenant }) => tenant.id);
+  return (await membershipsOf(db, accountId)).map(({ id }) => id);
 }
 
 /** The stream of everything that changes. */

@@ -3,12 +3,10 @@ import { sql } from 'drizzle-orm';
 import { z } from 'zod';
 import type { ApiContext } from '../context.ts';
 import type { Metrics } from '../metrics.ts';
+import { readinessOf } from '../readiness.ts';
 
 const checkSchema = z.enum(['ok', 'away']);
 const readySchema = z.object({ ready: z.boolean(), database: checkSchema, temporal: checkSchema });
-
-/** Longest wait for one of the parts, milliseconds. */
-const CHECK_MS = 3_000;
 
 /** For whoever watches the process: is it alive, can it work, what does it count. */
 export const healthRoutes: FastifyPluginAsyncZod<{ context: ApiContext; metrics: Metrics }> = async (
@@ -37,12 +35,11 @@ export const healthRoutes: FastifyPluginAsyncZod<{ context: ApiContext; metrics:
       response: { 200: readySchema, 503: readySchema },
     },
     handler: async (_request, reply) => {
-      const [database, temporal] = await Promise.all([
-        check(() => context.db.execute(sql`select 1`)),
-        check(() => context.workflows.check()),
-      ]);
-      const ready = database === 'ok' && temporal === 'ok';
-      return reply.code(ready ? 200 : 503).send({ ready, database, temporal });
+      const readiness = await readinessOf({
+        database: () => context.db.execute(sql`select 1`),
+        temporal: () => context.workflows.check(),
+      });
+      return reply.code(readiness.ready ? 200 : 503).send(readiness);
     },
   });
 
@@ -54,19 +51,3 @@ export const healthRoutes: FastifyPluginAsyncZod<{ context: ApiContext; metrics:
   });
   return Promise.resolve();
 };
-
-async function check(action: () => Promise<unknown>): Promise<'ok' | 'away'> {
-  let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<'away'>((resolve) => {
-    timer = setTimeout(() => {
-      resolve('away');
-    }, CHECK_MS);
-  });
-  const asked = action().then(
-    () => 'ok' as const,
-    () => 'away' as const,
-  );
-  const answer = await Promise.race([asked, late]);
-  clearTimeout(timer);
-  return answer;
-}

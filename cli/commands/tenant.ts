@@ -11,6 +11,7 @@ import {
   type QuotaView,
   tenantSchema,
 } from '../../core/api/tenants.ts';
+import { NO_QUOTA } from '../../core/quota.ts';
 import { openClient } from '../client.ts';
 import { usageError } from '../exit.ts';
 import { ago, details, type JsonFlag, print, subcommand, table } from '../output.ts';
@@ -136,10 +137,9 @@ function registerQuota(tenant: Command): void {
     .action(async (name: string, flags: QuotaFlags) => {
       const client = await openClient();
       const { computes, memory: memoryBytes, cpus, images: imageBytes } = flags;
-      const none = { computes: null, memoryBytes: null, cpus: null, imageBytes: null };
       const given = { computes, memoryBytes, cpus, imageBytes };
       const named = Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined));
-      const body = { ...(flags.unlimited === true ? none : {}), ...named };
+      const body = { ...(flags.unlimited === true ? NO_QUOTA : {}), ...named };
       const path = `${pathOf(name)}/quota`;
       const view = await (Object.keys(body).length === 0
         ? client.request('GET', path, quotaViewSchema)

@@ -1,8 +1,8 @@
 import { z } from 'zod';
-import { tenantNameSchema, tenantRoleSchema } from '../tenancy.ts';
+import { accountRoleSchema, tenantNameSchema, tenantRoleSchema } from '../tenancy.ts';
 
 /** Emails are the same whatever their case. */
-const emailSchema = z
+export const emailSchema = z
   .email()
   .max(254)
   .transform((email) => email.toLowerCase());
@@ -31,7 +31,7 @@ export type RegisterRequest = z.infer<typeof registerRequestSchema>;
 export const meSchema = z.object({
   id: z.string(),
   email: z.string(),
-  role: z.enum(['operator', 'user']),
+  role: accountRoleSchema,
   tenants: z.array(z.object({ id: z.string(), name: z.string(), role: tenantRoleSchema })),
 });
 export type Me = z.infer<typeof meSchema>;

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { DeviceState, inventorySchema } from '../device.ts';
-import { deviceNameSchema } from '../deviceApi.ts';
+import { nameSchema } from '../compute.ts';
 
 export const deviceSchema = z
   .object({
@@ -37,5 +37,5 @@ export const createJoinTokenResponseSchema = z.object({
 
 export const approveRequestSchema = z.object({
   /** Another name than the one that the device gave itself. */
-  name: deviceNameSchema.optional(),
+  name: nameSchema.optional(),
 });

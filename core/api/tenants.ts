@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { quotaSchema } from '../quota.ts';
 import { tenantNameSchema, tenantRoleSchema } from '../tenancy.ts';
+import { emailSchema } from './auth.ts';
 
 export const createTenantRequestSchema = z.object({ name: tenantNameSchema });
 
@@ -40,10 +41,7 @@ export type MemberView = z.infer<typeof memberSchema>;
 export const changeMemberRequestSchema = z.object({ role: tenantRoleSchema });
 
 export const inviteRequestSchema = z.object({
-  email: z
-    .email()
-    .max(254)
-    .transform((email) => email.toLowerCase()),
+  email: emailSchema,
   role: tenantRoleSchema.default('member'),
   expiresInDays: z.number().int().min(1).max(90).default(7),
 });

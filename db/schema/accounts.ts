@@ -1,5 +1,6 @@
 import { check, index, integer, jsonb, pgTable, primaryKey, text } from 'drizzle-orm/pg-core';
 import { sql } from 'drizzle-orm';
+import type { AccountRole } from '../../core/tenancy.ts';
 import { createdAt, instant, sequence } from './columns.ts';
 
 /** A person who may sign in. */
@@ -11,9 +12,7 @@ export const account = pgTable(
     email: text('email').notNull().unique(),
     /** `scrypt$N$r$p$salt$hash`, base64url. */
     passwordHash: text('password_hash').notNull(),
-    role: text('role', { enum: ['operator', 'user'] })
-      .notNull()
-      .default('user'),
+    role: text('role').$type<AccountRole>().notNull().default('user'),
     createdAt: createdAt(),
   },
   (table) => [

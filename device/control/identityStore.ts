@@ -1,10 +1,10 @@
-import { mkdir, readFile, rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { webcrypto } from 'node:crypto';
 import 'reflect-metadata';
 import * as x509 from '@peculiar/x509';
 import { z } from 'zod';
 import type { Identity } from '../link/identity.ts';
+import { readStored, writeStored } from './storedFile.ts';
 
 x509.cryptoProvider.set(webcrypto as never);
 
@@ -20,23 +20,17 @@ const storedSchema = z.object({
 });
 export type StoredIdentity = z.infer<typeof storedSchema>;
 
-const KEY_ALGORITHM = { name: 'ECDSA', namedCurve: 'P-256', hash: 'SHA-256' } as const;
+/** Of every key of ours. */
+export const KEY_ALGORITHM = { name: 'ECDSA', namedCurve: 'P-256', hash: 'SHA-256' } as const;
 
 /** Reads the identity of a device that has joined; null before. @throws when the file is damaged */
-export async function readIdentity(stateDir: string): Promise<StoredIdentity | null> {
-  const text = await readFile(file(stateDir), 'utf8').catch((error: NodeJS.ErrnoException) => {
-    if (error.code === 'ENOENT') return null;
-    throw error;
-  });
-  return text === null ? null : storedSchema.parse(JSON.parse(text));
+export function readIdentity(stateDir: string): Promise<StoredIdentity | null> {
+  return readStored(file(stateDir), storedSchema);
 }
 
 /** Keeps the identity; a crash leaves the old or the new one. */
-export async function writeIdentity(stateDir: string, identity: StoredIdentity): Promise<void> {
-  await mkdir(stateDir, { recursive: true, mode: 0o700 });
-  const temporary = `${file(stateDir)}.new`;
-  await writeFile(temporary, JSON.stringify(identity), { mode: 0o600, flush: true });
-  await rename(temporary, file(stateDir));
+export function writeIdentity(stateDir: string, identity: StoredIdentity): Promise<void> {
+  return writeStored(file(stateDir), identity);
 }
 
 /** A new key pair and the request to certify it, PEM. The key never leaves the device. */

@@ -1,11 +1,12 @@
 import { createHash, createPublicKey, webcrypto } from 'node:crypto';
-import { mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import 'reflect-metadata';
 import * as x509 from '@peculiar/x509';
 import { z } from 'zod';
 import { keyFingerprint } from '../../core/keyFingerprint.ts';
-import { newCertificateRequest } from './identityStore.ts';
+import { KEY_ALGORITHM, newCertificateRequest } from './identityStore.ts';
+import { readStored, writeStored } from './storedFile.ts';
 
 /** What a device keeps that asks to join by itself, until it has an identity; mode 0600. */
 const waitingSchema = z.object({
@@ -18,7 +19,6 @@ const waitingSchema = z.object({
 export type WaitingKey = z.infer<typeof waitingSchema>;
 
 const DAY_MS = 86_400_000;
-const ALGORITHM = { name: 'ECDSA', namedCurve: 'P-256', hash: 'SHA-256' } as const;
 
 /** The key with which this device asks, made at the first time: a restart is the same device. */
 export async function openWaitingKey(stateDir: string, name: string): Promise<WaitingKey> {
@@ -30,20 +30,13 @@ export async function openWaitingKey(stateDir: string, name: string): Promise<Wa
 }
 
 /** Null when this device does not wait. @throws when the file is damaged */
-export async function readWaitingKey(stateDir: string): Promise<WaitingKey | null> {
-  const text = await readFile(file(stateDir), 'utf8').catch((error: NodeJS.ErrnoException) => {
-    if (error.code === 'ENOENT') return null;
-    throw error;
-  });
-  return text === null ? null : waitingSchema.parse(JSON.parse(text));
+export function readWaitingKey(stateDir: string): Promise<WaitingKey | null> {
+  return readStored(file(stateDir), waitingSchema);
 }
 
 /** Keeps it; a crash leaves the old or the new one. */
-export async function writeWaitingKey(stateDir: string, waiting: WaitingKey): Promise<void> {
-  await mkdir(stateDir, { recursive: true, mode: 0o700 });
-  const temporary = `${file(stateDir)}.new`;
-  await writeFile(temporary, JSON.stringify(waiting), { mode: 0o600, flush: true });
-  await rename(temporary, file(stateDir));
+export function writeWaitingKey(stateDir: string, waiting: WaitingKey): Promise<void> {
+  return writeStored(file(stateDir), waiting);
 }
 
 /** Forgets the key and the authority that was learned: the next one to ask here is another device. */
@@ -62,9 +55,9 @@ export async function selfSigned({ key, csr }: WaitingKey): Promise<string> {
     issuer: request.subject,
     notBefore: new Date(Date.now() - DAY_MS),
     notAfter: new Date(Date.now() + 3650 * DAY_MS),
-    signingAlgorithm: ALGORITHM,
+    signingAlgorithm: KEY_ALGORITHM,
     publicKey: request.publicKey,
-    signingKey: (await webcrypto.subtle.importKey('pkcs8', pkcs8, ALGORITHM, false, ['sign'])) as never,
+    signingKey: (await webcrypto.subtle.importKey('pkcs8', pkcs8, KEY_ALGORITHM, false, ['sign'])) as never,
   });
   return certificate.toString('pem');
 }

@@ -1,8 +1,9 @@
-import { readdir, readFile, statfs } from 'node:fs/promises';
+import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Counters } from '../../core/metrics.ts';
 import { type Cgroup, findCgroup } from '../checkpoint/cgroup.ts';
 import { isVethName } from '../network/computeNetwork.ts';
+import { usedBytes } from '../usedBytes.ts';
 
 /** Of /proc/stat, a second (proc(5): USER_HZ, 100 on every architecture that Linux runs Docker on). */
 const TICKS = 100;
@@ -10,17 +11,17 @@ const TICKS = 100;
 /** What this device has used since its start, and uses now. `diskPath` is on the file system that is told. */
 export async function deviceCounters(diskPath: string): Promise<Counters> {
   const atMs = performance.now();
-  const [stat, meminfo, disk, network] = await Promise.all([
+  const [stat, meminfo, diskBytes, network] = await Promise.all([
     readFile('/proc/stat', 'utf8'),
     readFile('/proc/meminfo', 'utf8'),
-    statfs(diskPath),
+    usedBytes(diskPath),
     uplinkBytes(),
   ]);
   return {
     atMs,
     cpuSeconds: busySeconds(stat),
     memoryBytes: usedMemory(meminfo),
-    diskBytes: (disk.blocks - disk.bfree) * disk.bsize,
+    diskBytes,
     ...network,
   };
 }

@@ -16,6 +16,7 @@ import type { Lab } from '../state.ts';
 const LOOK_MS = 200;
 const START_TIMEOUT_MS = 120_000;
 const MOVE_TIMEOUT_MS = 300_000;
+const REMOVAL_TIMEOUT_MS = 120_000;
 
 /** Builds the sample's image and gives it to the control plane. */
 export async function importSampleImage(lab: Lab, api: ControlApi, name: string): Promise<ImageView> {
@@ -44,6 +45,17 @@ export async function createSampleCompute(
     },
     LOOK_MS,
   );
+}
+
+/** Deletes a compute and resolves once it is gone. @throws DrayageError when that is refused */
+export async function removeCompute(api: ControlApi, compute: string): Promise<void> {
+  await api.request('DELETE', `/computes/${compute}`);
+  const gone = () =>
+    api.request('GET', `/computes/${compute}`).then(
+      () => false,
+      () => true,
+    );
+  await until(`compute ${compute} to be gone`, REMOVAL_TIMEOUT_MS, gone, LOOK_MS);
 }
 
 /**

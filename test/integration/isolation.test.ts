@@ -4,9 +4,9 @@ import { createToken } from '../../db/tokens.ts';
 import { hashSecret } from '../../api/secrets.ts';
 import { getCompute } from '../../db/computes.ts';
 import { getMigration } from '../../db/migrationRecords.ts';
-import { useApi } from './support/api.ts';
+import { callApp, useApi } from './support/api.ts';
 import { id, makeDevice, makeTransfer } from './support/fixtures.ts';
-import { callWith, type Person, register } from './support/people.ts';
+import { type Person, register } from './support/people.ts';
 
 const api = useApi();
 
@@ -142,7 +142,7 @@ describe('every route of the OpenAPI document', () => {
     });
     for (const route of routes)
       for (const secret of [null, ended, 'never given out']) {
-        const answer = await callWith(api, secret, route.method, urlOf(route, theirs), bodyOf(route));
+        const answer = await callApp(api.app, secret, route.method, urlOf(route, theirs), bodyOf(route));
         expect(answer.status, `${route.method} ${route.path}`).toBe(401);
       }
     await nothingHasChanged();

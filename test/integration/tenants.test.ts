@@ -1,9 +1,9 @@
 import { describe, expect, it } from 'vitest';
 import { readConfig } from '../../api/config.ts';
 import { createApp } from '../../api/app.ts';
-import { ADMIN, useApi } from './support/api.ts';
+import { ADMIN, callApp, useApi } from './support/api.ts';
 import { id, makeCompute, makeDevice, makeImage } from './support/fixtures.ts';
-import { callWith, PASSWORD, type Person, register } from './support/people.ts';
+import { PASSWORD, type Person, register } from './support/people.ts';
 
 const api = useApi();
 const MIB = 2 ** 20;
@@ -231,7 +231,7 @@ describe('the audit', () => {
     const compute = id('compute');
     await anna.call('DELETE', `/computes/${compute}`);
     await anna.call('POST', '/devices/tokens', {});
-    await callWith(api, 'wrong', 'GET', '/computes');
+    await callApp(api.app, 'wrong', 'GET', '/computes');
     const { items } = (await anna.call('GET', '/audit')).body as unknown as { items: object[] };
     expect(items).toMatchObject([
       { action: 'POST /devices/tokens', status: 403, causes: ['forbidden'] },

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { metricsSchema } from '../../core/api/metrics.ts';
 import { until } from '../../core/until.ts';
-import { createSampleCompute, moveCompute } from '../../lab/demo/sampleCompute.ts';
+import { createSampleCompute, moveCompute, removeCompute } from '../../lab/demo/sampleCompute.ts';
 import { importImage } from '../../lab/importImage.ts';
 import { buildKindsImage } from '../../lab/programs/buildKindsImage.ts';
 import { withLab } from './support.ts';
@@ -24,13 +24,7 @@ beforeAll(async () => {
 
 afterAll(async () => {
   const api = await shared.api();
-  await api.request('DELETE', `/computes/${id}`);
-  await until('the compute to be gone', LONG_MS, () =>
-    api.request('GET', `/computes/${id}`).then(
-      () => false,
-      () => true,
-    ),
-  );
+  await removeCompute(api, id);
   await api.request('DELETE', `/images/${IMAGE}`);
 }, LONG_MS);
 

@@ -44,10 +44,7 @@ export function gatewayPart(environment: ProgramEnvironment, listen: { host: str
     ...program('gateway.ts', environment),
     name: 'gateway',
     async isReady() {
-      const socket = connect({
-        port: listen.port,
-        host: listen.host === '0.0.0.0' ? '127.0.0.1' : listen.host,
-      });
+      const socket = connect({ port: listen.port, host: reachedAt(listen.host) });
       try {
         await once(socket, 'connect');
         return true;
@@ -60,7 +57,12 @@ export function gatewayPart(environment: ProgramEnvironment, listen: { host: str
 
 /** The user API's address on this machine. */
 export function apiAddress({ host, port }: { host: string; port: number }): string {
-  return `http://${host === '0.0.0.0' ? '127.0.0.1' : host}:${port}`;
+  return `http://${reachedAt(host)}:${port}`;
+}
+
+/** Where this machine reaches what listens there. */
+function reachedAt(host: string): string {
+  return host === '0.0.0.0' ? '127.0.0.1' : host;
 }
 
 function program(file: string, environment: ProgramEnvironment) {

@@ -1,9 +1,9 @@
-import { setTimeout as pause } from 'node:timers/promises';
 import type { Logger } from 'pino';
 import type { ControlClient } from '../../device/control/controlClient.ts';
 import type { Engine } from '../../device/engine/types.ts';
 import type { InventoryReader } from '../../device/inventory.ts';
 import type { Placements } from './placements.ts';
+import { Repeating } from './repeating.ts';
 
 const EVERY_MS = 2000;
 /** Every so many signs of life the placements are compared with the journal. */
@@ -18,23 +18,13 @@ interface Deps {
 }
 
 /** Tells the control plane every two seconds that this device lives, what it is, and what runs on it. */
-export class Heartbeats {
+export class Heartbeats extends Repeating {
   readonly #deps: Deps;
-  readonly #stop = new AbortController();
-  #running: Promise<void> | null = null;
   #away = false;
 
   constructor(deps: Deps) {
+    super(EVERY_MS, (count) => this.#beat(count % SETTLE_EVERY === 0));
     this.#deps = deps;
-  }
-
-  start(): void {
-    this.#running ??= this.#run();
-  }
-
-  async close(): Promise<void> {
-    this.#stop.abort();
-    await this.#running;
   }
 
   /** One sign of life, now. Resolves with the computes that are outdated here. @throws DrayageError while nobody answers */
@@ -50,14 +40,6 @@ export class Heartbeats {
       running,
     });
     return control.heartbeat(await inventory.read(), await Promise.all(here.map(tellOf)));
-  }
-
-  async #run(): Promise<void> {
-    const { signal } = this.#stop;
-    for (let count = 1; !signal.aborted; count += 1) {
-      await this.#beat(count % SETTLE_EVERY === 0);
-      await pause(EVERY_MS, undefined, { signal }).catch(() => undefined);
-    }
   }
 
   async #beat(settles: boolean): Promise<void> {

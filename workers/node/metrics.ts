@@ -1,10 +1,10 @@
-import { setTimeout as pause } from 'node:timers/promises';
 import type { Logger } from 'pino';
 import { type Counters, type MetricsReport, sampleBetween } from '../../core/metrics.ts';
 import type { ControlClient } from '../../device/control/controlClient.ts';
 import type { Engine } from '../../device/engine/types.ts';
 import { computeCounters, deviceCounters } from '../../device/metrics/counters.ts';
 import { measureDisk } from '../../device/usage.ts';
+import { Repeating } from './repeating.ts';
 
 const EVERY_MS = 10_000;
 /** What a compute has written is walked through: that costs, and changes slowly. Every so many reports. */
@@ -19,41 +19,22 @@ interface Deps {
 }
 
 /** Tells the control plane every ten seconds what this device and its computes use. */
-export class Metrics {
+export class Metrics extends Repeating {
   readonly #deps: Deps;
-  readonly #stop = new AbortController();
   readonly #before = new Map<string, Counters>();
   readonly #disk = new Map<string, number>();
   #device: Counters | null = null;
-  #running: Promise<void> | null = null;
-  #turn = 0;
   #away = false;
 
   constructor(deps: Deps) {
+    super(EVERY_MS, (count) => this.#tell(count % DISK_EVERY === 1));
     this.#deps = deps;
   }
 
-  start(): void {
-    this.#running ??= this.#run();
-  }
-
-  async close(): Promise<void> {
-    this.#stop.abort();
-    await this.#running;
-  }
-
-  async #run(): Promise<void> {
-    const { signal } = this.#stop;
-    while (!signal.aborted) {
-      await this.#tell();
-      await pause(EVERY_MS, undefined, { signal }).catch(() => undefined);
-    }
-  }
-
-  async #tell(): Promise<void> {
+  async #tell(withDisk: boolean): Promise<void> {
     const { control, log } = this.#deps;
     try {
-      const report = await this.#measure();
+      const report = await this.#measure(withDisk);
       if (report) await control.metrics(report);
       this.#away = false;
     } catch (error) {
@@ -64,13 +45,12 @@ export class Metrics {
   }
 
   /** Null the first time: a rate needs two readings. */
-  async #measure(): Promise<MetricsReport | null> {
+  async #measure(withDisk: boolean): Promise<MetricsReport | null> {
     const { engine, diskPath } = this.#deps;
     const device = await deviceCounters(diskPath);
     const before = this.#device;
     this.#device = device;
     const here = (await engine.listComputes()).filter(({ running }) => running);
-    const withDisk = this.#turn++ % DISK_EVERY === 0;
     const computes: MetricsReport['computes'] = [];
     for (const { computeId } of here) {
       const after = await this.#countersOf(computeId, withDisk);

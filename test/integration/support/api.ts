@@ -153,21 +153,31 @@ export function useApi(): TestApi {
     get dataDir() {
       return dataDir;
     },
-    async call(method, path, body, headers = {}) {
-      const answer = await current.app.inject({
-        method,
-        url: `/api/v1${path}`,
-        headers: { authorization: `Bearer ${token}`, ...headers },
-        ...(body === undefined ? {} : { payload: body }),
-      });
-      const isJson = /\b(json|problem\+json)\b/.test(
-        String(answer.headers['content-type'] ?? '').replace('x-ndjson', ''),
-      );
-      return {
-        status: answer.statusCode,
-        body: (isJson ? answer.json<unknown>() : answer.body) as AnswerBody,
-        headers: answer.headers,
-      };
-    },
+    call: (method, path, body, headers) => callApp(current.app, token, method, path, body, headers),
+  };
+}
+
+/** Asks with a secret, or with none. */
+export async function callApp(
+  app: FastifyInstance,
+  secret: string | null,
+  method: InjectOptions['method'],
+  path: string,
+  body?: object,
+  headers: Record<string, string> = {},
+): Promise<Answer> {
+  const answer = await app.inject({
+    method,
+    url: `/api/v1${path}`,
+    headers: { ...(secret === null ? {} : { authorization: `Bearer ${secret}` }), ...headers },
+    ...(body === undefined ? {} : { payload: body }),
+  });
+  const isJson = /\b(json|problem\+json)\b/.test(
+    String(answer.headers['content-type'] ?? '').replace('x-ndjson', ''),
+  );
+  return {
+    status: answer.statusCode,
+    body: (isJson ? answer.json<unknown>() : answer.body) as AnswerBody,
+    headers: answer.headers,
   };
 }

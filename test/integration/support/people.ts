@@ -1,6 +1,5 @@
 import type { InjectOptions } from 'fastify';
-import type { Answer, TestApi } from './api.ts';
-import type { AnswerBody } from './answer.ts';
+import { type Answer, callApp, type TestApi } from './api.ts';
 
 export const PASSWORD = 'a horse of another colour';
 
@@ -16,29 +15,6 @@ export interface Person {
     body?: object,
     headers?: Record<string, string>,
   ): Promise<Answer>;
-}
-
-/** Asks with a secret, or with none. */
-export async function callWith(
-  api: TestApi,
-  secret: string | null,
-  method: InjectOptions['method'],
-  path: string,
-  body?: object,
-  headers: Record<string, string> = {},
-): Promise<Answer> {
-  const answer = await api.app.inject({
-    method,
-    url: `/api/v1${path}`,
-    headers: { ...(secret === null ? {} : { authorization: `Bearer ${secret}` }), ...headers },
-    ...(body === undefined ? {} : { payload: body }),
-  });
-  const isJson = /\bjson\b/.test(String(answer.headers['content-type'] ?? ''));
-  return {
-    status: answer.statusCode,
-    body: (isJson ? answer.json<unknown>() : answer.body) as AnswerBody,
-    headers: answer.headers,
-  };
 }
 
 /** Registers somebody; `over` may hold an invitation. Rate limits count by address, so each comes from another one. */
@@ -60,7 +36,7 @@ export async function register(api: TestApi, name: string, over: object = {}): P
     email,
     tenantId: account.tenants[0]?.id ?? '',
     token,
-    call: (method, path, body, headers) => callWith(api, token, method, path, body, headers),
+    call: (method, path, body, headers) => callApp(api.app, token, method, path, body, headers),
   };
 }
 

@@ -3,7 +3,7 @@ import { computeSchema, type ComputeView } from '../../../core/api/computes.ts';
 import type { Migration } from '../../../core/migration.ts';
 import { until } from '../../../core/until.ts';
 import { DemoClient } from '../../../lab/demo/demoClient.ts';
-import { importSampleImage, moveCompute } from '../../../lab/demo/sampleCompute.ts';
+import { importSampleImage, moveCompute, removeCompute } from '../../../lab/demo/sampleCompute.ts';
 import {
   sampleStatusSchema,
   SAMPLE_HTTP_PORT,
@@ -77,13 +77,7 @@ export class SampleScene {
   async remove(): Promise<void> {
     if (this.#compute === null) return;
     const api = await this.#lab.api();
-    await api.request('DELETE', `/computes/${this.id}`);
-    const gone = () =>
-      api.request('GET', `/computes/${this.id}`).then(
-        () => false,
-        () => true,
-      );
-    await until(`${this.name} to be gone`, STATE_MS, gone, 200);
+    await removeCompute(api, this.id);
     await api.request('DELETE', `/images/${this.name}`);
   }
 

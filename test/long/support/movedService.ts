@@ -1,12 +1,9 @@
 import type { ComputeView } from '../../../core/api/computes.ts';
-import { until } from '../../../core/until.ts';
-import { createSampleCompute, moveCompute } from '../../../lab/demo/sampleCompute.ts';
+import { createSampleCompute, moveCompute, removeCompute } from '../../../lab/demo/sampleCompute.ts';
 import { importImage } from '../../../lab/importImage.ts';
 import { buildDebianImage } from '../../../lab/programs/buildDebianImage.ts';
 import type { Service } from '../../../lab/programs/services.ts';
 import type { TestLab } from '../../lab/support.ts';
-
-const REMOVAL_MS = 60_000;
 
 /** A service from Debian's packages as a compute that starts on d1, with its clients on the lab's client host. */
 export class MovedService {
@@ -52,13 +49,7 @@ export class MovedService {
   async remove(): Promise<void> {
     const api = await this.#lab.api();
     const { id, name } = this.#compute;
-    await api.request('DELETE', `/computes/${id}`);
-    const gone = () =>
-      api.request('GET', `/computes/${id}`).then(
-        () => false,
-        () => true,
-      );
-    await until(`${name} to be gone`, REMOVAL_MS, gone, 200);
+    await removeCompute(api, id);
     await api.request('DELETE', `/images/${name}`);
   }
 }
