@@ -24,10 +24,13 @@ type Ssl = boolean | 'allow' | 'prefer' | 'require' | ConnectionOptions;
  * knows of TLS, so these parameters are taken out of the URL and read here.
  * @throws DrayageError badDatabaseUrl: a parameter of TLS is wrong, or a file it names cannot be read
  */
-export function openClient(databaseUrl: string, options: { max: number }): postgres.Sql {
+export function openClient(
+  databaseUrl: string,
+  options: Pick<postgres.Options<Record<string, never>>, 'max' | 'backoff' | 'connection'>,
+): postgres.Sql {
   const { url, ssl } = readDatabaseUrl(databaseUrl);
   return postgres(url, {
-    max: options.max,
+    ...options,
     connect_timeout: 5,
     onnotice: () => undefined,
     ...(ssl === undefined ? {} : { ssl }),

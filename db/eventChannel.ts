@@ -1,4 +1,4 @@
-import postgres from 'postgres';
+import { openClient } from './connection.ts';
 
 /** What the trigger on `event` notifies when a transaction with events is committed. */
 export const EVENT_CHANNEL = 'drayage_event';
@@ -13,13 +13,12 @@ export interface EventChannel {
 /**
  * Calls `wake` when events were committed, by whichever process, and each time the connection (one of its own) is there
  * again: what was notified meanwhile is lost. It is a wake-up and no more; the events are in the table.
+ * @throws DrayageError badDatabaseUrl
  */
 export function listenForEvents(databaseUrl: string, wake: () => void): EventChannel {
-  const client = postgres(databaseUrl, {
+  const client = openClient(databaseUrl, {
     max: 1,
-    connect_timeout: 5,
     backoff: () => AGAIN_SECONDS,
-    onnotice: () => undefined,
     connection: { application_name: 'drayage events' },
   });
   // A first attempt that fails is repeated like all later ones.

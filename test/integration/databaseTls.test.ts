@@ -7,6 +7,7 @@ import { sql } from 'drizzle-orm';
 import { afterAll, beforeAll, describe, expect, it, test } from 'vitest';
 import { openAuthority, type Authority } from '../../api/pki/authority.ts';
 import { openDatabase } from '../../db/database.ts';
+import { listenForEvents } from '../../db/eventChannel.ts';
 import { migrate } from '../../db/migrate.ts';
 import { useDatabase } from './support/database.ts';
 import { startTlsFront, type TlsFront } from './support/tlsFront.ts';
@@ -75,6 +76,19 @@ describe('a PostgreSQL server with TLS', () => {
     ['localhost', 'sslmode=verify-full', false],
   ])('at %s with %s: %s', async (host, query, expected) => {
     expect(await through(host, query, connects)).toBe(expected);
+  });
+
+  it('wakes who waits for events', async () => {
+    await through('localhost', 'sslmode=verify-full&sslrootcert=DIR/ca.pem', async (url) => {
+      const woken = Promise.withResolvers<void>();
+      const channel = listenForEvents(url, () => woken.resolve());
+      try {
+        // Woken once the connection is there.
+        await woken.promise;
+      } finally {
+        await channel.close();
+      }
+    });
   });
 
   it('takes the schema too', async () => {
