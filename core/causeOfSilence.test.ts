@@ -4,6 +4,8 @@ import { causeOfSilence } from './causeOfSilence.ts';
 test.each([
   ['copyRound', 'copyLost', /source device .* memory was being copied/],
   ['syncFiles', 'workerLost', /source device .* files were being copied/],
+  ['awaitRoundEnding', 'workerLost', /source device .* memory was being copied/],
+  ['armSource', 'workerLost', /source device .* armed/],
   ['armTarget', 'workerLost', /target device .* armed/],
 ])('a silent %s is a %s', (activity, code, message) => {
   const cause = causeOfSilence(activity);

@@ -13,7 +13,9 @@ const STEPS: Record<string, Step> = {
   syncFiles: { device: 'source', doing: 'files were being copied' },
   openMemory: { device: 'source', doing: 'the copy of memory was being begun' },
   copyRound: { device: 'source', doing: 'memory was being copied' },
+  awaitRoundEnding: { device: 'source', doing: 'memory was being copied' },
   throttleComputes: { device: 'source', doing: 'the compute was being slowed down' },
+  armSource: { device: 'source', doing: 'the source was being armed' },
   armTarget: { device: 'target', doing: 'the target was being armed' },
 };
 
