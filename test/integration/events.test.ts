@@ -15,7 +15,7 @@ import { useApi } from './support/api.ts';
 import { type EventReader, openEvents, readEvents, type ReaderOptions } from './support/eventReader.ts';
 import { happened, hold, writeEvents } from './support/eventScenes.ts';
 import { makeDevice, makeImage, makeInventory, makeTransfer } from './support/fixtures.ts';
-import { register } from './support/people.ts';
+import { addPerson } from './support/people.ts';
 
 const api = useApi();
 const readers: EventReader[] = [];
@@ -47,7 +47,7 @@ const ids = (heard: EventView[]) => heard.map(({ id }) => id);
 describe('the stream', () => {
   it("has for a member what is the tenant's, and devices; the operator sees everything, or the tenant that is named", async () => {
     const { db } = api.context;
-    const [anna, ben] = [await register(api, 'anna'), await register(api, 'ben')];
+    const [anna, ben] = [await addPerson(api, 'anna'), await addPerson(api, 'ben')];
     const [ofAnna, ofBen, all, named] = [
       await read({ token: anna.token }),
       await read({ token: ben.token }),

@@ -6,7 +6,7 @@ import { getCompute } from '../../db/computes.ts';
 import { getMigration } from '../../db/migrationRecords.ts';
 import { callApp, useApi } from './support/api.ts';
 import { id, makeDevice, makeTransfer } from './support/fixtures.ts';
-import { type Person, register } from './support/people.ts';
+import { addPerson, type Person } from './support/people.ts';
 
 const api = useApi();
 
@@ -88,13 +88,13 @@ beforeEach(async () => {
     )
     .filter(({ path }) => path.startsWith('/api/v1'))
     .map((route) => ({ ...route, path: route.path.replace('/api/v1', '') }));
-  owner = await register(api, 'owner');
-  stranger = await register(api, 'stranger');
+  owner = await addPerson(api, 'owner');
+  stranger = await addPerson(api, 'stranger');
   const invited = await owner.call('POST', `/tenants/${owner.tenantId}/invitations`, {
     email: 'viewer@example.org',
     role: 'viewer',
   });
-  viewer = await register(api, 'viewer', { invitation: (invited.body as { secret: string }).secret });
+  viewer = await addPerson(api, 'viewer', (invited.body as { secret: string }).secret);
   const { compute, migrationId } = await makeTransfer(db, owner.tenantId);
   const token = await owner.call('POST', '/tokens', { name: 'mine' });
   theirs = {

