@@ -2,6 +2,7 @@ import { and, asc, eq, gt, type SQL, sql } from 'drizzle-orm';
 import { DrayageError } from '../core/cause.ts';
 import type { Scope } from '../core/tenancy.ts';
 import { type Database, isViolation, only, unknown } from './database.ts';
+import { addEvent } from './events.ts';
 import { cursorSequence, type Page, type PageRequest, toPage } from './pages.ts';
 import { claimQuota } from './quotas.ts';
 import { image, imageBlob } from './schema/index.ts';
@@ -29,11 +30,17 @@ async function lockDigest(tx: Database, digest: string): Promise<void> {
  */
 export async function createImage(
   db: Database,
-  values: { id: string; tenantId: string; name: string; blob: Omit<ImageBlobRow, 'createdAt'> },
+  values: {
+    id: string;
+    tenantId: string;
+    name: string;
+    blob: Omit<ImageBlobRow, 'createdAt'>;
+    actor?: string;
+  },
   keep: () => Promise<void>,
 ): Promise<ImageWithBlob> {
   return db.transaction(async (tx) => {
-    const { id, tenantId, name, blob } = values;
+    const { id, tenantId, name, blob, actor } = values;
     await lockDigest(tx, blob.digest);
     const ofDigest = and(eq(image.tenantId, tenantId), eq(image.digest, blob.digest));
     const [has] = await tx.select({ id: image.id }).from(image).where(ofDigest).limit(1);
@@ -52,6 +59,8 @@ export async function createImage(
     );
     if (row.image.digest !== values.blob.digest) throw imageNameTaken(name);
     if (made.length === 1) await keep();
+    const message = `${name} was imported.`;
+    await addEvent(tx, { type: 'image.imported', subject: row.image.id, tenantId, actor, message });
     return join(row);
   });
 }
@@ -121,6 +130,7 @@ export async function listImages(
 export async function removeImage(
   db: Database,
   id: string,
+  actor: string,
   discard: (digest: string) => Promise<void>,
 ): Promise<void> {
   try {
@@ -128,6 +138,9 @@ export async function removeImage(
       const row = await getImage(tx, id);
       await lockDigest(tx, row.digest);
       await tx.delete(image).where(eq(image.id, row.id));
+      const { tenantId, name } = row;
+      const message = `${name} was deleted.`;
+      await addEvent(tx, { type: 'image.deleted', subject: id, tenantId, actor, message });
       const others = await tx.select().from(image).where(eq(image.digest, row.digest)).limit(1);
       if (others.length > 0) return;
       await tx.delete(imageBlob).where(eq(imageBlob.digest, row.digest));

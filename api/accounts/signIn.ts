@@ -50,19 +50,16 @@ export async function beginSession(
 ): Promise<{ account: Me; expiresAt: string; token?: string }> {
   const { db } = context;
   const secret = `drs_${newSecret()}`;
-  const row = await createToken(db, {
-    id: freshId('token'),
-    accountId: account.id,
-    kind: 'session',
-    name: session,
-    secretHash: hashSecret(secret),
-    lifeSeconds: SESSION_SECONDS,
-  });
-  await addEvent(db, {
-    type: 'account.signedIn',
-    subject: account.id,
-    actor: account.id,
-    message: `${account.email} signed in.`,
+  const { id, email } = account;
+  const values = { accountId: id, secretHash: hashSecret(secret), lifeSeconds: SESSION_SECONDS };
+  const row = await db.transaction(async (tx) => {
+    const made = await createToken(tx, {
+      ...values,
+      ...{ id: freshId('token'), kind: 'session', name: session },
+    });
+    const message = `${email} signed in.`;
+    await addEvent(tx, { type: 'account.signedIn', subject: id, actor: id, message });
+    return made;
   });
   if (session === 'cookie') setSessionCookie(reply, secret, reply.request.protocol === 'https');
   const expiresAt = (row.expiresAt ?? new Date()).toISOString();

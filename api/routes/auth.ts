@@ -103,19 +103,12 @@ export const authRoutes: FastifyPluginAsyncZod<{ context: ApiContext }> = async 
       const id = freshId('token');
       const secret = `drt_${newSecret()}`;
       const lifeSeconds = expiresInDays === undefined ? null : expiresInDays * 86_400;
-      const row = await createToken(db, {
-        id,
-        accountId,
-        kind: 'api',
-        name,
-        secretHash: hashSecret(secret),
-        lifeSeconds,
-      });
-      await addEvent(db, {
-        type: 'token.created',
-        subject: id,
-        actor: accountId,
-        message: `Token ${name} was made.`,
+      const values = { id, accountId, name, secretHash: hashSecret(secret), lifeSeconds };
+      const row = await db.transaction(async (tx) => {
+        const made = await createToken(tx, { ...values, kind: 'api' });
+        const message = `Token ${name} was made.`;
+        await addEvent(tx, { type: 'token.created', subject: id, actor: accountId, message });
+        return made;
       });
       return reply.code(201).send({ ...tokenView(row), secret });
     },
@@ -131,12 +124,11 @@ export const authRoutes: FastifyPluginAsyncZod<{ context: ApiContext }> = async 
     },
     handler: async (request, reply) => {
       const { accountId } = accountOf(request);
-      await removeToken(db, accountId, request.params.id);
-      await addEvent(db, {
-        type: 'token.deleted',
-        subject: request.params.id,
-        actor: accountId,
-        message: 'The token was deleted.',
+      const { id } = request.params;
+      await db.transaction(async (tx) => {
+        await removeToken(tx, accountId, id);
+        const message = 'The token was deleted.';
+        await addEvent(tx, { type: 'token.deleted', subject: id, actor: accountId, message });
       });
       return reply.code(204).send(null);
     },

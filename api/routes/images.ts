@@ -4,7 +4,6 @@ import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod';
 import { z } from 'zod';
 import { idOrNameSchema, listOf, pageQuerySchema } from '../../core/api/common.ts';
 import { imageSchema, type ImageView, importImageQuerySchema } from '../../core/api/images.ts';
-import { addEvent } from '../../db/events.ts';
 import { createImage, imageInScope, type ImageWithBlob, listImages, removeImage } from '../../db/images.ts';
 import { type ApiContext, freshId } from '../context.ts';
 import { receiveImage } from '../images/receive.ts';
@@ -48,15 +47,10 @@ export const imageRoutes: FastifyPluginAsyncZod<{ context: ApiContext }> = async
       response: { 204: z.null() },
     },
     handler: async (request, reply) => {
-      const { id, name, tenantId } = await imageInScope(db, scopeOf(request), request.params.id);
-      await removeImage(db, id, (digest) => rm(archivePath(config.dataDir, digest), { force: true }));
-      await addEvent(db, {
-        type: 'image.deleted',
-        subject: id,
-        tenantId,
-        actor: accountOf(request).accountId,
-        message: `${name} was deleted.`,
-      });
+      const { id } = await imageInScope(db, scopeOf(request), request.params.id);
+      await removeImage(db, id, accountOf(request).accountId, (digest) =>
+        rm(archivePath(config.dataDir, digest), { force: true }),
+      );
       return reply.code(204).send(null);
     },
   });
@@ -100,15 +94,9 @@ export const imageRoutes: FastifyPluginAsyncZod<{ context: ApiContext }> = async
         try {
           const { digest, archiveHash, bytes, info } = received;
           const blob = { digest, archiveHash, bytes, info };
-          const row = await createImage(db, { id: freshId('image'), tenantId, name, blob }, () =>
-            received.keep(),
-          );
-          await addEvent(db, {
-            type: 'image.imported',
-            subject: row.id,
-            actor: accountOf(request).accountId,
-            message: `${name} was imported.`,
-          });
+          const actor = accountOf(request).accountId;
+          const values = { id: freshId('image'), tenantId, name, blob, actor };
+          const row = await createImage(db, values, () => received.keep());
           return await reply.code(201).send(imageView(row));
         } finally {
           await received.discard();

@@ -63,7 +63,7 @@ describe('the stream', () => {
     await Promise.all([ofAnna.until(last), ofBen.until(last), all.until(last)]);
     await say('of nobody');
     await all.until(({ message }) => message === 'of nobody');
-    const mine = [compute.id, migrationId, image.id];
+    const mine = [compute.id, compute.imageId, migrationId, image.id];
     const kinds = (reader: EventReader) =>
       [...new Set(reader.heard.map(({ type }) => type.split('.')[0]))].sort();
     expect(kinds(ofAnna)).toEqual(['compute', 'device', 'image', 'migration']);
@@ -422,5 +422,26 @@ describe('the progress of a move', () => {
     const resumed = await read({ lastEventId: from, query: { types: 'migration.*' } });
     await resumed.until(({ type }) => type === 'migration.succeeded');
     expect(resumed.heard.map(({ type }) => type)).toEqual(['migration.succeeded']);
+  });
+});
+
+describe('an event that cannot be written', () => {
+  it('takes back what it tells of: no change of images and tokens without its event', async () => {
+    const { db } = api.context;
+    const image = await makeImage(db, 'web');
+    const kept = (await api.call('POST', '/tokens', { name: 'kept' })).body;
+    await db.execute(sql`
+      create function refuse() returns trigger language plpgsql as $$ begin raise 'no event'; end $$`);
+    await db.execute(sql`create trigger refuse before insert on event execute function refuse()`);
+    const statuses = [
+      await api.call('POST', '/tokens', { name: 'lost' }),
+      await api.call('DELETE', `/tokens/${kept.id}`),
+      await api.call('DELETE', `/images/${image.id}`),
+    ].map(({ status }) => status);
+    expect(statuses).toEqual([500, 500, 500]);
+    await expect(makeImage(db, 'lost')).rejects.toThrow();
+    const names = async (path: string) => (await api.call('GET', path)).body.items.map(({ name }) => name);
+    expect(await names('/tokens')).toEqual(['x', 'kept']);
+    expect(await names('/images')).toEqual(['web']);
   });
 });
