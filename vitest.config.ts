@@ -42,6 +42,8 @@ export default defineConfig({
           include: ['test/integration/**/*.test.ts'],
           exclude: NEVER,
           globalSetup: ['test/integration/support/globalSetup.ts'],
+          // Much of their time they wait, for timers and other programs.
+          maxWorkers: 2,
           testTimeout: 60_000,
           hookTimeout: 120_000,
         },

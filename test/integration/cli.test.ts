@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { pack } from 'tar-stream';
 import { buffer } from 'node:stream/consumers';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, inject, it } from 'vitest';
 import { removeCompute, setComputeState } from '../../db/computes.ts';
 import { heartbeat } from '../../db/devices.ts';
 import { addEvent } from '../../db/events.ts';
@@ -21,6 +21,8 @@ const SCRIPT = fileURLToPath(new URL('../../cli/drayage.sh', import.meta.url));
 let home = '';
 let url = '';
 let script = '';
+/** In the CLI's environment. */
+let session: Record<string, string> = {};
 
 beforeEach(async () => {
   home = await mkdtemp(join(tmpdir(), 'drayage-cli-'));
@@ -29,7 +31,10 @@ beforeEach(async () => {
   await api.app.listen({ host: '127.0.0.1', port: 0 });
   url = `http://127.0.0.1:${String((api.app.server.address() as AddressInfo).port)}`;
 });
-afterEach(() => rm(home, { recursive: true, force: true }));
+afterEach(async () => {
+  session = {};
+  await rm(home, { recursive: true, force: true });
+});
 
 interface Outcome {
   code: number | null;
@@ -50,7 +55,13 @@ interface Running {
 function start(words: string[], environment: Record<string, string> = {}, input = ''): Running {
   const child = spawn(script, words, {
     cwd: home,
-    env: { PATH: process.env['PATH'], HOME: home, DRAYAGE_PASSWORD: ADMIN.password, ...environment },
+    env: {
+      PATH: process.env['PATH'],
+      HOME: home,
+      DRAYAGE_PASSWORD: ADMIN.password,
+      ...session,
+      ...environment,
+    },
   });
   child.stdin.end(input);
   let stdout = '';
@@ -110,8 +121,8 @@ describe('signing in', () => {
 });
 
 describe('commands', () => {
-  beforeEach(async () => {
-    expect((await signIn()).code).toBe(0);
+  beforeEach(() => {
+    session = { DRAYAGE_URL: url, DRAYAGE_TOKEN: inject('templates').adminToken };
   });
 
   it('end with 2 on wrong use and 3 when refused, with cause and mend, or the problem document', async () => {

@@ -16,7 +16,9 @@ export function useDatabase(template: 'migrated' | 'started' = 'migrated'): {
 
   beforeEach(async () => {
     name = `test_${randomBytes(6).toString('hex')}`;
-    await admin.unsafe(`create database ${name} template ${inject('templates')[template]} strategy file_copy`);
+    await admin.unsafe(
+      `create database ${name} template ${inject('templates')[template]} strategy file_copy`,
+    );
     open = openDatabase(urlOf(name));
   });
   afterEach(async () => {

@@ -35,7 +35,8 @@ export async function makeTemplates(adminUrl: string, folder: string): Promise<T
     await admin.end();
   }
   await mkdir(startedDataDir);
-  const { db, close } = openDatabase(urlOf(started));
+  const opened = openDatabase(urlOf(started));
+  const { db } = opened;
   try {
     await ensureAdmin(db, { admin: ADMIN, dataDir: startedDataDir });
     const account = await accountByEmail(db, ADMIN.email);
@@ -46,6 +47,6 @@ export async function makeTemplates(adminUrl: string, folder: string): Promise<T
     });
     return { migrated, started, startedDataDir, adminToken };
   } finally {
-    await close();
+    await opened.close();
   }
 }
