@@ -21,6 +21,7 @@ import { imageRoutes } from './routes/images.ts';
 import { memberRoutes } from './routes/members.ts';
 import { migrationRoutes } from './routes/migrations.ts';
 import { tenantRoutes } from './routes/tenants.ts';
+import { webhookRoutes } from './routes/webhooks.ts';
 
 const { version } = z
   .object({ version: z.string() })
@@ -64,7 +65,8 @@ export async function createApp(context: ApiContext, logger?: FastifyBaseLogger)
       await v1.register(tenantRoutes, { context });
       await v1.register(memberRoutes, { context });
       await v1.register(auditRoutes, { context });
-      await v1.register(eventRoutes, { context });
+      await v1.register(eventRoutes, { context, metrics });
+      await v1.register(webhookRoutes, { context });
     },
     { prefix: '/api/v1' },
   );

@@ -55,6 +55,8 @@ const fields = z.object({
     .int()
     .positive()
     .default(16 * 2 ** 30),
+  /** Where webhooks may lead: to public addresses over https, or anywhere, also into the control plane's own network. */
+  DRAYAGE_WEBHOOK_TARGETS: z.enum(['public', 'any']).default('public'),
   DRAYAGE_LOG_LEVEL: z.enum(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent']).default('info'),
 });
 const environmentSchema = fields.superRefine(checkTemporal);
@@ -75,6 +77,7 @@ export interface ApiConfig {
   admin: { email: string; password?: string | undefined };
   registration: 'open' | 'invitation' | 'closed';
   imageMaxBytes: number;
+  webhookTargets: 'public' | 'any';
   logLevel: string;
 }
 
@@ -110,6 +113,7 @@ export function readConfig(environment: NodeJS.ProcessEnv): ApiConfig {
     admin: { email: env.DRAYAGE_ADMIN_EMAIL, password: env.DRAYAGE_ADMIN_PASSWORD },
     registration: env.DRAYAGE_REGISTRATION,
     imageMaxBytes: env.DRAYAGE_IMAGE_MAX_BYTES,
+    webhookTargets: env.DRAYAGE_WEBHOOK_TARGETS,
     logLevel: env.DRAYAGE_LOG_LEVEL,
   };
 }

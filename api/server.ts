@@ -10,6 +10,7 @@ import { ensureAdmin } from './firstStart.ts';
 import { prepareStore } from './images/store.ts';
 import { CONTROL_NAME, openAuthority } from './pki/authority.ts';
 import { startUpkeep } from './upkeep.ts';
+import { WebhookDispatcher } from './webhooks/dispatcher.ts';
 import { connectWorkflows, type Workflows } from './workflows.ts';
 
 export interface ApiServer {
@@ -53,6 +54,8 @@ export async function startApi(
     closers.push(() => context.workflows.close());
     const upkeep = startUpkeep(context, logger);
     closers.push(() => upkeep.stop());
+    const dispatcher = new WebhookDispatcher(context, logger);
+    closers.push(() => dispatcher.close());
     const app = await createApp(context, logger);
     closers.push(() => app.close());
     const deviceApp = await createDeviceApp(context, logger);

@@ -10,6 +10,7 @@ import { registerMigrate } from './commands/migrate.ts';
 import { registerMigration } from './commands/migration.ts';
 import { registerTenant } from './commands/tenant.ts';
 import { registerToken } from './commands/token.ts';
+import { registerWebhook } from './commands/webhook.ts';
 import { exitCodeOf, problemOfError } from './exit.ts';
 
 const packageSchema = z.object({ version: z.string() });
@@ -34,6 +35,7 @@ async function buildProgram(words: string[]): Promise<Command> {
   registerToken(program);
   registerTenant(program);
   registerEvents(program);
+  registerWebhook(program);
   // The lab brings a lot with it that no other command needs.
   const first = words.find((word) => !word.startsWith('-'));
   const known = program.commands.some((command) => command.name() === first);

@@ -11,6 +11,7 @@ export const ID_PREFIX = {
   user: 'usr',
   tenant: 'tnt',
   invitation: 'inv',
+  webhook: 'whk',
 } as const;
 
 export type IdKind = keyof typeof ID_PREFIX;

@@ -19,6 +19,7 @@ const STATUS: Record<string, number> = {
   tenantInUse: 409,
   tenantNeeded: 409,
   quotaExceeded: 409,
+  tooManyWebhooks: 409,
   quotaNeedsLimit: 422,
   invitationRefused: 403,
   ambiguousDevice: 409,

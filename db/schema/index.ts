@@ -6,3 +6,4 @@ export * from './images.ts';
 export * from './metrics.ts';
 export * from './migrations.ts';
 export * from './tenants.ts';
+export * from './webhooks.ts';

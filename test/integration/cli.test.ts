@@ -360,7 +360,7 @@ describe('commands', () => {
     });
   });
 
-  it('manage devices and tokens', async () => {
+  it('manage devices, tokens and webhooks', async () => {
     await makeDevice(api.context.db, { name: 'edge' });
     expect((await run('device', 'cordon', 'edge')).stdout).toBe('edge is cordoned\n');
     expect((await run('device', 'uncordon', 'edge')).stdout).toBe('edge is ready\n');
@@ -373,5 +373,13 @@ describe('commands', () => {
     );
     const [kept] = json(await run('token', 'ls', '--json')).items;
     expect((await run('token', 'rm', kept!.id)).code).toBe(0);
+    const add = await run('webhook', 'add', 'https://example.org/hook', '--types', 'compute.*,device.ready');
+    expect(add.stdout).toMatch(/^whsec_\S+\n$/);
+    expect((await run('webhook', 'ls')).stdout).toMatch(
+      /^ID .*\nwhk_\w{12} +https:\/\/example\.org\/hook +compute\.\*,device\.ready +fine +/,
+    );
+    const [hook] = json(await run('webhook', 'ls', '--json')).items;
+    expect((await run('webhook', 'rm', hook!.id)).code).toBe(0);
+    expect(json(await run('webhook', 'ls', '--json')).items).toEqual([]);
   });
 });

@@ -30,10 +30,15 @@ const BODIES: Record<string, object> = {
   'PATCH /tenants/{id}/quota': { computes: 1 },
   'PATCH /tenants/{id}/members/{account}': { role: 'viewer' },
   'POST /tenants/{id}/invitations': { email: 'x@example.org' },
+  'POST /webhooks': { url: 'https://example.org/' },
+  'PATCH /webhooks/{id}': { enabled: false },
 };
 
 /** Of the first path segment: what stands for `{id}`. */
-type Ids = Record<'computes' | 'images' | 'migrations' | 'tenants' | 'tokens' | 'devices', string> & {
+type Ids = Record<
+  'computes' | 'images' | 'migrations' | 'tenants' | 'tokens' | 'devices' | 'webhooks',
+  string
+> & {
   account: string;
   invitation: string;
 };
@@ -45,6 +50,7 @@ const nobodys = (): Ids => ({
   tenants: id('tenant'),
   tokens: id('token'),
   devices: id('device'),
+  webhooks: id('webhook'),
   account: id('user'),
   invitation: id('invitation'),
 });
@@ -97,6 +103,7 @@ beforeEach(async () => {
   viewer = await addPerson(api, 'viewer', (invited.body as { secret: string }).secret);
   const { compute, migrationId } = await makeTransfer(db, owner.tenantId);
   const token = await owner.call('POST', '/tokens', { name: 'mine' });
+  const webhook = await owner.call('POST', '/webhooks', { url: 'https://example.org/' });
   theirs = {
     computes: compute.id,
     images: compute.imageId ?? '',
@@ -104,6 +111,7 @@ beforeEach(async () => {
     tenants: owner.tenantId,
     tokens: (token.body as { id: string }).id,
     devices: (await makeDevice(db)).id,
+    webhooks: (webhook.body as { id: string }).id,
     account: viewer.id,
     invitation: (invited.body as { id: string }).id,
   };
@@ -123,6 +131,7 @@ async function nothingHasChanged(): Promise<void> {
     owner.call('GET', `/tenants/${theirs.tenants}/members`),
   ]);
   expect(JSON.stringify(tokens.body)).toContain(theirs.tokens);
+  expect((await owner.call('GET', `/webhooks/${theirs.webhooks}`)).body).toMatchObject({ enabled: true });
   expect(members.body).toMatchObject({ items: [{ role: 'owner' }, { role: 'viewer' }] });
   expect(api.workflows.lifecycles).toEqual([]);
 }

@@ -1,7 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
-import { ADMIN } from './api.ts';
+import { ADMIN } from './admin.ts';
 
 const PROGRAM = fileURLToPath(new URL('../../../workers/api.ts', import.meta.url));
 
@@ -15,7 +15,12 @@ export interface ApiProcess {
 }
 
 /** Starts an API process on a database; without a port it takes a free one. Temporal is away. */
-export async function startApiProcess(databaseUrl: string, dataDir: string, port = '0'): Promise<ApiProcess> {
+export async function startApiProcess(
+  databaseUrl: string,
+  dataDir: string,
+  port = '0',
+  environment: Record<string, string> = {},
+): Promise<ApiProcess> {
   const child = spawn(process.execPath, [PROGRAM], {
     env: {
       PATH: process.env['PATH'],
@@ -26,6 +31,7 @@ export async function startApiProcess(databaseUrl: string, dataDir: string, port
       DRAYAGE_DEVICE_LISTEN: '127.0.0.1:0',
       DRAYAGE_ADMIN_EMAIL: ADMIN.email,
       DRAYAGE_ADMIN_PASSWORD: ADMIN.password,
+      ...environment,
     },
     stdio: ['ignore', 'pipe', 'pipe'],
   });

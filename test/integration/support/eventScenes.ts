@@ -2,7 +2,10 @@ import { TransactionRollbackError, sql } from 'drizzle-orm';
 import type { Database } from '../../../db/database.ts';
 import { addEvent } from '../../../db/events.ts';
 
-export const happened = (message: string, over: { type?: string; subject?: string } = {}) => ({
+export const happened = (
+  message: string,
+  over: { type?: string; subject?: string; tenantId?: string } = {},
+) => ({
   type: 'compute.running',
   subject: 'cmp_000000000001',
   message,
@@ -43,18 +46,24 @@ export async function hold(
 }
 
 /** Several writers at once; every third time two events in a transaction that takes a while to commit. */
-export async function writeEvents(db: Database, name: string, writers: number, each: number): Promise<void> {
+export async function writeEvents(
+  db: Database,
+  name: string,
+  writers: number,
+  each: number,
+  over: Parameters<typeof happened>[1] = {},
+): Promise<void> {
   const write = async (writer: number) => {
     for (let at = 0; at < each; at += 1) {
       const message = `${name} ${String(writer)}.${String(at)}`;
       if (at % 3 > 0) {
-        await addEvent(db, happened(message));
+        await addEvent(db, happened(message, over));
         continue;
       }
       await db.transaction(async (tx) => {
-        await addEvent(tx, happened(message));
+        await addEvent(tx, happened(message, over));
         await tx.execute(sql`select pg_sleep(${((writer + at) % 5) / 1000})`);
-        await addEvent(tx, happened(`${message} again`));
+        await addEvent(tx, happened(`${message} again`, over));
       });
     }
   };

@@ -1,0 +1,48 @@
+import type { Command } from 'commander';
+import { z } from 'zod';
+import { listOf } from '../../core/api/common.ts';
+import { createWebhookResponseSchema, webhookSchema, type WebhookView } from '../../core/api/webhooks.ts';
+import { openClient } from '../client.ts';
+import { ago, type JsonFlag, print, subcommand, table } from '../output.ts';
+
+/** `drayage webhook ...` */
+export function registerWebhook(program: Command): void {
+  const webhook = program.command('webhook').description('where events are sent');
+
+  subcommand(
+    webhook,
+    'add <url>',
+    'have events sent to a URL; prints the secret of its signatures, this once',
+  )
+    .option('--types <types>', "only these, e.g. 'compute.*,migration.failed'")
+    .action(async (url: string, flags: JsonFlag & { types?: string }) => {
+      const client = await openClient();
+      const body = { url, types: flags.types?.split(',') };
+      const made = await client.request('POST', '/webhooks', createWebhookResponseSchema, { body });
+      print(flags, made, ({ secret }) => secret);
+    });
+
+  subcommand(webhook, 'ls', 'list webhooks').action(async (flags: JsonFlag) => {
+    const client = await openClient();
+    const page = await client.request('GET', '/webhooks', listOf(webhookSchema), { query: { limit: '500' } });
+    print(flags, page, ({ items }) =>
+      table(
+        ['ID', 'URL', 'TYPES', 'STATE', 'CREATED'],
+        items.map((one) => [one.id, one.url, one.types.join(',') || '*', stateOf(one), ago(one.createdAt)]),
+      ),
+    );
+  });
+
+  subcommand(webhook, 'rm <webhook>', 'send no more events, by its id').action(
+    async (id: string, flags: JsonFlag) => {
+      const client = await openClient();
+      await client.request('DELETE', `/webhooks/${encodeURIComponent(id)}`, z.null());
+      print(flags, { removed: id }, () => `${id} was deleted`);
+    },
+  );
+}
+
+function stateOf({ enabled, disabledReason, failures, nextAttemptAt }: WebhookView): string {
+  if (!enabled) return disabledReason === null ? 'ended' : `ended: ${disabledReason}`;
+  return failures === 0 ? 'fine' : `failed ${String(failures)} times, again at ${String(nextAttemptAt)}`;
+}
