@@ -1,14 +1,16 @@
 import { Counter, Gauge, Histogram, Registry, collectDefaultMetrics } from 'prom-client';
-import { countStates } from '../db/counts.ts';
 import type { Database } from '../db/database.ts';
+import { addFleetMetrics } from './fleetMetrics.ts';
 
 export interface Metrics {
   contentType: string;
   text(): Promise<string>;
   observe(method: string, route: string, status: number, seconds: number): void;
+  /** How many streams of events are open is asked of this from now on. */
+  countStreams(count: () => number): void;
 }
 
-/** The figures of one API process, and of the fleet as the database knows it. */
+/** The figures of one API process, and of the installation as the database knows it. docs/metrics.md names each. */
 export function createMetrics(db: Database): Metrics {
   const registers = [new Registry()];
   const [registry] = registers as [Registry];
@@ -26,28 +28,25 @@ export function createMetrics(db: Database): Metrics {
     buckets: [0.005, 0.02, 0.1, 0.5, 2, 10],
     registers,
   });
-  const gauge = (name: 'devices' | 'computes' | 'migrations') =>
-    new Gauge({
-      name: `drayage_${name}`,
-      help: `How many ${name} are in a state.`,
-      labelNames: ['state'] as const,
-      registers,
-    });
-  const fleet = { devices: gauge('devices'), computes: gauge('computes'), migrations: gauge('migrations') };
+  let streams = () => 0;
+  new Gauge({
+    name: 'drayage_event_streams',
+    help: 'Streams of events that are open.',
+    registers,
+    collect() {
+      this.set(streams());
+    },
+  });
+  addFleetMetrics(registry, db);
   return {
     contentType: registry.contentType,
-    text: async () => {
-      const counts = await countStates(db);
-      for (const [name, states] of Object.entries(counts)) {
-        const one = fleet[name as keyof typeof fleet];
-        one.reset();
-        for (const { state, count } of states) one.set({ state }, count);
-      }
-      return registry.metrics();
-    },
+    text: () => registry.metrics(),
     observe: (method, route, status, took) => {
       requests.inc({ method, route, status: String(status) });
       seconds.observe({ method, route }, took);
+    },
+    countStreams: (count) => {
+      streams = count;
     },
   };
 }

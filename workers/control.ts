@@ -1,8 +1,10 @@
 import { setTimeout as pause } from 'node:timers/promises';
+import { isIPv6 } from 'node:net';
 import { fileURLToPath } from 'node:url';
 import {
   bundleWorkflowCode,
   DefaultLogger,
+  type MetricsExporterConfig,
   NativeConnection,
   Runtime,
   Worker,
@@ -39,6 +41,7 @@ Runtime.install({
   logger: new DefaultLogger('WARN', ({ level, message, meta }) =>
     log[level === 'ERROR' ? 'error' : 'warn']({ ...meta }, message),
   ),
+  ...(config.metricsListen && { telemetryOptions: { metrics: sdkMetrics(config.metricsListen) } }),
 });
 const database = openDatabase(config.databaseUrl, { connections: config.databasePool });
 /** Of the worker that asks for tasks right now; null between two attempts to reach Temporal. */
@@ -70,6 +73,18 @@ while (!stop.signal.aborted) {
 await health?.close();
 await database.close();
 process.exit(0);
+
+/** The SDK answers at /metrics there by itself. Names and units as Prometheus has them: seconds, `_total`. */
+function sdkMetrics({ host, port }: NonNullable<ControlConfig['metricsListen']>): MetricsExporterConfig {
+  const bindAddress = `${isIPv6(host) ? `[${host}]` : host}:${String(port)}`;
+  const prometheus = {
+    bindAddress,
+    countersTotalSuffix: true,
+    unitSuffix: true,
+    useSecondsForDurations: true,
+  };
+  return { prometheus };
+}
 
 function readConfigOrExit(): ControlConfig {
   try {

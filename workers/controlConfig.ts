@@ -16,6 +16,8 @@ const schema = z
     ...temporalEnvironment,
     /** Where /readyz is answered; without it nowhere. */
     DRAYAGE_CONTROL_LISTEN: listenSchema.optional(),
+    /** Where the Temporal SDK's own figures are, for Prometheus; without it nowhere. */
+    DRAYAGE_CONTROL_METRICS_LISTEN: listenSchema.optional(),
     /** The workflows in one file (deploy/bundleWorkflows.ts); without it they are bundled at the start. */
     DRAYAGE_WORKFLOW_BUNDLE: z.string().startsWith('/').optional(),
     DRAYAGE_LOG_LEVEL: z.string().default('info'),
@@ -27,6 +29,7 @@ export interface ControlConfig {
   databasePool: number;
   temporal: TemporalSettings;
   listen: { host: string; port: number } | null;
+  metricsListen: { host: string; port: number } | null;
   workflowBundle: string | null;
   logLevel: string;
 }
@@ -40,6 +43,7 @@ export function readControlConfig(environment: NodeJS.ProcessEnv): ControlConfig
     databasePool: env.DATABASE_POOL,
     temporal: temporalSettings(env),
     listen: env.DRAYAGE_CONTROL_LISTEN ?? null,
+    metricsListen: env.DRAYAGE_CONTROL_METRICS_LISTEN ?? null,
     workflowBundle: env.DRAYAGE_WORKFLOW_BUNDLE ?? null,
     logLevel: env.DRAYAGE_LOG_LEVEL,
   };

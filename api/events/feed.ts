@@ -51,6 +51,11 @@ export class EventFeed {
     });
   }
 
+  /** How many are open. */
+  get streams(): number {
+    return this.#streams.size;
+  }
+
   /** A stream of what comes after `after`, or from now on. Fails while the database is away. */
   async open(filter: EventFilter, after: number | null): Promise<EventStream> {
     this.#started ??= this.#start();

@@ -6,6 +6,7 @@ import { parseEventTypes, type VisibleTenants } from '../../core/eventFilter.ts'
 import { membershipsOf } from '../../db/tenants.ts';
 import type { ApiContext } from '../context.ts';
 import { EventFeed } from '../events/feed.ts';
+import type { Metrics } from '../metrics.ts';
 import { accountOf, tenantNamed } from '../plugins/auth.ts';
 
 const DESCRIPTION = `Server-sent events (text/event-stream), one for each row of the event log, in the order in which they happened:
@@ -26,9 +27,13 @@ async function visibleTenants({ db }: ApiContext, request: FastifyRequest): Prom
 }
 
 /** The stream of everything that changes. */
-export const eventRoutes: FastifyPluginAsyncZod<{ context: ApiContext }> = async (app, { context }) => {
+export const eventRoutes: FastifyPluginAsyncZod<{ context: ApiContext; metrics: Metrics }> = async (
+  app,
+  { context, metrics },
+) => {
   const feed = new EventFeed({ db: context.db, databaseUrl: context.config.databaseUrl, log: app.log });
   app.addHook('preClose', () => feed.close());
+  metrics.countStreams(() => feed.streams);
 
   app.get('/events', {
     config: { needs: 'signedIn' },

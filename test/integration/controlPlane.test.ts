@@ -26,7 +26,7 @@ describe('the embedded control plane', () => {
   beforeAll(async () => {
     parent = await mkdtemp(join(tmpdir(), 'drayage-control-'));
     await chmod(parent, 0o755);
-    const [api, device, postgres, temporal, ui, gateway] = await freePorts(6);
+    const [api, device, postgres, temporal, ui, gateway, metrics] = await freePorts(7);
     environment = {
       ...process.env,
       DATABASE_URL: undefined,
@@ -38,6 +38,7 @@ describe('the embedded control plane', () => {
       DRAYAGE_TEMPORAL_LISTEN: `127.0.0.1:${temporal}`,
       DRAYAGE_TEMPORAL_UI_LISTEN: `127.0.0.1:${ui}`,
       DRAYAGE_DEVICE_TEMPORAL_LISTEN: `127.0.0.1:${gateway}`,
+      DRAYAGE_CONTROL_METRICS_LISTEN: `127.0.0.1:${metrics}`,
     };
   });
   afterEach(async () => {
@@ -84,6 +85,8 @@ describe('the embedded control plane', () => {
     const plane = start();
     await untilReady(plane);
     expect((await readAdmin()).admin).toEqual(admin);
+    const figures = await fetch(`http://${environment['DRAYAGE_CONTROL_METRICS_LISTEN']}/metrics`);
+    expect(await figures.text()).toMatch(/^temporal_\w*request\w*_total\{/m);
   });
 
   it('names what is wrong with its environment', async () => {

@@ -1,9 +1,12 @@
+import { readFile } from 'node:fs/promises';
 import { sql } from 'drizzle-orm';
 import { describe, expect, it } from 'vitest';
+import { createApp } from '../../api/app.ts';
 import type { Sample } from '../../core/metrics.ts';
 import { addMetrics, removeOldMetrics } from '../../db/metrics.ts';
+import { addPhases, finishMigration, type MigrationEnd } from '../../db/migrationRecords.ts';
 import { useApi } from './support/api.ts';
-import { makeCompute, makeDevice } from './support/fixtures.ts';
+import { makeCompute, makeDevice, makeTransfer } from './support/fixtures.ts';
 
 const api = useApi();
 
@@ -83,5 +86,90 @@ describe('metrics', () => {
     expect(await left()).toEqual([600]);
     await age(14 * 3_600);
     expect(await left()).toEqual([]);
+  });
+});
+
+describe("Prometheus' figures", () => {
+  async function scrape(app = api.app): Promise<string> {
+    const token = (await api.call('POST', '/tokens', { name: 'x' })).body.secret;
+    const answer = await app.inject({ url: '/metrics', headers: { authorization: `Bearer ${token}` } });
+    expect(answer.statusCode).toBe(200);
+    return answer.body;
+  }
+
+  it('are those that the documentation names, with its types', async () => {
+    const documented = await readFile(new URL('../../docs/metrics.md', import.meta.url), 'utf8');
+    const inTable = [...documented.matchAll(/^\| `(drayage_\w+)` \| (\w+) \| \S/gm)].map(
+      ([, name, type]) => `${String(name)} ${String(type)}`,
+    );
+    const exposed = [...(await scrape()).matchAll(/^# TYPE (drayage_\w+ \w+)$/gm)].map(([, one]) => one);
+    expect(inTable.sort()).toEqual(exposed.sort());
+  });
+
+  it('of moves are right in every process, and after a restart', async () => {
+    const { db } = api.context;
+    const move = async (end: MigrationEnd, phases: [string, number][] = []) => {
+      const { migrationId, id } = await makeTransfer(db);
+      const startedAt = '2026-01-01T00:00:00.000Z';
+      await addPhases(
+        db,
+        migrationId,
+        phases.map(([name, ms]) => ({ name: name as 'unplug', startedAt, ms })),
+      );
+      await finishMigration(db, migrationId, end);
+      await db.execute(
+        sql`update transfer set closed_at = now(), verdict = 'go', outcome = 'owner' where id = ${id}`,
+      );
+    };
+    const reason = 'x';
+    await move({ state: 'succeeded', reason, frozenMs: 90 }, [
+      ['restore', 5000],
+      ['handOver', 15],
+      ['unplug', 5],
+    ]);
+    await move({ state: 'succeeded', reason, frozenMs: 400 }, [
+      ['handOver', 50],
+      ['unplug', 100],
+    ]);
+    await move({ state: 'rolledBack', reason, frozenMs: 9000 });
+    const other = await createApp(api.context);
+    const figures = (text: string) =>
+      text
+        .split('\n')
+        .filter((line) => /^drayage_move/.test(line) && !/bucket\{le="(?!0.1|0.5|30|\+Inf)/.test(line));
+    const text = await scrape();
+    expect(figures(text)).toEqual([
+      'drayage_moves_total{state="rolledBack"} 1',
+      'drayage_moves_total{state="succeeded"} 2',
+      'drayage_move_frozen_seconds_bucket{le="0.1"} 1',
+      'drayage_move_frozen_seconds_bucket{le="0.5"} 2',
+      'drayage_move_frozen_seconds_bucket{le="30"} 2',
+      'drayage_move_frozen_seconds_bucket{le="+Inf"} 2',
+      'drayage_move_frozen_seconds_sum 0.49',
+      'drayage_move_frozen_seconds_count 2',
+      'drayage_move_gap_seconds_bucket{le="0.1"} 0',
+      'drayage_move_gap_seconds_bucket{le="0.5"} 1',
+      'drayage_move_gap_seconds_bucket{le="30"} 2',
+      'drayage_move_gap_seconds_bucket{le="+Inf"} 2',
+      'drayage_move_gap_seconds_sum 0.66',
+      'drayage_move_gap_seconds_count 2',
+    ]);
+    expect(figures(await scrape(other))).toEqual(figures(text));
+    await other.close();
+  });
+
+  it('of webhooks tell which fail, and for how long', async () => {
+    for (let at = 0; at < 3; at += 1) await api.call('POST', '/webhooks', { url: 'https://example.org/' });
+    await api.context.db.execute(sql`
+      update webhook set failures = 2, failing_since = now() - interval '1 hour'
+      where seq = (select min(seq) from webhook)`);
+    await api.context.db.execute(sql`
+      update webhook set enabled = false where seq = (select max(seq) from webhook)`);
+    const text = await scrape();
+    for (const state of ['fine', 'failing', 'disabled'])
+      expect(text).toContain(`drayage_webhooks{state="${state}"} 1`);
+    expect(Number(/^drayage_webhook_longest_failing_seconds (.+)$/m.exec(text)?.[1])).toBeGreaterThanOrEqual(
+      3600,
+    );
   });
 });
