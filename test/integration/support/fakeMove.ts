@@ -175,12 +175,13 @@ export function bundleWorkflows(): Promise<WorkflowBundleWithSourceMap> {
   return bundleWorkflowCode({ workflowsPath, logger: new DefaultLogger('ERROR') });
 }
 
-/** Runs `work` while a control worker and both devices' workers poll. */
+/** Runs `work` while a control worker and both devices' workers poll; the devices' ids are those of `input`, or `over`. */
 export async function withWorkers<T>(
   { nativeConnection: connection }: TestWorkflowEnvironment,
   workflowBundle: WorkflowBundleWithSourceMap,
   { control, source, target }: Fakes,
   work: () => Promise<T>,
+  over: { source: string; target: string } = { source: SOURCE, target: TARGET },
 ): Promise<T> {
   const device = (taskQueue: string, activities: object) =>
     Worker.create({
@@ -192,8 +193,8 @@ export async function withWorkers<T>(
     });
   const workers = await Promise.all([
     Worker.create({ connection, taskQueue: CONTROL_TASK_QUEUE, workflowBundle, activities: control }),
-    device(deviceTaskQueue(SOURCE), source),
-    device(deviceTaskQueue(TARGET), target),
+    device(deviceTaskQueue(over.source), source),
+    device(deviceTaskQueue(over.target), target),
   ]);
   const [first, ...others] = workers;
   return first.runUntil(() =>
