@@ -1,5 +1,6 @@
 import { InvalidArgumentError } from 'commander';
 import { memorySizeSchema } from '../core/memorySize.ts';
+import { type PublishedPort, publishedPortSchema } from '../core/publishedPorts.ts';
 
 /** Readers of options' values; what they refuse is a wrong use. */
 export function wholeNumber(least: number, most: number): (text: string) => number {
@@ -42,6 +43,14 @@ export function volume(
   const match = /^([^:]+):(\/.*)$/.exec(text);
   if (!match) throw new InvalidArgumentError('It must be NAME:PATH with an absolute path.');
   return [...(before ?? []), { name: match[1] ?? '', path: match[2] ?? '' }];
+}
+
+/** `HOST:COMPUTE` or `HOST:COMPUTE/udp`, several times. */
+export function publishedPort(text: string, before: PublishedPort[] | undefined): PublishedPort[] {
+  const [, host, compute, protocol = 'tcp'] = /^(\d+):(\d+)(?:\/(tcp|udp))?$/.exec(text) ?? [];
+  const parsed = publishedPortSchema.safeParse({ protocol, host: Number(host), compute: Number(compute) });
+  if (parsed.success) return [...(before ?? []), parsed.data];
+  throw new InvalidArgumentError('It must be HOST:COMPUTE, or HOST:COMPUTE/udp, with a host port from 1024.');
 }
 
 /** `PATH:SIZE`, several times. */

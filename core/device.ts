@@ -37,6 +37,17 @@ export const inventorySchema = z.object({
 });
 export type Inventory = z.infer<typeof inventorySchema>;
 
+/** Host of a link address, `host:port`. */
+export function linkHost(linkAddress: string): string {
+  return linkAddress.slice(0, linkAddress.lastIndexOf(':'));
+}
+
+/** TCP ports on which a device with this link address serves other devices: the link, and beside it the memory. */
+export function servicePorts(linkAddress: string): number[] {
+  const link = Number(linkAddress.slice(linkAddress.lastIndexOf(':') + 1));
+  return [link, link + 1];
+}
+
 /** Name of the Temporal task queue that only this device's worker polls. */
 export function deviceTaskQueue(deviceId: string): string {
   return `device-${deviceId}`;

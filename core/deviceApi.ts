@@ -61,7 +61,10 @@ export const heartbeatResponseSchema = z.object({
    * cleared away. Absent in what earlier versions say.
    */
   outdated: z.array(idSchema('compute')).default([]),
+  /** Version of the network's rules; a device with another asks for them. Absent in what earlier versions say. */
+  network: z.string().optional(),
 });
+export type HeartbeatResponse = z.infer<typeof heartbeatResponseSchema>;
 
 /** An owner on record says that it gave a group away before: the record is of an older backup. */
 export const handOverRequestSchema = z.object({

@@ -42,6 +42,8 @@ export function parseAddressRange(subnet: string, range: string, gateway?: strin
     const inside = [first, last, ...(gateway === undefined ? [] : [ipToNumber(gateway)])];
     if (inside.some((number) => network(number) !== network(ipToNumber(base))))
       throw new RangeError('the range or the gateway is outside the subnet');
+    if (gateway !== undefined && ipToNumber(gateway) >= first && ipToNumber(gateway) <= last)
+      throw new RangeError('the gateway is one of the addresses for computes');
     return { first, last, prefix, gateway };
   } catch (error) {
     throw new DrayageError(

@@ -2,13 +2,15 @@ import { and, asc, eq, gt, inArray, isNull, sql } from 'drizzle-orm';
 import { type Cause, DrayageError } from '../core/cause.ts';
 import type { ComputeSpec, ComputeState } from '../core/compute.ts';
 import { type AddressRange, ipToNumber } from '../core/ipv4.ts';
+import type { PublishedPort } from '../core/publishedPorts.ts';
 import type { Scope } from '../core/tenancy.ts';
 import { keepAddress, nextAddress, releaseAddress } from './addresses.ts';
 import { type Database, isViolation, unknown } from './database.ts';
 import { addEvent } from './events.ts';
 import { cursorSequence, type Page, type PageRequest, toPage } from './pages.ts';
+import { publishPorts, releasePorts } from './ports.ts';
 import { claimQuota } from './quotas.ts';
-import { compute, computeGroup, device, image, placement } from './schema/index.ts';
+import { compute, computeGroup, device, image, placement, port } from './schema/index.ts';
 import { inScope } from './tenants.ts';
 
 export type ComputeRow = typeof compute.$inferSelect;
@@ -16,12 +18,17 @@ export type ComputeRow = typeof compute.$inferSelect;
 /** A compute with what the API shows of its surroundings. `placement` is null only after its deletion. */
 export interface ComputeRecord extends ComputeRow {
   imageName: string | null;
+  /** By protocol and host port. */
+  ports: PublishedPort[];
   placement: { deviceId: string; deviceName: string; epoch: number; transferId: string | null } | null;
 }
 
 const selection = {
   compute,
   imageName: image.name,
+  ports: sql<PublishedPort[]>`(select coalesce(
+    json_agg(json_build_object('protocol', p.protocol, 'host', p.host, 'compute', p.port) order by p.protocol, p.host), '[]'
+    ) from ${port} p where p.compute_id = ${compute.id})`,
   placement: {
     deviceId: placement.deviceId,
     deviceName: device.name,
@@ -41,15 +48,15 @@ function records(db: Database) {
 
 type Selected = Awaited<ReturnType<typeof records>>[number];
 
-function record({ compute: row, imageName, placement: at }: Selected): ComputeRecord {
+function record({ compute: row, imageName, ports, placement: at }: Selected): ComputeRecord {
   const { deviceId, deviceName, epoch, transferId } = at;
   const placed = deviceId !== null && deviceName !== null && epoch !== null;
-  return { ...row, imageName, placement: placed ? { deviceId, deviceName, epoch, transferId } : null };
+  return { ...row, imageName, ports, placement: placed ? { deviceId, deviceName, epoch, transferId } : null };
 }
 
 /**
  * Makes a compute with its group of one, its address and its placement (epoch 1), all or nothing.
- * @throws DrayageError nameTaken, noAddress, quotaExceeded, quotaNeedsLimit
+ * @throws DrayageError nameTaken, noAddress, portTaken, tooManyPorts, quotaExceeded, quotaNeedsLimit
  */
 export async function createCompute(
   db: Database,
@@ -58,6 +65,7 @@ export async function createCompute(
     spec: Omit<ComputeSpec, 'address'>;
     deviceId: string;
     range: AddressRange;
+    ports?: readonly PublishedPort[];
     actor?: string;
   },
 ): Promise<ComputeRecord> {
@@ -80,6 +88,7 @@ export async function createCompute(
         desired: 'running',
       });
       await keepAddress(tx, id, address, ipToNumber(address.ip));
+      await publishPorts(tx, values.tenantId, id, values.ports ?? []);
       await tx.insert(placement).values({ groupId: group, deviceId: values.deviceId, epoch: 1 });
       await addEvent(tx, {
         type: 'compute.creating',
@@ -283,7 +292,7 @@ export async function reconcileRunning(
   }
 }
 
-/** Deletes a compute for good: its name, address and placement are free again, its record stays for its migrations. */
+/** Deletes a compute for good: its name, address, ports and placement are free again, its record stays for its migrations. */
 export async function removeCompute(db: Database, id: string): Promise<void> {
   await db.transaction(async (tx) => {
     const [row] = await tx
@@ -293,6 +302,7 @@ export async function removeCompute(db: Database, id: string): Promise<void> {
       .returning();
     if (!row) return;
     await releaseAddress(tx, id);
+    await releasePorts(tx, id);
     const others = await computesOfGroup(tx, row.groupId);
     if (others.length === 0) await tx.delete(placement).where(eq(placement.groupId, row.groupId));
     await addEvent(tx, { type: 'compute.deleted', subject: id, message: `${row.name} was deleted.` });

@@ -167,13 +167,15 @@ set_up_bridge() {
 }
 bridge_address() { ip -4 -o address show dev "$bridge" scope global 2> /dev/null | awk '{ sub("/.*", "", $4); print $4; exit }'; }
 
-# Frames of computes cross the bridge as they are, whatever the engine's firewall says of packets.
+# Frames of computes cross the bridge as they are, whatever the engine's firewall says of packets. The device forwards packets
+# before the engine starts: an engine that has to switch that on itself forbids it to all but its own containers.
 set_up_filters() {
   printf '%s\n' 'net.bridge.bridge-nf-call-iptables = 0' 'net.bridge.bridge-nf-call-ip6tables = 0' \
-    'net.bridge.bridge-nf-call-arptables = 0' | put /etc/sysctl.d/90-drayage.conf || :
+    'net.bridge.bridge-nf-call-arptables = 0' 'net.ipv4.ip_forward = 1' | put /etc/sysctl.d/90-drayage.conf || :
   # Loaded now, so that the settings stand whoever asks for the module later.
   printf 'br_netfilter\n' | put /etc/modules-load.d/drayage.conf || :
-  if modprobe br_netfilter 2> /dev/null; then sysctl -q -p /etc/sysctl.d/90-drayage.conf; fi
+  modprobe br_netfilter 2> /dev/null || :
+  sysctl -qe -p /etc/sysctl.d/90-drayage.conf
 }
 
 set_up_service() {

@@ -1,6 +1,7 @@
 import type { Accepted } from '../../core/api/common.ts';
 import type { CreateComputeRequest } from '../../core/api/computes.ts';
 import { DrayageError, RefusedError } from '../../core/cause.ts';
+import { refusePorts } from '../../core/publishedPorts.ts';
 import type { Scope } from '../../core/tenancy.ts';
 import {
   computeInScope,
@@ -14,13 +15,14 @@ import { imageInScope, type ImageWithBlob } from '../../db/images.ts';
 import { openMigration } from '../../db/migrationRecords.ts';
 import { computeWorkflowId, type LifecycleOperation } from '../../workflows/contract.ts';
 import { type ApiContext, freshId } from '../context.ts';
+import { reservedPorts } from '../reservedPorts.ts';
 import { chooseDevice, demandOf, requireDevice, requireNone } from '../placement.ts';
 
 /**
  * Records a compute and starts its making. Once it is recorded it will be made: when Temporal is away, it starts when
  * Temporal is back.
- * @throws DrayageError unknownImage, unknownDevice, nameTaken, noAddress, noCommand, quotaExceeded, quotaNeedsLimit, and
- * what speaks against the device
+ * @throws DrayageError unknownImage, unknownDevice, nameTaken, noAddress, noCommand, portReserved, portTaken, tooManyPorts,
+ * quotaExceeded, quotaNeedsLimit, and what speaks against the device
  */
 export async function makeCompute(
   context: ApiContext,
@@ -29,9 +31,10 @@ export async function makeCompute(
   actor: string,
 ): Promise<Accepted> {
   const { db, config } = context;
-  const { image: imageName, device: deviceName, ...rest } = request;
+  const { image: imageName, device: deviceName, ports, ...rest } = request;
   const image = await imageInScope(db, { tenantId, everywhere: false }, imageName);
   requireCommand(image, request);
+  requireNone(refusePorts(ports, await reservedPorts(context)));
   const demand = demandOf(request.memoryBytes, image.blob.bytes);
   const deviceId =
     deviceName === undefined ? (await chooseDevice(db, demand)).device.id : await checked(deviceName);
@@ -42,7 +45,7 @@ export async function makeCompute(
     image: { id: image.id, digest: image.digest },
   };
   const made = await createCompute(db, {
-    ...{ tenantId, spec, deviceId, actor },
+    ...{ tenantId, spec, deviceId, ports, actor },
     range: config.addresses,
   });
   return {

@@ -41,7 +41,7 @@ export function computeView(row: ComputeRecord): ComputeView {
     desired: row.desired,
     ip: spec.address.ip,
     mac: spec.address.mac,
-    ports: [],
+    ports: row.ports,
     epoch: placement?.epoch ?? 0,
     movable: { ok: causes.length === 0, causes },
     group: row.groupId,

@@ -19,6 +19,7 @@ import {
   reportRequestSchema,
 } from '../../core/deviceApi.ts';
 import { idSchema, transferIdSchema } from '../../core/ids.ts';
+import { networkRulesSchema } from '../../core/networkRules.ts';
 import { metricsReportSchema } from '../../core/metrics.ts';
 import type { TransferRole } from '../../core/transfer.ts';
 import { computesOnDevice, reconcileRunning, recordExit } from '../../db/computes.ts';
@@ -34,6 +35,7 @@ import { archivePath } from '../images/store.ts';
 import { discoveryRoutes } from './discover.ts';
 import { deviceOf } from './identity.ts';
 import { joinDevice } from './join.ts';
+import { NetworkRulesReader } from './networkRules.ts';
 
 /** An inventory is a few KB, a heartbeat of a full device some hundred. */
 const BODY_LIMIT = 4 * 2 ** 20;
@@ -43,6 +45,7 @@ const transferParams = z.object({ id: transferIdSchema });
 /** What devices ask of the control plane. A device speaks for itself only. */
 export const deviceApiRoutes: FastifyPluginAsyncZod<{ context: ApiContext }> = async (app, { context }) => {
   const { db } = context;
+  const network = new NetworkRulesReader(context);
   await app.register(discoveryRoutes, { context });
 
   app.post('/join', {
@@ -63,7 +66,7 @@ export const deviceApiRoutes: FastifyPluginAsyncZod<{ context: ApiContext }> = a
       await heartbeat(db, deviceId, inventory);
       const outdated = await settleEpochs(db, deviceId, computes);
       await reconcileRunning(db, deviceId, computes);
-      return { outdated };
+      return { outdated, network: await network.version() };
     },
   });
 
@@ -84,6 +87,12 @@ export const deviceApiRoutes: FastifyPluginAsyncZod<{ context: ApiContext }> = a
       await addMetrics(db, deviceOf(request), request.body);
       return {};
     },
+  });
+
+  app.get('/network', {
+    logLevel: 'warn',
+    schema: { response: { 200: networkRulesSchema } },
+    handler: () => network.read(),
   });
 
   app.get('/placements', {

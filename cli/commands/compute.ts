@@ -2,6 +2,7 @@ import type { Command } from 'commander';
 import { acceptedSchema, listOf } from '../../core/api/common.ts';
 import { computeSchema, type ComputeView } from '../../core/api/computes.ts';
 import { formatBytes } from '../../core/memorySize.ts';
+import type { PublishedPort } from '../../core/publishedPorts.ts';
 import { openClient } from '../client.ts';
 import { CommandFailed, Exit } from '../exit.ts';
 import { ago, details, type JsonFlag, print, subcommand, table } from '../output.ts';
@@ -10,6 +11,7 @@ import {
   keyValue,
   memorySize,
   positiveNumber,
+  publishedPort,
   restartPolicy,
   tmpfsMount,
   volume,
@@ -29,6 +31,7 @@ interface CreateFlags extends JsonFlag {
   cap?: string[];
   label?: Record<string, string>;
   env?: Record<string, string>;
+  port?: PublishedPort[];
   volume?: { name: string; path: string }[];
   tmpfs?: { path: string; sizeBytes: number }[];
   restart?: { name: string; maximumRetries: number };
@@ -49,6 +52,11 @@ export function registerCompute(program: Command): void {
     .option('--cap <name>', 'AUDIT_WRITE, MKNOD, NET_RAW or SETFCAP; may be given several times', collect)
     .option('--label <K=V>', 'to find it by; may be given several times', keyValue)
     .option('--env <K=V>', 'environment; may be given several times', keyValue)
+    .option(
+      '--port <HOST:COMPUTE>',
+      "a port of every device's that leads there, HOST:COMPUTE/udp for UDP; may be given several times",
+      publishedPort,
+    )
     .option('--volume <NAME:PATH>', 'a volume that moves with it; may be given several times', volume)
     .option('--tmpfs <PATH:SIZE>', 'files in memory; may be given several times', tmpfsMount)
     .option('--restart <policy>', 'no, always, on-failure or on-failure:N', restartPolicy)
@@ -106,6 +114,7 @@ async function create(command: string[], flags: CreateFlags): Promise<void> {
     capabilities: flags.cap,
     labels: flags.label,
     env,
+    ports: flags.port,
     volumes,
     tmpfs,
     restartPolicy: restart,
@@ -196,6 +205,12 @@ function describe(view: ComputeView): string {
     ['command', view.command?.join(' ')],
     ['ip', view.ip],
     ['mac', view.mac],
+    [
+      'ports',
+      view.ports
+        .map(({ protocol, host, compute }) => `${String(host)}:${String(compute)}/${protocol}`)
+        .join(', '),
+    ],
     ['memory', view.memoryBytes === undefined ? undefined : formatBytes(view.memoryBytes)],
     ['cpus', view.cpus],
     ['pids', view.pids],

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { causeSchema } from '../cause.ts';
 import { ComputeState, computeSpecSchema, nameSchema, restartPolicySchema } from '../compute.ts';
+import { publishedPortSchema, publishedPortsSchema } from '../publishedPorts.ts';
 import { idOrNameSchema, pageQuerySchema, referenceSchema } from './common.ts';
 
 const specShape = computeSpecSchema.shape;
@@ -31,6 +32,8 @@ export const createComputeRequestSchema = z.object({
   labels: specShape.labels,
   volumes: specShape.volumes,
   tmpfs: specShape.tmpfs,
+  /** Reached on every device's address, wherever the compute is. */
+  ports: publishedPortsSchema,
   restartPolicy: restartPolicySchema.default({ name: 'no', maximumRetries: 0 }),
 });
 export type CreateComputeRequest = z.infer<typeof createComputeRequestSchema>;
@@ -48,7 +51,7 @@ export const computeSchema = z
     desired: z.enum(['running', 'stopped']),
     ip: z.string(),
     mac: z.string(),
-    ports: z.array(z.object({ host: z.number().int(), compute: z.number().int() })),
+    ports: z.array(publishedPortSchema),
     epoch: z.number().int(),
     movable: z.object({ ok: z.boolean(), causes: z.array(causeSchema) }),
     group: z.string(),

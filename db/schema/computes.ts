@@ -7,6 +7,7 @@ import {
   integer,
   jsonb,
   pgTable,
+  primaryKey,
   text,
   uniqueIndex,
 } from 'drizzle-orm/pg-core';
@@ -108,5 +109,27 @@ export const placement = pgTable(
   (table) => [
     index('placement_device').on(table.deviceId),
     check('placement_epoch', sql`${table.epoch} >= 1`),
+  ],
+);
+
+/** A port of every device that leads to a compute's. Freed when the compute is deleted. */
+export const port = pgTable(
+  'port',
+  {
+    protocol: text('protocol', { enum: ['tcp', 'udp'] }).notNull(),
+    /** On the devices. */
+    host: integer('host').notNull(),
+    computeId: text('compute_id')
+      .notNull()
+      .references(() => compute.id),
+    /** In the compute. */
+    port: integer('port').notNull(),
+  },
+  (table) => [
+    primaryKey({ name: 'port_taken', columns: [table.protocol, table.host] }),
+    index('port_compute').on(table.computeId),
+    check('port_protocol', sql`${table.protocol} in ('tcp', 'udp')`),
+    check('port_host', sql`${table.host} between 1024 and 65535`),
+    check('port_number', sql`${table.port} between 1 and 65535`),
   ],
 );

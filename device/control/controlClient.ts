@@ -1,4 +1,5 @@
 import type { Readable } from 'node:stream';
+import { DrayageError } from '../../core/cause.ts';
 import type { Inventory } from '../../core/device.ts';
 import {
   askResponseSchema,
@@ -9,9 +10,11 @@ import {
   type DevicePlacement,
   type ExitRequest,
   type HandOverRequest,
+  type HeartbeatResponse,
 } from '../../core/deviceApi.ts';
 import type { MetricsReport } from '../../core/metrics.ts';
 import type { Progress } from '../../core/migration.ts';
+import { networkRulesSchema, type NetworkRules } from '../../core/networkRules.ts';
 import type { TransferReport, VerdictAnswer, VerdictWish } from '../../core/transfer.ts';
 import type { Peer } from '../link/connectTls.ts';
 import { HttpsJson } from './httpsJson.ts';
@@ -30,13 +33,22 @@ export class ControlClient {
     });
   }
 
-  /** Resolves with those of the computes that are outdated here. */
-  async heartbeat(
+  heartbeat(
     inventory: Inventory,
     computes: { id: string; epoch: number; running: boolean }[],
-  ): Promise<string[]> {
+  ): Promise<HeartbeatResponse> {
     const body = { inventory, computes };
-    return (await this.#https.call('POST', '/device/v1/heartbeat', heartbeatResponseSchema, body)).outdated;
+    return this.#https.call('POST', '/device/v1/heartbeat', heartbeatResponseSchema, body);
+  }
+
+  /** The rules of the computes' network; null from a control plane of an earlier version, which has none. */
+  async network(): Promise<NetworkRules | null> {
+    try {
+      return await this.#https.call('GET', '/device/v1/network', networkRulesSchema);
+    } catch (error) {
+      if (error instanceof DrayageError && error.cause_.code === 'unknownRoute') return null;
+      throw error;
+    }
   }
 
   /** Tells that this device, the owner on record, gave a group away before. */

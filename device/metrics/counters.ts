@@ -2,7 +2,7 @@ import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Counters } from '../../core/metrics.ts';
 import { type Cgroup, findCgroup } from '../checkpoint/cgroup.ts';
-import { isVethName } from '../network/computeNetwork.ts';
+import { isVethName } from '../network/vethName.ts';
 import { usedBytes } from '../usedBytes.ts';
 
 /** Of /proc/stat, a second (proc(5): USER_HZ, 100 on every architecture that Linux runs Docker on). */

@@ -4,18 +4,11 @@ import { promisify } from 'node:util';
 import { DrayageError } from '../../core/cause.ts';
 import type { Address, ComputeSpec } from '../../core/compute.ts';
 import { exists } from '../exists.ts';
+import type { DeviceRules } from './deviceRules.ts';
+import { FlowSteering } from './flows/flowSteering.ts';
+import { vethName } from './vethName.ts';
 
 const run = promisify(execFile);
-
-/** Name of the device-side end of a compute's veth pair (15 characters at most, IFNAMSIZ). */
-export function vethName(computeId: string): string {
-  return `dv${computeId.slice(computeId.indexOf('_') + 1)}`;
-}
-
-/** Whether an interface of the device is a compute's. */
-export function isVethName(name: string): boolean {
-  return /^dv[0-9a-z]{12}$/.test(name);
-}
 
 /** The link-local address on the device side of an arriving compute's veth: a source for the frames that spend and kick. */
 const LOCAL_ADDRESS = '169.254.77.1/32';
@@ -26,14 +19,21 @@ const LOCAL_ADDRESS = '169.254.77.1/32';
  */
 export class ComputeNetwork {
   readonly #bridge: string;
+  readonly #rules: Pick<DeviceRules, 'bind' | 'unbind'>;
+  /** Connections to the outside that a moved compute has left on other devices. */
+  readonly flows: FlowSteering;
 
-  constructor(bridge: string) {
+  constructor(bridge: string, rules: Pick<DeviceRules, 'bind' | 'unbind'>) {
     this.#bridge = bridge;
+    this.#rules = rules;
+    this.flows = new FlowSteering(bridge);
   }
 
-  /** Makes the veth pair and addresses, gate shut. Asked again, it completes what is missing. */
+  /** Makes the veth pair and addresses, gate shut, with the rules of what it may reach. Asked again, it completes what is missing. */
   async prepare(spec: Pick<ComputeSpec, 'id' | 'address'>, sandboxPid: number): Promise<void> {
     const veth = vethName(spec.id);
+    await this.#rules.bind(spec);
+    await this.flows.forget(spec.address.ip);
     if (await this.#belongsToAnother(veth, sandboxPid)) await ip(['link', 'del', veth]);
     if (!(await vethExists(veth)))
       await ip(['link', 'add', veth, 'type', 'veth', 'peer', 'name', 'eth0', 'netns', String(sandboxPid)]);
@@ -62,6 +62,7 @@ export class ComputeNetwork {
   /** Removes the veth pair; from here no frame of the compute can leave this device. */
   async remove(computeId: string): Promise<void> {
     if (await vethExists(vethName(computeId))) await ip(['link', 'del', vethName(computeId)]);
+    this.#rules.unbind(computeId);
   }
 
   /** Gives the device side its address for the frames of an arrival, see HotTarget. */

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { vethName } from './computeNetwork.ts';
+import { vethName } from './vethName.ts';
 import { parseNeighbours } from './hotNetwork.ts';
 
 test('neighbours without an address are left out', () => {

@@ -1,5 +1,5 @@
 import { BatchTool } from './batchTool.ts';
-import { vethName } from './computeNetwork.ts';
+import { vethName } from './vethName.ts';
 import { DrayageError } from '../../core/cause.ts';
 import type { Neighbour } from '../../core/linkMessages.ts';
 import { exists } from '../exists.ts';

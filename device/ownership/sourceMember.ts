@@ -98,7 +98,20 @@ export class SourceMember {
       this.#deps.engine.facts(this.spec.id).then((facts) => {
         if (facts?.pid !== armedFor) throw startedAnew(this.spec.name);
       }),
+      this.sendFlows(link),
     ]);
+  }
+
+  /** Tells the target which connections of the compute to the outside live on this device, or one before it. */
+  async sendFlows(link: LinkClient): Promise<void> {
+    const { transfer } = this.#request;
+    try {
+      const flows = await this.#deps.network.flows.flowsOf(this.spec.address.ip);
+      if (flows.length > 0) await link.call(`/v1/transfers/${transfer}/flows/${this.spec.id}`, flows);
+    } catch (error) {
+      // They would be lost; the compute and what is connected to it must not be. A target of an earlier version takes none.
+      this.#deps.log('connections to the outside were not handed over', { transfer, error: String(error) });
+    }
   }
 
   /** The last pass over the memory begins at once, beside all that follows. */

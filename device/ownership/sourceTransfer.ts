@@ -307,7 +307,12 @@ export class SourceTransfer {
       await asking;
     }
     const released = this.#view.state === 'released';
+    const link = this.#link;
+    // Those that were opened since the last time. What is sent of them meanwhile is sent again.
+    const handedOn =
+      released && link !== null ? each(this.#members, (member) => member.sendFlows(link)) : null;
     if (released) await this.#untilDone('kill', (member) => member.kill());
+    await handedOn;
     // Without its session it was away: the workflow may have ended meanwhile, and what that clears is owed.
     if (released && this.#session === null) await this.#untilDone('clear', (member) => member.clear());
     const outcome = this.#outcome(released ? 'released' : 'thawed');

@@ -2,9 +2,11 @@ import { readFile, rm, writeFile, mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import type { Readable } from 'node:stream';
+import { json } from 'node:stream/consumers';
 import { pipeline } from 'node:stream/promises';
 import { DrayageError } from '../../core/cause.ts';
 import type { ComputeSpec } from '../../core/compute.ts';
+import { flowsSchema } from '../../core/flow.ts';
 import type { Manifest, Neighbour } from '../../core/linkMessages.ts';
 import { findFreezer } from '../checkpoint/cgroupFreezer.ts';
 import { writeCriuConfig } from '../checkpoint/criuConfig.ts';
@@ -13,7 +15,7 @@ import { ImageReceiver } from '../checkpoint/imageReceiver.ts';
 import type { PageStore } from '../memory/pageStore.ts';
 import { watchSocket } from '../memory/watchSocket.ts';
 import { replayLog } from '../files/replayLog.ts';
-import { vethName } from '../network/computeNetwork.ts';
+import { vethName } from '../network/vethName.ts';
 import { HotTarget } from '../network/hotNetwork.ts';
 import type { FinalReceiver, TransferDeps, TransferRequest } from './ports.ts';
 import { imagesDirectory } from './sourceMember.ts';
@@ -91,6 +93,11 @@ export class TargetMember {
     if (!receiver) throw new Error(`no tree of files named ${root}`);
     await pipeline(stream, receiver.stream);
     await receiver.done;
+  }
+
+  /** Connections to the outside that live on another device: from now on their packets go there. */
+  async receiveFlows(stream: Readable): Promise<void> {
+    await this.#deps.network.flows.steer(this.spec.address.ip, flowsSchema.parse(await json(stream)));
   }
 
   async receiveLog(stream: Readable): Promise<void> {

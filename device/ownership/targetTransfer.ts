@@ -147,9 +147,10 @@ export class TargetTransfer {
     channel.send({ type: 'armed' });
   }
 
-  /** A stream of data of one compute: `kind` is images, files or log. */
+  /** A stream of data of one compute: `kind` is images, files, log or flows. */
   async data(kind: string, computeId: string, name: string, stream: Readable): Promise<void> {
     const member = this.#members.find(({ spec }) => spec.id === computeId);
+    if (kind === 'flows') return member?.receiveFlows(stream);
     const expecting = this.#view.state === 'none' || this.#view.copy === 'restoring';
     if (!member || !expecting) throw new Error(`nothing of compute ${computeId} is expected`);
     try {

@@ -206,7 +206,7 @@ export class TransferTable {
   /** Serves a peer's request about transfers. Returns false when the path is none of these. */
   async serve({ stream, path, peer }: LinkRequest): Promise<boolean> {
     const match =
-      /^\/v1\/transfers\/([0-9a-f]{32})\/(session|images|files|log|exchange)(?:\/([^/]+))?(?:\/([^/]+))?$/.exec(
+      /^\/v1\/transfers\/([0-9a-f]{32})\/(session|images|files|log|flows|exchange)(?:\/([^/]+))?(?:\/([^/]+))?$/.exec(
         path,
       );
     if (!match) return false;

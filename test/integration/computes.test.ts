@@ -128,6 +128,37 @@ describe('creating a compute', () => {
     expect(api.workflows.lifecycles).toEqual([]);
   });
 
+  it('publishes ports, each once, and frees them with the compute', async () => {
+    const { db } = api.context;
+    await makeDevice(db);
+    await makeImage(db, 'sample');
+    const create = (name: string, ...ports: object[]) =>
+      api.call('POST', '/computes', { name, image: 'sample', ports });
+    const web = await create(
+      'web',
+      { host: 8080, compute: 80 },
+      { protocol: 'udp', host: 8080, compute: 53 },
+    );
+    const ports = [
+      { protocol: 'tcp', host: 8080, compute: 80 },
+      { protocol: 'udp', host: 8080, compute: 53 },
+    ];
+    expect((await api.call('GET', '/computes/web')).body.ports).toEqual(ports);
+    const cases: [object, number, string][] = [
+      [{ host: 8080, compute: 81 }, 409, 'portTaken'],
+      [{ host: 7444, compute: 80 }, 409, 'portReserved'],
+      [{ host: 7445, compute: 80 }, 409, 'portReserved'],
+      [{ host: 7443, compute: 80 }, 409, 'portReserved'],
+      [{ host: 22, compute: 22 }, 400, 'invalid'],
+    ];
+    for (const [port, status, cause] of cases) {
+      const { status: got, body } = await create('more', { host: 9000, compute: 1 }, port);
+      expect([got, ...codes(body)], JSON.stringify(port)).toEqual([status, cause]);
+    }
+    await removeCompute(db, web.body.id);
+    expect((await create('more', ...ports)).status, 'nothing of what was refused stayed').toBe(202);
+  });
+
   it('refuses a second one of the name, and JSON that is none', async () => {
     const { db } = api.context;
     await makeDevice(db);

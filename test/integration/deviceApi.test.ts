@@ -7,12 +7,17 @@ import { archivePath } from '../../api/images/store.ts';
 import { openAuthority } from '../../api/pki/authority.ts';
 import { joinResponseSchema } from '../../core/deviceApi.ts';
 import { parseJoinToken } from '../../core/joinToken.ts';
-import { getCompute, setComputeState, setDesired } from '../../db/computes.ts';
+import { until } from '../../core/until.ts';
+import { createAccount } from '../../db/accounts.ts';
+import { getCompute, removeCompute, setComputeState, setDesired } from '../../db/computes.ts';
 import { getDevice, markUnreachable, retireDevice } from '../../db/devices.ts';
 import { getPlacement } from '../../db/placements.ts';
 import { device as deviceTable, joinToken as joinTokenTable } from '../../db/schema/index.ts';
 import { openTransfer } from '../../db/transfers.ts';
 import { createMigration } from '../../db/migrationRecords.ts';
+import { networkRulesSchema } from '../../core/networkRules.ts';
+import { anyString } from './support/answer.ts';
+import { createTenant } from '../../db/tenants.ts';
 import { useApi } from './support/api.ts';
 import { id, makeCompute, makeImage, makeInventory, transferId } from './support/fixtures.ts';
 import { ask, makeRequest, type TlsIdentity } from './support/tls.ts';
@@ -138,6 +143,7 @@ describe('joining', () => {
 describe("the devices' routes", () => {
   const ROUTES: [string, string][] = [
     ['POST', '/heartbeat'],
+    ['GET', '/network'],
     ['GET', '/placements'],
     ['GET', '/images/x/archive'],
     ['GET', '/peers/dev_000000000000'],
@@ -180,9 +186,37 @@ describe("the devices' routes", () => {
     expect(await markUnreachable(db)).toEqual([]);
     expect(await state()).toBe('unreachable');
     const body = { inventory: makeInventory({ memoryAvailableBytes: 12345 }), computes: [] };
-    expect((await ask(url, tls, 'POST', '/device/v1/heartbeat', body)).body).toEqual({ outdated: [] });
+    expect((await ask(url, tls, 'POST', '/device/v1/heartbeat', body)).body).toEqual({
+      outdated: [],
+      network: anyString,
+    });
     expect(await state()).toBe('cordoned');
     expect((await getDevice(db, deviceId)).inventory.memoryAvailableBytes).toBe(12345);
+  });
+
+  it('tell of the network as a whole, and with every heartbeat of which version it is', async () => {
+    const { db } = api.context;
+    const { tls } = await joinAs('edge');
+    const read = async () =>
+      networkRulesSchema.parse((await ask(url, tls, 'GET', '/device/v1/network')).body);
+    const nothing = await read();
+    expect(nothing).toMatchObject({ computes: [], ports: [], gateway: null, devices: ['127.0.0.1'] });
+    const mine = await makeCompute(db, { ports: [{ protocol: 'tcp', host: 8080, compute: 80 }] });
+    const owner = id('user');
+    await createAccount(db, { id: owner, email: 'b@example.org', passwordHash: '', role: 'user' });
+    const { id: tenantId } = await createTenant(db, { id: id('tenant'), name: 'other', owner });
+    const other = await makeCompute(db, { tenantId });
+    const { computes, ports, version } = await read();
+    expect(computes.map(({ ip }) => ip)).toEqual([mine, other].map(({ spec }) => spec.address.ip));
+    expect(new Set(computes.map(({ tenant }) => tenant)).size, 'two tenants, two numbers').toBe(2);
+    expect(ports).toEqual([{ protocol: 'tcp', host: 8080, compute: 80, ip: mine.spec.address.ip }]);
+    expect(version).not.toBe(nothing.version);
+    expect((await read()).version, 'of one content').toBe(version);
+    const body = { inventory: makeInventory(), computes: [] };
+    const told = async () => (await ask(url, tls, 'POST', '/device/v1/heartbeat', body)).body.network;
+    await until('the version to be told', 5000, async () => (await told()) === version);
+    await removeCompute(db, mine.id);
+    expect(await read()).toMatchObject({ computes: [{ ip: other.spec.address.ip }], ports: [] });
   });
 
   it('let a device ask and report as what it is in a transfer, and as nothing else', async () => {

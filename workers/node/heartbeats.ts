@@ -2,6 +2,7 @@ import type { Logger } from 'pino';
 import type { ControlClient } from '../../device/control/controlClient.ts';
 import type { Engine } from '../../device/engine/types.ts';
 import type { InventoryReader } from '../../device/inventory.ts';
+import type { DeviceRules } from '../../device/network/deviceRules.ts';
 import type { Placements } from './placements.ts';
 import { Repeating } from './repeating.ts';
 
@@ -14,6 +15,7 @@ interface Deps {
   inventory: InventoryReader;
   engine: Engine;
   placements: Placements;
+  rules: DeviceRules;
   log: Logger;
 }
 
@@ -33,13 +35,16 @@ export class Heartbeats extends Repeating {
   }
 
   async #send(here: Awaited<ReturnType<Engine['listComputes']>>): Promise<string[]> {
-    const { control, inventory, placements } = this.#deps;
+    const { control, inventory, placements, rules } = this.#deps;
     const tellOf = async ({ spec, running }: (typeof here)[number]) => ({
       id: spec.id,
       epoch: await placements.epoch(spec),
       running,
     });
-    return control.heartbeat(await inventory.read(), await Promise.all(here.map(tellOf)));
+    const told = await Promise.all(here.map(tellOf));
+    const { outdated, network } = await control.heartbeat(await inventory.read(), told);
+    if (network !== undefined) await rules.follow(network);
+    return outdated;
   }
 
   async #beat(settles: boolean): Promise<void> {

@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 import type { Logger } from 'pino';
+import { linkHost, servicePorts } from '../../core/device.ts';
 import { ControlClient } from '../../device/control/controlClient.ts';
 import { linkIdentity, type StoredIdentity } from '../../device/control/identityStore.ts';
 import { createEngine } from '../../device/engine/createEngine.ts';
@@ -15,6 +16,7 @@ import { PageListener } from '../../device/memory/pageListener.ts';
 import { PageStores } from '../../device/memory/pageStores.ts';
 import { LinkServer, type LinkRequest } from '../../device/link/linkServer.ts';
 import { ComputeNetwork } from '../../device/network/computeNetwork.ts';
+import { DeviceRules } from '../../device/network/deviceRules.ts';
 import { TransferTable } from '../../device/ownership/transferTable.ts';
 import { endEarlierHelpers, prepareRunDirectory } from '../../device/prepareRunDirectory.ts';
 import { waitForLock, type ProcessLock } from '../../device/processLock.ts';
@@ -25,6 +27,9 @@ import { Heartbeats } from './heartbeats.ts';
 import { Metrics } from './metrics.ts';
 import { controlUrlOf, obtainIdentity } from './obtainIdentity.ts';
 import { Placements } from './placements.ts';
+
+/** The operator's way in. */
+const SSH_PORT = 22;
 
 /** One device's worker, wired together. */
 export class NodeWorker {
@@ -77,7 +82,8 @@ export class NodeWorker {
         log: (message, detail) => this.#log.info(detail, message),
       });
       await pages.recover();
-      const network = new ComputeNetwork(this.#config.bridge);
+      const rules = await this.#rules(identity, engine, control);
+      const network = new ComputeNetwork(this.#config.bridge, rules);
       const deps = {
         deviceId: identity.deviceId,
         runDir,
@@ -95,7 +101,7 @@ export class NodeWorker {
       await link.listen(this.#config.link.host, this.#config.link.port);
       await table.recover();
       const placements = new Placements({ engine, network, table, files, control, log: this.#log });
-      const heartbeats = new Heartbeats({ control, inventory, engine, placements, log: this.#log });
+      const heartbeats = new Heartbeats({ control, inventory, engine, placements, rules, log: this.#log });
       const metrics = new Metrics({ control, engine, diskPath: inventory.engineRoot, log: this.#log });
       const activities = new ActivityRunner({
         identity,
@@ -126,6 +132,24 @@ export class NodeWorker {
   stop(): Promise<void> {
     this.#stop.abort();
     return Promise.resolve();
+  }
+
+  /** The rules of the network, before any gate is opened. */
+  async #rules(identity: StoredIdentity, engine: Engine, control: ControlClient): Promise<DeviceRules> {
+    const { bridge, stateDir, link } = this.#config;
+    const rules = new DeviceRules({
+      bridge,
+      path: join(stateDir, 'network.json'),
+      kept: [SSH_PORT, ...servicePorts(`${link.host}:${String(link.port)}`)],
+      controlHosts: [
+        new URL(controlUrlOf(this.#config, identity)).hostname,
+        linkHost(identity.temporal.address),
+      ],
+      fetch: () => control.network(),
+      log: (message, detail) => this.#log.warn(detail, message),
+    });
+    await rules.start((await engine.listComputes()).map(({ spec }) => spec));
+    return rules;
   }
 
   /** Applies the restart policies; the engine's own are off, for a move must not trigger them. */

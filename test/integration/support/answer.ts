@@ -20,6 +20,8 @@ export interface AnswerBody extends Item {
   reason: string;
   running: { id: string; workflowId: string };
   keyFingerprint: string;
+  ports: object[];
+  network: string;
   deviceId: string;
   certificate: string;
   causes: { code: string; message: string; mend: string }[];

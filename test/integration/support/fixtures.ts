@@ -4,6 +4,7 @@ import type { ComputeSpec } from '../../../core/compute.ts';
 import type { Inventory } from '../../../core/device.ts';
 import { newId } from '../../../core/ids.ts';
 import { parseAddressRange } from '../../../core/ipv4.ts';
+import type { PublishedPort } from '../../../core/publishedPorts.ts';
 import { type ComputeRecord, createCompute, setComputeState } from '../../../db/computes.ts';
 import type { Database } from '../../../db/database.ts';
 import { createAccount } from '../../../db/accounts.ts';
@@ -98,7 +99,13 @@ export async function makeImage(db: Database, name = unique('image'), tenantId?:
 /** A running compute on a device of its own, or on the given one. */
 export async function makeCompute(
   db: Database,
-  over: { name?: string; deviceId?: string; tenantId?: string; spec?: Partial<ComputeSpec> } = {},
+  over: {
+    name?: string;
+    deviceId?: string;
+    tenantId?: string;
+    ports?: PublishedPort[];
+    spec?: Partial<ComputeSpec>;
+  } = {},
 ): Promise<ComputeRecord> {
   const tenantId = over.tenantId ?? (await firstTenant(db));
   const image = await makeImage(db, undefined, tenantId);
@@ -106,6 +113,7 @@ export async function makeCompute(
     tenantId,
     deviceId: over.deviceId ?? (await makeDevice(db)).id,
     range: addressRange,
+    ports: over.ports ?? [],
     spec: {
       id: id('compute'),
       group: id('group'),
