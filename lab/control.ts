@@ -105,7 +105,7 @@ async function launch(lab: Lab): Promise<void> {
 
 /** Settings of the control plane. A database or a Temporal server from outside would not be this lab's own. */
 function environment(lab: Lab): NodeJS.ProcessEnv {
-  const { control, subnet, computes } = lab.addresses;
+  const { control, subnet, computes, gateway } = lab.addresses;
   return {
     DATABASE_URL: undefined,
     TEMPORAL_ADDRESS: undefined,
@@ -120,6 +120,7 @@ function environment(lab: Lab): NodeJS.ProcessEnv {
     DRAYAGE_TEMPORAL_UI_LISTEN: `127.0.0.1:${lab.ports.temporalUi}`,
     DRAYAGE_COMPUTE_SUBNET: subnet,
     DRAYAGE_COMPUTE_RANGE: computes,
+    DRAYAGE_COMPUTE_GATEWAY: gateway,
   };
 }
 

@@ -12,7 +12,7 @@ const problemSchema = z.object({
   causes: z.array(causeSchema).default([]),
 });
 
-/** The lab's user API, as its admin. Paths are below /api/v1. */
+/** The lab's user API, as one account. Paths are below /api/v1. */
 export interface ControlApi {
   /** Throws a DrayageError with the problem's first cause when the answer is one. */
   request(method: string, path: string, body?: unknown): Promise<unknown>;
@@ -25,6 +25,11 @@ export interface ControlApi {
  */
 export async function controlApi(lab: Lab): Promise<ControlApi> {
   const token = (await readFile(sessionFile(lab), 'utf8').catch(() => null)) ?? (await signIn(lab));
+  return apiWithToken(lab, token);
+}
+
+/** The API as whoever has the token. */
+export function apiWithToken(lab: Lab, token: string): ControlApi {
   return { token, request: (method, path, body) => send(lab, token, method, path, body) };
 }
 

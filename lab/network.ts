@@ -26,7 +26,10 @@ export async function makeNetwork(lab: Lab): Promise<void> {
 
   await makeNamespace(clientNamespace);
   await plugIn(lab, CLIENT_PORT, { namespace: clientNamespace, card: 'eth0', ip: lab.addresses.client });
-  await ip(clientNamespace, [`addr add ${lab.addresses.client}/${lab.addresses.prefix} dev eth0`]);
+  await ip(clientNamespace, [
+    `addr add ${lab.addresses.client}/${lab.addresses.prefix} dev eth0`,
+    `addr add ${lab.addresses.outside}/32 dev lo`,
+  ]);
 
   await plugIn(lab, CONTROL_PORT, { namespace: null, card: controlInterface, ip: lab.addresses.control });
   await ip(null, [`addr add ${lab.addresses.control}/${lab.addresses.prefix} dev ${controlInterface}`]);
@@ -45,6 +48,7 @@ export async function makeDeviceNetwork(lab: Lab, device: string): Promise<void>
     'link set dev eth0 master br0',
     'link set dev br0 up',
     `addr add ${address}/${lab.addresses.prefix} dev br0`,
+    `route add ${lab.addresses.outside}/32 via ${lab.addresses.client} dev br0`,
   ]);
   await shape(namespace, 'eth0', { mbit: lab.settings.linkMbit, delayMs: null });
 }

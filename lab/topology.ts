@@ -37,6 +37,10 @@ export function addresses(subnet: number) {
     device: (name: string) => `${base}.0.${deviceIndex(name)}`,
     control: `${base}.255.254`,
     client: `${base}.255.1`,
+    /** The computes' gateway, on every device. */
+    gateway: `${base}.255.253`,
+    /** A host's address outside the computes' network, which devices reach by way of the client host. */
+    outside: `198.18.${subnet}.1`,
     /** What the control plane gives to computes. */
     computes: `${base}.1.0-${base}.250.255`,
   };
