@@ -1,11 +1,26 @@
 import { flushCompileCache } from 'node:module';
-import { NodeWorker } from './node/nodeWorker.ts';
-import { readNodeConfig } from './node/config.ts';
+import { openRealMachine } from '../device/realMachine.ts';
+import packageJson from '../package.json' with { type: 'json' };
 import { createLogger } from '../api/logger.ts';
+import { POLLING } from './node/activityRunner.ts';
+import { readNodeConfig } from './node/config.ts';
+import { NodeWorker } from './node/nodeWorker.ts';
+import { closeTemporalRuntime, installTemporalRuntime } from './node/temporalRuntime.ts';
 
 /** The process on a device: its Temporal worker, its link, and the machines that own its computes. */
 const log = createLogger(process.env.DRAYAGE_LOG_LEVEL ?? 'info');
-const worker = new NodeWorker(readNodeConfig(process.env), log);
+const config = readNodeConfig(process.env);
+const worker = new NodeWorker({
+  config,
+  polling: POLLING,
+  log,
+  openMachine: () =>
+    openRealMachine({
+      ...config,
+      version: packageJson.version,
+      log: (message, detail) => log.info(detail, message),
+    }),
+});
 
 for (const signal of ['SIGINT', 'SIGTERM'] as const) {
   process.once(signal, () => {
@@ -24,7 +39,9 @@ process.on('unhandledRejection', (reason) =>
 flushCompileCache();
 
 try {
+  installTemporalRuntime(log);
   await worker.run();
+  await closeTemporalRuntime();
   log.info('stopped');
   process.exit(0);
 } catch (error) {

@@ -1,24 +1,11 @@
 import { activityInfo, cancellationSignal, heartbeat } from '@temporalio/activity';
 import { Transform, type Readable } from 'node:stream';
 import type { ComputeSpec } from '../../core/compute.ts';
-import type { Engine } from '../../device/engine/types.ts';
+import type { Device } from '../../device/device.ts';
 import { withFailures } from '../failure.ts';
 
-/** What of a device's network the lifecycle needs; `ComputeNetwork` is it. */
-export interface LifecycleNetwork {
-  /** Makes the compute's interface in the sandbox, gate shut. */
-  prepare(spec: ComputeSpec, sandboxPid: number): Promise<void>;
-  /** Opens the gate: the compute can be reached. */
-  open(spec: ComputeSpec, sandboxPid: number): Promise<void>;
-  /** Takes the interface away. Nothing there is no error. */
-  remove(computeId: string): Promise<void>;
-}
-
 export interface ComputeDeps {
-  engine: Engine;
-  network: LifecycleNetwork;
-  /** Ends the compute if it was frozen because its memory could not be filled in: such a one hears no signal. */
-  releaseFrozen: (computeId: string) => Promise<void>;
+  device: Pick<Device, 'engine' | 'network' | 'releaseFrozen'>;
   /** The image's archive (`docker save` form) from the control plane. */
   fetchImage: (imageId: string) => Promise<Readable>;
 }
@@ -27,7 +14,9 @@ export interface ComputeDeps {
 const HEARTBEAT_MS = 1000;
 
 /** A device's part in making, starting, stopping and removing computes. Each finds what an earlier attempt has done. */
-export function createComputeActivities({ engine, network, releaseFrozen, fetchImage }: ComputeDeps) {
+export function createComputeActivities({ device, fetchImage }: ComputeDeps) {
+  const { engine, network } = device;
+
   /** Sandbox, interface and container; none of them runs the compute yet. */
   async function make(spec: ComputeSpec): Promise<number> {
     const { pid } = await engine.ensureSandbox(spec);
@@ -65,7 +54,7 @@ export function createComputeActivities({ engine, network, releaseFrozen, fetchI
     /** SIGTERM, after the grace SIGKILL. It keeps its network until it has ended. */
     async stopCompute(computeId: string, graceSeconds: number): Promise<void> {
       await beating(async () => {
-        await releaseFrozen(computeId);
+        await device.releaseFrozen(computeId);
         await engine.stopCompute(computeId, graceSeconds);
         await network.remove(computeId);
       });
@@ -74,7 +63,7 @@ export function createComputeActivities({ engine, network, releaseFrozen, fetchI
     /** Removes containers, network and volumes. */
     async removeCompute(computeId: string): Promise<void> {
       await beating(async () => {
-        await releaseFrozen(computeId);
+        await device.releaseFrozen(computeId);
         await network.remove(computeId);
         await engine.removeCompute(computeId, { volumes: true });
       });

@@ -10,28 +10,21 @@ import {
 import type { Progress } from '../../core/migration.ts';
 import { checkInput, transferInputSchema } from '../../core/moveInput.ts';
 import type { ControlClient } from '../../device/control/controlClient.ts';
-import type { Failpoint } from '../../device/failpoints.ts';
-import type { MemoryMoves } from '../../device/memory/memoryMoves.ts';
-import type { PageStores } from '../../device/memory/pageStores.ts';
+import type { Device } from '../../device/device.ts';
 import { BESIDE, FIRST_ROUND } from '../../device/memory/stream/memorySession.ts';
 import { postingProgress } from '../../device/memory/postingProgress.ts';
-import { throttle } from '../../device/memory/throttle.ts';
-import type { Engine } from '../../device/engine/types.ts';
 import { withFailures } from '../failure.ts';
 import { beating } from './beating.ts';
 import type { FillResult, MemoryActivities } from './memoryInterface.ts';
 
 export interface MemoryDeps {
-  memory: MemoryMoves;
-  pages: PageStores;
-  engine: Engine;
+  device: Pick<Device, 'memory' | 'pages' | 'throttle' | 'failpoint'>;
   control: ControlClient;
-  failpoint: (point: Failpoint) => Promise<void>;
 }
 
 /** A device's part in copying memory. A round whose worker has ended cannot be taken up: the copy begins anew. */
-export function createMemoryActivities(deps: MemoryDeps): MemoryActivities {
-  const { engine, memory, pages, control } = deps;
+export function createMemoryActivities({ device, control }: MemoryDeps): MemoryActivities {
+  const { memory, pages } = device;
   return withFailures<MemoryActivities>({
     async openMemory(given) {
       const { migration, computes, peer, bandwidthMbit } = checkInput(openMemoryInputSchema, given);
@@ -49,7 +42,7 @@ export function createMemoryActivities(deps: MemoryDeps): MemoryActivities {
       };
       const figures = await beating(
         async () => {
-          await deps.failpoint('source.copying');
+          await device.failpoint('source.copying');
           return postingProgress({ round, expectedFreezeMs }, post, (tell) =>
             memory.round(migration, round, round === 1 ? FIRST_ROUND : BESIDE, tell),
           );
@@ -67,7 +60,7 @@ export function createMemoryActivities(deps: MemoryDeps): MemoryActivities {
 
     async throttleComputes(given) {
       const { computes, share } = checkInput(throttleInputSchema, given);
-      for (const spec of computes) await throttle(engine, spec, share);
+      for (const spec of computes) await device.throttle(spec, share);
     },
 
     async closeMemory(given) {

@@ -15,36 +15,27 @@ import {
   type ReleaseInput,
   type TransferInput,
 } from '../../core/moveInput.ts';
-import { externalDescriptors } from '../../device/checkpoint/armedDump.ts';
-import type { Engine } from '../../device/engine/types.ts';
-import type { Failpoint } from '../../device/failpoints.ts';
-import type { FileSync } from '../../device/files/fileSync.ts';
-import type { PageStores } from '../../device/memory/pageStores.ts';
-import type { ComputeNetwork } from '../../device/network/computeNetwork.ts';
+import type { Device } from '../../device/device.ts';
 import type { ControlPlane } from '../../device/ownership/ports.ts';
 import type { SourceOutcome } from '../../device/ownership/sourceTransfer.ts';
 import { SourceTransfer } from '../../device/ownership/sourceTransfer.ts';
 import type { TargetOutcome } from '../../device/ownership/targetTransfer.ts';
 import type { TransferTable } from '../../device/ownership/transferTable.ts';
 import { Preparations } from '../../device/preparations.ts';
-import { measureUsage } from '../../device/usage.ts';
 import { withFailures } from '../failure.ts';
 import { beating } from './beating.ts';
 
 export interface MigrationDeps {
-  engine: Engine;
-  network: ComputeNetwork;
-  files: FileSync;
-  pages: PageStores;
+  device: Device;
   table: TransferTable;
   control: ControlPlane;
   ensureImage: (spec: ComputeSpec, progress: (bytes: number) => void) => Promise<void>;
-  failpoint: (point: Failpoint) => Promise<void>;
 }
 
 /** A device's part in moves. Each is safe to run again: it attaches to what an earlier attempt began. */
 export function createMigrationActivities(deps: MigrationDeps) {
-  const { engine, network, files, pages, table, control } = deps;
+  const { device, table, control } = deps;
+  const { engine, network, files, pages } = device;
   const preparations = new Preparations();
 
   const request = async (given: TransferInput) => {
@@ -66,12 +57,11 @@ export function createMigrationActivities(deps: MigrationDeps) {
       computes: ComputeSpec[],
     ): Promise<{ usage: ComputeUsage[]; descriptors: Record<string, string[]> }> {
       checkInput(computesSchema, computes);
-      const usage = await Promise.all(computes.map((spec) => measureUsage(engine, spec)));
+      const usage = await Promise.all(computes.map((spec) => device.usage(spec)));
       const descriptors: Record<string, string[]> = {};
       for (const { id } of computes) {
-        const facts = await engine.facts(id);
-        if (facts && facts.pid > 0)
-          descriptors[id] = await externalDescriptors(facts.runcRoot, facts.containerId);
+        const external = await device.descriptors(id);
+        if (external !== null) descriptors[id] = external;
       }
       return { usage, descriptors };
     },
@@ -80,7 +70,7 @@ export function createMigrationActivities(deps: MigrationDeps) {
     async prepareTarget(given: PrepareInput): Promise<void> {
       const { migration, computes, peer } = checkInput(prepareInputSchema, given);
       const prepare = async (signal: AbortSignal) => {
-        await deps.failpoint('target.preparing');
+        await device.failpoint('target.preparing');
         for (const spec of computes) {
           signal.throwIfAborted();
           await clearLeftovers(spec);
@@ -101,7 +91,7 @@ export function createMigrationActivities(deps: MigrationDeps) {
       const { migration, computes, peer } = checkInput(prepareInputSchema, given);
       const target = await control.peer(peer);
       return beating(async () => {
-        await deps.failpoint('source.syncing');
+        await device.failpoint('source.syncing');
         let bytes = 0;
         for (const { id } of computes)
           bytes += await files.send(

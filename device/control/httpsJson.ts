@@ -26,6 +26,7 @@ const problemSchema = z.object({
 export class HttpsJson {
   readonly #base: string;
   readonly #agent: https.Agent;
+  #closed = false;
 
   constructor(base: string, { ca, key, certificate }: Credentials) {
     this.#base = base.replace(/\/$/, '');
@@ -66,11 +67,14 @@ export class HttpsJson {
     );
   }
 
+  /** Nothing is asked any more: every further call fails. */
   close(): void {
+    this.#closed = true;
     this.#agent.destroy();
   }
 
-  #request(method: string, path: string, body: unknown): Promise<IncomingMessage> {
+  async #request(method: string, path: string, body: unknown): Promise<IncomingMessage> {
+    if (this.#closed) throw workerEnded();
     const payload = body === undefined ? undefined : JSON.stringify(body);
     const headers =
       payload === undefined
@@ -98,6 +102,13 @@ export class HttpsJson {
       request.end(payload);
     });
   }
+}
+
+function workerEnded(): DrayageError {
+  return new DrayageError(
+    { code: 'workerEnded', message: "This device's worker has ended.", mend: 'Ask the next one.' },
+    { retryable: true },
+  );
 }
 
 function parse(body: string): unknown {

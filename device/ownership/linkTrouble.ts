@@ -15,3 +15,15 @@ export function switchTrouble(error: unknown): Cause {
   const cut = error instanceof Error && 'code' in error && error.code === 'ERR_STREAM_PREMATURE_CLOSE';
   return cut ? linkGone().cause_ : toCause(error);
 }
+
+/** What a step meets whose worker is ending: another attempt attaches to what the next worker makes of the journal. */
+export function workerEnds(): DrayageError {
+  return new DrayageError(
+    {
+      code: 'workerEnds',
+      message: "The device's worker ends.",
+      mend: 'The next one takes the transfer up.',
+    },
+    { retryable: true },
+  );
+}

@@ -10,6 +10,7 @@ import type { MemorySession, RoundFigures, SessionProgress } from '../memory/str
 import type { Effort } from '../memory/stream/memorySource.ts';
 import type { PageStore } from '../memory/pageStore.ts';
 import type { ComputeNetwork } from '../network/computeNetwork.ts';
+import type { Members } from './members.ts';
 
 /** What the ownership machines ask of the control plane. Every call may fail while it is away; callers repeat. */
 export interface ControlPlane {
@@ -81,16 +82,22 @@ export interface PageKeeper {
   forget(migration: string, computeId: string): Promise<void>;
 }
 
-/** What the machines stand on. */
-export interface TransferDeps {
-  deviceId: string;
+/** What the members of a transfer stand on. */
+export interface MemberDeps {
   runDir: string;
-  stateDir: string;
   engine: Engine;
   network: ComputeNetwork;
   files: FileMover;
   memory: MemoryMover;
   pages: PageKeeper;
+}
+
+/** What the machines stand on. */
+export interface TransferDeps {
+  runDir: string;
+  stateDir: string;
+  members: Members;
+  memory: Pick<MemoryMover, 'round'>;
   identity: () => Identity;
   control: ControlPlane;
   log(message: string, detail: Record<string, unknown>): void;

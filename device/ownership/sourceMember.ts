@@ -21,10 +21,8 @@ import type { LinkClient } from '../link/linkClient.ts';
 import type { MemorySession } from '../memory/stream/memorySession.ts';
 import { findNativePrograms } from '../memory/nativePrograms.ts';
 import { HotSource } from '../network/hotNetwork.ts';
-import type { FinalSender, TransferDeps, TransferRequest } from './ports.ts';
-
-/** Opens a stream to the target, below this transfer's path. */
-export type OpenStream = (path: string) => Writable;
+import type { OpenStream, SourcePart } from './members.ts';
+import type { FinalSender, MemberDeps, TransferRequest } from './ports.ts';
 
 /** Where the images of one compute of one transfer are, on tmpfs. */
 export function imagesDirectory(runDir: string, transfer: string, computeId: string): string {
@@ -32,9 +30,9 @@ export function imagesDirectory(runDir: string, transfer: string, computeId: str
 }
 
 /** One compute of a group on its source device, while it moves. */
-export class SourceMember {
+export class SourceMember implements SourcePart {
   readonly spec: ComputeSpec;
-  readonly #deps: TransferDeps;
+  readonly #deps: MemberDeps;
   readonly #request: TransferRequest;
   #facts: ContainerFacts | null = null;
   #freezer: Freezer | null = null;
@@ -44,7 +42,7 @@ export class SourceMember {
   #images: ImageSender | null = null;
   #memory: MemorySession | null = null;
 
-  constructor(deps: TransferDeps, request: TransferRequest, spec: ComputeSpec) {
+  constructor(deps: MemberDeps, request: TransferRequest, spec: ComputeSpec) {
     this.#deps = deps;
     this.#request = request;
     this.spec = spec;

@@ -23,9 +23,9 @@ import { collectGarbage } from '../collectGarbage.ts';
 import { Failpoints, type Failpoint } from '../failpoints.ts';
 import { LineChannel } from '../link/lineChannel.ts';
 import type { Journal, JournalRecord } from './journal.ts';
+import type { SourcePart } from './members.ts';
 import { PhaseClock } from './phaseClock.ts';
 import type { TransferDeps, TransferRequest } from './ports.ts';
-import { SourceMember } from './sourceMember.ts';
 import { TransferTalk } from './transferTalk.ts';
 import { untilDone } from './untilDone.ts';
 import { WakeUp } from './wakeUp.ts';
@@ -33,7 +33,7 @@ import { within } from './within.ts';
 import { setTimeout as pause } from 'node:timers/promises';
 import type { Manifest } from '../../core/linkMessages.ts';
 import { patient } from '../patience.ts';
-import { linkGone, switchTrouble } from './linkTrouble.ts';
+import { linkGone, switchTrouble, workerEnds } from './linkTrouble.ts';
 
 /** How a transfer ended on its source. */
 export interface SourceOutcome {
@@ -70,7 +70,7 @@ export class SourceTransfer {
   readonly clock: PhaseClock;
   readonly #deps: TransferDeps;
   readonly #journal: Journal;
-  readonly #members: SourceMember[];
+  readonly #members: SourcePart[];
   readonly #talk: TransferTalk;
   readonly #wake = new WakeUp();
   #view: SourceView = { state: 'frozen', target: null, verdict: 'none', trouble: null, dumped: false };
@@ -86,6 +86,7 @@ export class SourceTransfer {
   #roundTrips = 0;
   #reason = '';
   #finished = false;
+  #left = false;
   #refused = false;
   /** Rejects as soon as there is trouble: nothing that takes its time is waited for any longer. */
   readonly #stopped: Promise<never>;
@@ -109,7 +110,7 @@ export class SourceTransfer {
     this.#journal = journal;
     this.#talk = new TransferTalk(deps, request);
     this.clock = new PhaseClock();
-    this.#members = request.computes.map((spec) => new SourceMember(deps, request, spec));
+    this.#members = request.computes.map((spec) => deps.members.source(request, spec));
     this.#stopped = new Promise((_, reject) => (this.#stop = reject));
     this.#stopped.catch(() => undefined);
     this.#asked = new Promise((resolve) => (this.#ask = resolve));
@@ -168,6 +169,15 @@ export class SourceTransfer {
     this.#wake.wake();
   }
 
+  /** This worker ends: it begins no further step. What the journal says is the next one's to take up. */
+  leave(): void {
+    this.#left = true;
+    this.#talk.end();
+    this.#stop(workerEnds());
+    this.#link?.close();
+    this.#wake.wake();
+  }
+
   /** How an abort comes out, once that is certain. @throws when this device cannot go on with the transfer */
   async aborted(): Promise<Decision<AbortAction>> {
     for (;;) {
@@ -189,6 +199,7 @@ export class SourceTransfer {
       await this.#unlessStopped(this.#closingRounds(options).run());
       await this.#enter('frozen', 'all is armed');
     } catch (error) {
+      if (this.#left) throw workerEnds();
       await this.#disarm();
       this.#refused = true;
       this.#stepped.wake();
@@ -298,6 +309,7 @@ export class SourceTransfer {
         const changed = this.#wake.next();
         const { action, reason } = decideSource(this.#view);
         if (action === 'finished') break;
+        if (this.#left) throw workerEnds();
         if (action === 'wait') await changed;
         else await this.#act(action, reason);
       }
@@ -355,16 +367,19 @@ export class SourceTransfer {
     }
   }
 
-  #untilDone(step: string, work: (member: SourceMember) => Promise<void>): Promise<void> {
+  #untilDone(step: string, work: (member: SourcePart) => Promise<void>): Promise<void> {
     return untilDone(
       () => each(this.#members, work),
-      (error) =>
-        this.#deps.log(`a ${step} is tried again`, { transfer: this.request.transfer, error: String(error) }),
+      (error) => {
+        if (this.#left) throw workerEnds();
+        this.#deps.log(`a ${step} is tried again`, { transfer: this.request.transfer, error: String(error) });
+      },
     );
   }
 
   /** Journals a state, then takes it. A journal that cannot be written leaves all as it is: the control plane is asked. */
   async #enter(state: SourceState, reason: string): Promise<void> {
+    if (this.#left) throw workerEnds();
     this.#reason = reason;
     await this.#journal.append({
       role: 'source',
@@ -417,7 +432,7 @@ export class SourceTransfer {
   async #askOutside(signal: AbortSignal): Promise<void> {
     while (!signal.aborted) {
       await pause(ASK_EVERY_MS, undefined, { signal }).catch(() => undefined);
-      if (signal.aborted) return;
+      if (signal.aborted || this.#left) return;
       const state = this.#view.state;
       const overdue = state === 'aborting' || (this.#session === null && state !== 'frozen');
       if (overdue) await Promise.all([this.#askTarget(), this.#askControl()]);

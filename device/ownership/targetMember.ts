@@ -17,7 +17,8 @@ import { watchSocket } from '../memory/watchSocket.ts';
 import { replayLog } from '../files/replayLog.ts';
 import { vethName } from '../network/vethName.ts';
 import { HotTarget } from '../network/hotNetwork.ts';
-import type { FinalReceiver, TransferDeps, TransferRequest } from './ports.ts';
+import type { TargetPart } from './members.ts';
+import type { FinalReceiver, MemberDeps, TransferRequest } from './ports.ts';
 import { imagesDirectory } from './sourceMember.ts';
 import { WakeUp } from './wakeUp.ts';
 import { exists } from '../exists.ts';
@@ -26,9 +27,9 @@ import { exists } from '../exists.ts';
 const WORDS_MS = 2000;
 
 /** One compute of a group on its target device, while it moves. */
-export class TargetMember {
+export class TargetMember implements TargetPart {
   readonly spec: ComputeSpec;
-  readonly #deps: TransferDeps;
+  readonly #deps: MemberDeps;
   readonly #request: TransferRequest;
   #network: HotTarget | null = null;
   #restore: ArmedRestore | null = null;
@@ -37,7 +38,7 @@ export class TargetMember {
   #pages: PageStore | null = null;
   #log = { arrived: new WakeUp(), done: Promise.resolve() };
 
-  constructor(deps: TransferDeps, request: TransferRequest, spec: ComputeSpec) {
+  constructor(deps: MemberDeps, request: TransferRequest, spec: ComputeSpec) {
     this.#deps = deps;
     this.#request = request;
     this.spec = spec;

@@ -16,9 +16,10 @@ import { collectGarbage } from '../collectGarbage.ts';
 import { Failpoints } from '../failpoints.ts';
 import { LineChannel } from '../link/lineChannel.ts';
 import type { Journal, JournalRecord } from './journal.ts';
+import { workerEnds } from './linkTrouble.ts';
+import type { TargetPart } from './members.ts';
 import { PhaseClock } from './phaseClock.ts';
 import type { TransferDeps, TransferRequest } from './ports.ts';
-import { TargetMember } from './targetMember.ts';
 import { TransferTalk } from './transferTalk.ts';
 import { untilDone } from './untilDone.ts';
 import { WakeUp } from './wakeUp.ts';
@@ -49,7 +50,7 @@ export class TargetTransfer {
   readonly clock = new PhaseClock();
   readonly #deps: TransferDeps;
   readonly #journal: Journal;
-  readonly #members: TargetMember[];
+  readonly #members: TargetPart[];
   readonly #talk: TransferTalk;
   readonly #wake = new WakeUp();
   #view: TargetView = { state: 'none', copy: 'none', source: null, verdict: 'none' };
@@ -61,6 +62,7 @@ export class TargetTransfer {
   #heldFrom = 0;
   #reason = '';
   #withdrawn = false;
+  #left = false;
   /** From the decision on: a manifest that comes while the copy is being cleared away is too late. */
   #discarding = false;
   #failpoints: Failpoints | null = null;
@@ -75,7 +77,7 @@ export class TargetTransfer {
     this.request = request;
     this.#journal = journal;
     this.#talk = new TransferTalk(deps, request);
-    this.#members = request.computes.map((spec) => new TargetMember(deps, request, spec));
+    this.#members = request.computes.map((spec) => deps.members.target(request, spec));
     this.armed = arm(this);
     this.done = this.armed.then(
       () => this.#resolve(),
@@ -129,6 +131,13 @@ export class TargetTransfer {
   /** The source's state, by whichever way it comes. A state of an earlier stage than one heard changes nothing. */
   hear(state: SourceState | 'unknown'): void {
     this.#view.source = state;
+    this.#wake.wake();
+  }
+
+  /** This worker ends: it begins no further step. What the journal says is the next one's to take up. */
+  leave(): void {
+    this.#left = true;
+    this.#talk.end();
     this.#wake.wake();
   }
 
@@ -227,6 +236,7 @@ export class TargetTransfer {
         const changed = this.#wake.next();
         const { action, reason } = decideTarget(this.#view);
         if (action === 'finished') break;
+        if (this.#left) throw workerEnds();
         if (action === 'wait') await changed;
         else await this.#act(action, reason);
       }
@@ -283,15 +293,18 @@ export class TargetTransfer {
     }
   }
 
-  #untilDone(step: string, work: (member: TargetMember) => Promise<void>): Promise<void> {
+  #untilDone(step: string, work: (member: TargetPart) => Promise<void>): Promise<void> {
     return untilDone(
       () => Promise.all(this.#members.map(work)),
-      (error) =>
-        this.#deps.log(`a ${step} is tried again`, { transfer: this.request.transfer, error: String(error) }),
+      (error) => {
+        if (this.#left) throw workerEnds();
+        this.#deps.log(`a ${step} is tried again`, { transfer: this.request.transfer, error: String(error) });
+      },
     );
   }
 
   async #enter(state: TargetState, reason: string): Promise<void> {
+    if (this.#left) throw workerEnds();
     this.#reason = reason;
     await this.#journal.append({
       role: 'target',
@@ -313,7 +326,7 @@ export class TargetTransfer {
     let askedAt = from;
     while (!signal.aborted) {
       await pause(ASK_EVERY_MS, undefined, { signal }).catch(() => undefined);
-      if (signal.aborted) return;
+      if (signal.aborted || this.#left) return;
       if (!this.#withdrawn && this.#view.copy === 'ready' && performance.now() - from > WITHDRAW_MS) {
         this.#withdrawn = true;
         await Promise.all(this.#members.map((member) => member.withdraw()));

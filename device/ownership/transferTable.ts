@@ -8,7 +8,7 @@ import type { LinkRequest } from '../link/linkServer.ts';
 import { Journal, type JournalRecord } from './journal.ts';
 import { lastWord, type LastWord } from './lastWord.ts';
 import type { TransferDeps, TransferRequest } from './ports.ts';
-import { SourceMember, imagesDirectory } from './sourceMember.ts';
+import { imagesDirectory } from './sourceMember.ts';
 import { SourceTransfer, type SourceOutcome } from './sourceTransfer.ts';
 import { TargetTransfer, silentStatus, unknownTransfer } from './targetTransfer.ts';
 import { exists } from '../exists.ts';
@@ -203,6 +203,12 @@ export class TransferTable {
     return record.state === 'thawed' || record.state === 'released' ? record.state : null;
   }
 
+  /** This worker ends: its machines take no further step, and nothing more is written. */
+  async close(): Promise<void> {
+    for (const machine of [...this.#sources.values(), ...this.#targets.values()]) machine.leave();
+    for (const journal of this.#journals.values()) await (await journal.catch(() => null))?.close();
+  }
+
   /** Serves a peer's request about transfers. Returns false when the path is none of these. */
   async serve({ stream, path, peer }: LinkRequest): Promise<boolean> {
     const match =
@@ -308,7 +314,7 @@ export class TransferTable {
     if (record.state === 'released') {
       // The release was cut short: the copy here must never run again.
       for (const spec of record.computes) {
-        const member = new SourceMember(this.#deps, request, spec);
+        const member = this.#deps.members.source(request, spec);
         await member.relocate().catch(() => undefined);
         if (await member.frozen()) await member.kill();
       }

@@ -12,10 +12,16 @@ const REPORT_AGAIN_MS = 1000;
 export class TransferTalk {
   readonly #deps: TransferDeps;
   readonly #request: TransferRequest;
+  #ended = false;
 
   constructor(deps: TransferDeps, request: TransferRequest) {
     this.#deps = deps;
     this.#request = request;
+  }
+
+  /** Nothing more is reported. */
+  end(): void {
+    this.#ended = true;
   }
 
   /** Tells the other device one's state over a connection of its own; null when it does not answer. */
@@ -42,9 +48,9 @@ export class TransferTalk {
     }
   }
 
-  /** Reports an end until the control plane has it on record, this one or another. */
+  /** Reports an end until the control plane has it on record, this one or another, or until `end`. */
   async report(outcome: TransferReport): Promise<void> {
-    for (;;) {
+    while (!this.#ended) {
       try {
         await this.#deps.control.report(this.#request.transfer, outcome);
         return;

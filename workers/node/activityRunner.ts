@@ -1,37 +1,38 @@
 import { setTimeout as pause } from 'node:timers/promises';
-import { NativeConnection, Runtime, Worker, DefaultLogger } from '@temporalio/worker';
+import { NativeConnection, Worker, type WorkerOptions } from '@temporalio/worker';
 import type { Logger } from 'pino';
 import { createComputeActivities } from '../../activities/device/compute.ts';
 import { createMemoryActivities } from '../../activities/device/memory.ts';
 import { createMigrationActivities } from '../../activities/device/migration.ts';
 import { deviceTaskQueue } from '../../core/device.ts';
-import { findFreezer, killFrozen } from '../../device/checkpoint/cgroupFreezer.ts';
 import type { ControlClient } from '../../device/control/controlClient.ts';
 import type { StoredIdentity } from '../../device/control/identityStore.ts';
-import type { Engine } from '../../device/engine/types.ts';
-import type { Failpoint } from '../../device/failpoints.ts';
-import type { FileSync } from '../../device/files/fileSync.ts';
-import type { MemoryMoves } from '../../device/memory/memoryMoves.ts';
-import type { PageStores } from '../../device/memory/pageStores.ts';
-import type { ComputeNetwork } from '../../device/network/computeNetwork.ts';
+import type { Device } from '../../device/device.ts';
 import type { TransferTable } from '../../device/ownership/transferTable.ts';
-import type { Placements } from './placements.ts';
 
 /** In the control plane's own certificate, whatever its address. */
 const CONTROL_NAME = 'control';
 const AGAIN_MS = 1000;
 
+/** How a worker polls, and how long it takes leave. */
+export type Polling = Pick<
+  WorkerOptions,
+  'maxConcurrentActivityTaskPolls' | 'shutdownGraceTime' | 'shutdownForceTime'
+>;
+
+/** Of a device's own process. */
+export const POLLING: Polling = {
+  maxConcurrentActivityTaskPolls: 2,
+  shutdownGraceTime: '2 seconds',
+  shutdownForceTime: '5 seconds',
+};
+
 interface Deps {
   identity: StoredIdentity;
-  engine: Engine;
-  network: ComputeNetwork;
-  files: FileSync;
-  memory: MemoryMoves;
-  pages: PageStores;
+  device: Device;
   table: TransferTable;
   control: ControlClient;
-  placements: Placements;
-  failpoint: (point: Failpoint) => Promise<void>;
+  polling: Polling;
   log: Logger;
 }
 
@@ -41,11 +42,6 @@ export class ActivityRunner {
 
   constructor(deps: Deps) {
     this.#deps = deps;
-    Runtime.install({
-      logger: new DefaultLogger('WARN', ({ level, message, meta }) =>
-        deps.log[level === 'ERROR' ? 'error' : 'warn']({ ...meta }, message),
-      ),
-    });
   }
 
   /** Runs until `signal` is aborted and what was under way has ended or been told so. */
@@ -60,14 +56,8 @@ export class ActivityRunner {
     }
   }
 
-  async close(): Promise<void> {
-    await Runtime.instance()
-      .shutdown()
-      .catch(() => undefined);
-  }
-
   async #once(signal: AbortSignal): Promise<void> {
-    const { identity } = this.#deps;
+    const { identity, polling } = this.#deps;
     const connection = await NativeConnection.connect({
       address: identity.temporal.address,
       // The control plane's gateway: it proves who it is, and lets this device have its own tasks.
@@ -84,11 +74,9 @@ export class ActivityRunner {
         taskQueue: deviceTaskQueue(identity.deviceId),
         identity: identity.deviceId,
         activities: this.#activities(),
-        maxConcurrentActivityTaskPolls: 2,
         maxHeartbeatThrottleInterval: '1 second',
         defaultHeartbeatThrottleInterval: '1 second',
-        shutdownGraceTime: '2 seconds',
-        shutdownForceTime: '5 seconds',
+        ...polling,
       });
       const stop = () => worker.shutdown();
       signal.addEventListener('abort', stop, { once: true });
@@ -101,29 +89,16 @@ export class ActivityRunner {
   }
 
   #activities() {
-    const { engine, network, files, memory, pages, table, control, failpoint } = this.#deps;
+    const { device, table, control } = this.#deps;
     const fetchImage = (imageId: string) => control.imageArchive(imageId);
-    const compute = createComputeActivities({
-      engine,
-      network,
-      fetchImage,
-      releaseFrozen: (computeId) =>
-        pages.release(computeId, async () => {
-          const facts = await engine.facts(computeId);
-          if (facts && facts.pid > 0) await killFrozen(await findFreezer(facts.pid));
-        }),
-    });
+    const compute = createComputeActivities({ device, fetchImage });
     return {
       ...compute,
-      ...createMemoryActivities({ engine, memory, pages, control, failpoint }),
+      ...createMemoryActivities({ device, control }),
       ...createMigrationActivities({
-        engine,
-        network,
-        files,
-        pages,
+        device,
         table,
         control,
-        failpoint,
         ensureImage: (spec) => compute.ensureImage(spec),
       }),
     };

@@ -1,8 +1,8 @@
 import type { Logger } from 'pino';
+import type { Inventory } from '../../core/device.ts';
 import type { ControlClient } from '../../device/control/controlClient.ts';
+import type { Device } from '../../device/device.ts';
 import type { Engine } from '../../device/engine/types.ts';
-import type { InventoryReader } from '../../device/inventory.ts';
-import type { DeviceRules } from '../../device/network/deviceRules.ts';
 import type { Placements } from './placements.ts';
 import { Repeating } from './repeating.ts';
 
@@ -12,10 +12,10 @@ const SETTLE_EVERY = 15;
 
 interface Deps {
   control: ControlClient;
-  inventory: InventoryReader;
+  inventory: () => Promise<Inventory>;
   engine: Engine;
   placements: Placements;
-  rules: DeviceRules;
+  followNetwork: Device['followNetwork'];
   log: Logger;
 }
 
@@ -35,15 +35,15 @@ export class Heartbeats extends Repeating {
   }
 
   async #send(here: Awaited<ReturnType<Engine['listComputes']>>): Promise<string[]> {
-    const { control, inventory, placements, rules } = this.#deps;
+    const { control, inventory, placements, followNetwork } = this.#deps;
     const tellOf = async ({ spec, running }: (typeof here)[number]) => ({
       id: spec.id,
       epoch: await placements.epoch(spec),
       running,
     });
     const told = await Promise.all(here.map(tellOf));
-    const { outdated, network } = await control.heartbeat(await inventory.read(), told);
-    if (network !== undefined) await rules.follow(network);
+    const { outdated, network } = await control.heartbeat(await inventory(), told);
+    if (network !== undefined) await followNetwork(network);
     return outdated;
   }
 

@@ -1,9 +1,7 @@
 import type { Logger } from 'pino';
 import { type Counters, type MetricsReport, sampleBetween } from '../../core/metrics.ts';
 import type { ControlClient } from '../../device/control/controlClient.ts';
-import type { Engine } from '../../device/engine/types.ts';
-import { computeCounters, deviceCounters } from '../../device/metrics/counters.ts';
-import { measureDisk } from '../../device/usage.ts';
+import type { Device } from '../../device/device.ts';
 import { Repeating } from './repeating.ts';
 
 const EVERY_MS = 10_000;
@@ -12,9 +10,7 @@ const DISK_EVERY = 30;
 
 interface Deps {
   control: ControlClient;
-  engine: Engine;
-  /** On the file system whose use is told. */
-  diskPath: string;
+  device: Pick<Device, 'engine' | 'counters' | 'computeCounters'>;
   log: Logger;
 }
 
@@ -22,7 +18,6 @@ interface Deps {
 export class Metrics extends Repeating {
   readonly #deps: Deps;
   readonly #before = new Map<string, Counters>();
-  readonly #disk = new Map<string, number>();
   #device: Counters | null = null;
   #away = false;
 
@@ -46,32 +41,24 @@ export class Metrics extends Repeating {
 
   /** Null the first time: a rate needs two readings. */
   async #measure(withDisk: boolean): Promise<MetricsReport | null> {
-    const { engine, diskPath } = this.#deps;
-    const device = await deviceCounters(diskPath);
+    const { device } = this.#deps;
+    const after = await device.counters();
     const before = this.#device;
-    this.#device = device;
-    const here = (await engine.listComputes()).filter(({ running }) => running);
+    this.#device = after;
+    const here = (await device.engine.listComputes()).filter(({ running }) => running);
     const computes: MetricsReport['computes'] = [];
     for (const { computeId } of here) {
-      const after = await this.#countersOf(computeId, withDisk);
       const earlier = this.#before.get(computeId);
-      if (after) this.#before.set(computeId, after);
-      if (after && earlier) computes.push({ id: computeId, sample: sampleBetween(earlier, after) });
+      const now = await device.computeCounters(computeId, withDisk ? null : (earlier?.diskBytes ?? null));
+      if (now) this.#before.set(computeId, now);
+      if (now && earlier) computes.push({ id: computeId, sample: sampleBetween(earlier, now) });
     }
     this.#forget(new Set(here.map(({ computeId }) => computeId)));
-    return before && { device: sampleBetween(before, device), computes };
-  }
-
-  async #countersOf(computeId: string, withDisk: boolean): Promise<Counters | null> {
-    const facts = await this.#deps.engine.facts(computeId);
-    if (!facts || facts.pid === 0) return null;
-    if (withDisk || !this.#disk.has(computeId)) this.#disk.set(computeId, await measureDisk(facts));
-    return computeCounters(facts.pid, this.#disk.get(computeId) ?? 0);
+    return before && { device: sampleBetween(before, after), computes };
   }
 
   /** What is not here any more begins anew should it come back. */
   #forget(here: Set<string>): void {
-    for (const known of [this.#before, this.#disk])
-      for (const id of known.keys()) if (!here.has(id)) known.delete(id);
+    for (const id of this.#before.keys()) if (!here.has(id)) this.#before.delete(id);
   }
 }

@@ -5,18 +5,14 @@ import type { ComputeSpec } from '../../core/compute.ts';
 import { decidePlacement } from '../../core/decidePlacement.ts';
 import type { DevicePlacement } from '../../core/deviceApi.ts';
 import type { ControlClient } from '../../device/control/controlClient.ts';
-import type { Engine } from '../../device/engine/types.ts';
-import type { FileSync } from '../../device/files/fileSync.ts';
-import type { ComputeNetwork } from '../../device/network/computeNetwork.ts';
+import type { Device } from '../../device/device.ts';
 import type { TransferTable } from '../../device/ownership/transferTable.ts';
 
 const AGAIN_MS = 1000;
 
 interface Deps {
-  engine: Engine;
-  network: ComputeNetwork;
+  device: Pick<Device, 'engine' | 'network' | 'files'>;
   table: TransferTable;
-  files: FileSync;
   control: ControlClient;
   log: Logger;
 }
@@ -124,7 +120,8 @@ export class Placements {
   }
 
   async #reconcile(): Promise<boolean> {
-    const { engine, log } = this.#deps;
+    const { log } = this.#deps;
+    const { engine } = this.#deps.device;
     let outdated: Set<string>;
     try {
       await this.#deps.table.reportEnds();
@@ -149,7 +146,8 @@ export class Placements {
   }
 
   async #bringInLine(computeId: string, running: boolean | null, outdated: boolean): Promise<void> {
-    const { engine, network, table, files, control, log } = this.#deps;
+    const { table, control, log } = this.#deps;
+    const { engine, network, files } = this.#deps.device;
     const placement = this.#known.get(computeId);
     const { action, reason } = decidePlacement({
       placed: placement !== undefined,
@@ -174,7 +172,7 @@ export class Placements {
   }
 
   async #start(spec: ComputeSpec): Promise<void> {
-    const { engine, network } = this.#deps;
+    const { engine, network } = this.#deps.device;
     const sandbox = await engine.ensureSandbox(spec);
     await network.prepare(spec, sandbox.pid);
     await engine.startCompute(spec.id);
