@@ -7,8 +7,8 @@ import { inCgroup } from './deviceProcess.ts';
 import { killCgroup, processesIn, signal } from './machine/cgroup.ts';
 import { commandLine } from './machine/processes.ts';
 import { until } from '../core/until.ts';
-import type { Lab } from './state.ts';
-import { cgroupOf } from './topology.ts';
+import { checkoutOf, type Lab } from './state.ts';
+import { cgroupOf, CONTROL_PORT } from './topology.ts';
 
 /** PostgreSQL's first start makes its files; seen: 4 s in all on two busy cores. */
 const START_TIMEOUT_MS = 120_000;
@@ -85,11 +85,12 @@ async function controlPlaneProcess(name: string): Promise<number | null> {
 
 async function launch(lab: Lab): Promise<void> {
   await mkdir(lab.paths.controlData, { recursive: true, mode: 0o700 });
-  const program = join(lab.checkout, PROGRAM);
+  const checkout = checkoutOf(lab, CONTROL_PORT);
+  const program = join(checkout, PROGRAM);
   const [file, ...args] = await inCgroup(`${lab.names.cgroup}/control`, [process.execPath, program]);
   const log = await open(lab.paths.controlLog, 'a');
   const child = spawn(file, args, {
-    cwd: lab.checkout,
+    cwd: checkout,
     env: { ...process.env, ...environment(lab) },
     stdio: ['ignore', log.fd, log.fd],
     detached: true,

@@ -23,7 +23,7 @@ import { commandLine, identify } from './machine/processes.ts';
 import { run } from './machine/run.ts';
 import { until } from '../core/until.ts';
 import { makeDeviceNetwork } from './network.ts';
-import type { Lab } from './state.ts';
+import { checkoutOf, type Lab } from './state.ts';
 import { clockOffsets } from './topology.ts';
 
 /** Longest time from a start to an answer, milliseconds; seen: 0.3 s to boot, 2 s for dockerd on a busy core. */
@@ -166,7 +166,7 @@ function bootEnvironment(lab: Lab, device: string): Record<string, string> {
     NAME: device,
     ROOTFS: lab.rootfs,
     DISK: lab.paths.disk(device),
-    CHECKOUT: lab.checkout,
+    CHECKOUT: checkoutOf(lab, device),
     MOUNT: join(dirname(lab.paths.disk(device)), 'root'),
     HOSTS: `127.0.0.1 localhost\n${lab.addresses.control} control\n${lab.addresses.client} client\n${hosts.join('')}`,
     DAEMON: JSON.stringify(daemonSettings(lab, device), null, 1),

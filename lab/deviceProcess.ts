@@ -117,6 +117,13 @@ async function requireInit(lab: Lab, device: string): Promise<Boot> {
 
 export function requireDevice(lab: Lab, device: string): void {
   if (lab.devices.includes(device)) return;
+  if (lab.fakes.includes(device)) {
+    throw new DrayageError({
+      code: 'deviceFake',
+      message: `${device} is a fake device: there is nothing to run on it and no cable to cut.`,
+      mend: 'Kill and start it, or take a lab with real devices.',
+    });
+  }
   throw new DrayageError({
     code: 'unknownDevice',
     message: `The lab '${lab.name}' has no device '${device}'.`,

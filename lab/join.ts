@@ -4,6 +4,7 @@ import { z } from 'zod';
 import { DrayageError } from '../core/cause.ts';
 import { controlApi, type ControlApi } from './controlApi.ts';
 import { lastWords, partProcess, startWorker } from './device.ts';
+import { runningFakes, startFake } from './fakes.ts';
 import { until } from '../core/until.ts';
 import type { Lab } from './state.ts';
 
@@ -12,9 +13,15 @@ const JOIN_TIMEOUT_MS = 90_000;
 /** The same where the processor is emulated. */
 const GUEST_JOIN_TIMEOUT_MS = 3_600_000;
 
+/** More joining at the same time only wait for each other on a small machine. */
+const FAKES_AT_ONCE = 10;
+/** Between two looks at who has joined, milliseconds. */
+const LOOK_MS = 100;
+
 const joinTokenSchema = z.object({ token: z.string() });
 const devicesSchema = z.object({
   items: z.array(z.object({ id: z.string(), name: z.string(), state: z.string() })),
+  nextCursor: z.string().nullable(),
 });
 export type JoinedDevice = z.infer<typeof devicesSchema>['items'][number];
 
@@ -27,20 +34,53 @@ export async function joinDevices(lab: Lab): Promise<void> {
     await startWorker(lab, device, workerEnvironment(lab, device, token));
   };
   await Promise.all(lab.devices.map(start));
-  const approved = new Set<string>();
   const timeoutMs = lab.settings.guests === null ? JOIN_TIMEOUT_MS : GUEST_JOIN_TIMEOUT_MS;
-  await until('all devices to join', timeoutMs, async () => {
+  await untilReady(api, lab.devices, timeoutMs, async (missing) => {
+    for (const device of missing) await requireWorker(lab, device);
+  });
+}
+
+/** Starts fake devices, so many at a time, approves them, and waits until they are ready. `told` hears how many are. */
+export async function joinFakes(
+  lab: Lab,
+  names: readonly string[],
+  told: (ready: number) => void = () => undefined,
+): Promise<void> {
+  const api = await controlApi(lab);
+  for (let from = 0; from < names.length; from += FAKES_AT_ONCE) {
+    const some = names.slice(from, from + FAKES_AT_ONCE);
+    for (const name of some) {
+      const { token } = joinTokenSchema.parse(await api.request('POST', '/devices/tokens', {}));
+      await startFake(lab, name, token);
+    }
+    await untilReady(api, some, JOIN_TIMEOUT_MS, async () => {
+      if ((await runningFakes(lab)) === null) throw fakesEnded(lab);
+    });
+    told(from + some.length);
+  }
+}
+
+/** Approves what waits for it, until all of these devices are ready. `check` throws when one of those missing cannot come. */
+async function untilReady(
+  api: ControlApi,
+  names: readonly string[],
+  timeoutMs: number,
+  check: (missing: string[]) => Promise<void>,
+): Promise<void> {
+  const approved = new Set<string>();
+  const look = async () => {
     const joined = await listDevices(api);
-    for (const { id, state } of joined) {
-      if (state !== 'pending' || approved.has(id)) continue;
+    for (const { id, name, state } of joined) {
+      if (state !== 'pending' || approved.has(id) || !names.includes(name)) continue;
       await api.request('POST', `/devices/${id}/approve`);
       approved.add(id);
     }
     const ready = new Set(joined.filter(({ state }) => state === 'ready').map(({ name }) => name));
-    const missing = lab.devices.filter((device) => !ready.has(device));
-    for (const device of missing) await requireWorker(lab, device);
+    const missing = names.filter((name) => !ready.has(name));
+    await check(missing);
     return missing.length === 0;
-  });
+  };
+  await until('all devices to join', timeoutMs, look, LOOK_MS);
 }
 
 /**
@@ -65,9 +105,17 @@ export async function startWorkerAgain(lab: Lab, device: string): Promise<void> 
   await startWorker(lab, device, workerEnvironment(lab, device, token));
 }
 
-/** The control plane's records of the devices, at most one page. */
+/** The control plane's records of all devices. */
 export async function listDevices(api: ControlApi): Promise<JoinedDevice[]> {
-  return devicesSchema.parse(await api.request('GET', '/devices?limit=200')).items;
+  const all: JoinedDevice[] = [];
+  let cursor: string | null = null;
+  do {
+    const next: string = cursor === null ? '' : `&cursor=${cursor}`;
+    const page = devicesSchema.parse(await api.request('GET', `/devices?limit=500${next}`));
+    all.push(...page.items);
+    cursor = page.nextCursor;
+  } while (cursor !== null);
+  return all;
 }
 
 function workerEnvironment(lab: Lab, device: string, token: string): Record<string, string> {
@@ -90,6 +138,14 @@ async function requireWorker(lab: Lab, device: string): Promise<void> {
     code: 'workerEnded',
     message: `The node worker of ${device} has ended instead of joining: ${await lastWords(lab, device, 'worker')}`,
     mend: '',
+  });
+}
+
+function fakesEnded(lab: Lab): DrayageError {
+  return new DrayageError({
+    code: 'workerEnded',
+    message: 'The process of the fake devices has ended instead of joining them.',
+    mend: `See its log: ${lab.paths.fakesLog}`,
   });
 }
 

@@ -1,7 +1,9 @@
+import { DrayageError } from '../core/cause.ts';
 import { waitForLock } from '../device/processLock.ts';
 import { partProcess, signalPart, startDevice, type Part } from './device.ts';
 import { deviceInit, requireDevice } from './deviceProcess.ts';
 import { labLock } from './down.ts';
+import { killFake, startFake, startFakesProcess } from './fakes.ts';
 import { startWorkerAgain } from './join.ts';
 import { unmountGuests } from './guest/guestFiles.ts';
 import { killCgroup, signal } from './machine/cgroup.ts';
@@ -19,16 +21,30 @@ const END_TIMEOUT_MS = 10_000;
  * disk. Resolves once it is gone, with false when it did not run.
  */
 export async function killPart(lab: Lab, device: string, part: Part | 'device'): Promise<boolean> {
+  if (lab.fakes.includes(device)) return killFake(lab, device, fakePart(device, part));
   requireDevice(lab, device);
   return withLabLock(lab, () => (part === 'device' ? powerOff(lab, device) : killProgram(lab, device, part)));
 }
 
 /** Starts whatever of a device does not run: the device itself, dockerd, its node worker if the lab has them. */
 export async function startParts(lab: Lab, device: string): Promise<void> {
+  if (lab.fakes.includes(device)) {
+    await startFakesProcess(lab);
+    return startFake(lab, device);
+  }
   requireDevice(lab, device);
   await withLabLock(lab, async () => {
     await startDevice(lab, device);
     if (lab.settings.workers) await startWorkerAgain(lab, device);
+  });
+}
+
+function fakePart(device: string, part: Part | 'device'): 'device' | 'worker' {
+  if (part !== 'dockerd') return part;
+  throw new DrayageError({
+    code: 'noSuchPart',
+    message: `${device} is a fake device: it has no dockerd.`,
+    mend: 'Kill the device, or its worker.',
   });
 }
 

@@ -28,12 +28,16 @@ const recordSchema = z.object({
   /** `starting` is also what a crash of `up` leaves. */
   phase: z.enum(['starting', 'up']),
   devices: z.array(z.string()),
+  /** Devices that do not exist: their workers do, all in one process. */
+  fakes: z.array(z.string()).default([]),
   settings: labSettingsSchema,
   /** Ports on 127.0.0.1; what devices use is on the control address, with its default ports. */
   ports: z.object({ api: z.number(), postgres: z.number(), temporal: z.number(), temporalUi: z.number() }),
   faults: faultsSchema,
-  /** Root of the checkout that the devices run. */
+  /** Root of the checkout that all of the lab runs. */
   checkout: z.string(),
+  /** What runs another one: devices by name, and `control`. */
+  checkouts: z.record(z.string(), z.string()).default({}),
   /** The devices' read-only lower file system; of guests the folder of what they boot from. */
   rootfs: z.string(),
   /** Guests' disk of npm packages; null where devices see the checkout's own. */
@@ -59,6 +63,8 @@ export function paths(lab: string) {
     /** DRAYAGE_DATA_DIR of the lab's control plane. */
     controlData: join(root, 'control'),
     controlLog: join(root, 'control-plane.log'),
+    fakes: join(root, 'fakes'),
+    fakesLog: join(root, 'fakes.log'),
     device: (device: string) => join(root, 'devices', device),
     /** Where this machine sees a guest's files; of other devices an empty folder that their file system is built on. */
     deviceRoot: (device: string) => join(root, 'devices', device, 'root'),
@@ -75,6 +81,11 @@ export function toLab(record: LabRecord): Lab {
     addresses: addresses(record.subnet),
     paths: paths(record.name),
   };
+}
+
+/** Root of the checkout that a device, or `control`, runs. */
+export function checkoutOf(lab: Lab, host: string): string {
+  return lab.checkouts[host] ?? lab.checkout;
 }
 
 /** Null when there is no such lab, or its record was never written whole. */

@@ -2,6 +2,7 @@ import { apiUrl, readAdmin, readControlPlane } from './control.ts';
 import { controlApi } from './controlApi.ts';
 import { partProcess } from './device.ts';
 import { deviceInit } from './deviceProcess.ts';
+import { fakesProcess, runningFakes } from './fakes.ts';
 import { listDevices, type JoinedDevice } from './join.ts';
 import type { Lab } from './state.ts';
 
@@ -12,8 +13,8 @@ interface DeviceStatus {
   address: string;
   /** The control plane's word for it; `unknown` when it does not know the device, or the API does not answer. */
   state: string;
-  /** What runs on it, with process ids of this machine; null is what does not. */
-  parts: { device: number | null; dockerd: number | null; worker: number | null };
+  /** What runs on it, with process ids of this machine; null is what does not. A fake device has its worker only. */
+  parts: { device?: number | null; dockerd?: number | null; worker: number | null };
 }
 
 /** `lab status --json`, as CONTRACT gives it, and more. */
@@ -47,8 +48,28 @@ export async function labStatus(lab: Lab): Promise<LabStatus> {
     controlAddress: lab.addresses.control,
     clientAddress: lab.addresses.client,
     controlPlane: control === null ? null : { pid: control.pid, parts: control.parts },
-    devices: await Promise.all(lab.devices.map((name) => deviceStatus(lab, name, joined))),
+    devices: [
+      ...(await Promise.all(lab.devices.map((name) => deviceStatus(lab, name, joined)))),
+      ...(await fakeStatus(lab, joined)),
+    ],
   };
+}
+
+/** All fake devices are one process; null is that of one which was killed. */
+async function fakeStatus(lab: Lab, joined: JoinedDevice[] | null): Promise<DeviceStatus[]> {
+  if (lab.fakes.length === 0) return [];
+  const [pid, running] = await Promise.all([fakesProcess(lab), runningFakes(lab)]);
+  const records = new Map(joined?.map((record) => [record.name, record]));
+  return lab.fakes.map((name) => {
+    const record = records.get(name);
+    return {
+      id: record?.id ?? null,
+      name,
+      address: lab.addresses.fake(name),
+      state: record?.state ?? 'unknown',
+      parts: { worker: running?.[name] === true ? pid : null },
+    };
+  });
 }
 
 async function deviceStatus(lab: Lab, name: string, joined: JoinedDevice[] | null): Promise<DeviceStatus> {

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { fakeNameSchema } from '../core/fakeOrders.ts';
 
 /** Most devices of one lab; their addresses are 10.x.0.1 to 10.x.0.250. */
 export const MAX_DEVICES = 250;
@@ -28,6 +29,10 @@ export function deviceNames(count: number): string[] {
   return Array.from({ length: count }, (_, index) => `d${index + 1}`);
 }
 
+export function fakeNames(count: number): string[] {
+  return Array.from({ length: count }, (_, index) => `f${index + 1}`);
+}
+
 /** Addresses of one lab, from the second byte of its subnet. */
 export function addresses(subnet: number) {
   const base = `10.${subnet}`;
@@ -41,6 +46,12 @@ export function addresses(subnet: number) {
     gateway: `${base}.255.253`,
     /** A host's address outside the computes' network, which devices reach by way of the client host. */
     outside: `198.18.${subnet}.1`,
+    /** Of a fake device: 10.x.251.1 to 10.x.252.250. */
+    fake: (name: string) => {
+      const index = Number(fakeNameSchema.parse(name).slice(1)) - 1;
+      return `${base}.${251 + Math.floor(index / 250)}.${(index % 250) + 1}`;
+    },
+    fakeNetworks: [`${base}.251.0/24`, `${base}.252.0/24`],
     /** What the control plane gives to computes. */
     computes: `${base}.1.0-${base}.250.255`,
   };

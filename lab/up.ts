@@ -5,17 +5,22 @@ import { startControlPlane } from './control.ts';
 import { startDevice } from './device.ts';
 import { clearLab, hasProcesses, labLock } from './down.ts';
 import { prepareGuests } from './guest/startGuest.ts';
-import { discoverDevices, joinDevices } from './join.ts';
+import { startFake, startFakesProcess } from './fakes.ts';
+import { discoverDevices, joinDevices, joinFakes } from './join.ts';
 import { makeNetwork } from './network.ts';
 import { CHECKOUT, findFileSystems } from './prerequisites.ts';
 import { NO_FAULTS } from './faults.ts';
 import type { Progress } from './progress.ts';
 import { readLab, toLab, writeLab, type Lab, type LabRecord, type LabSettings } from './state.ts';
-import { deviceNames, labNameSchema } from './topology.ts';
+import { deviceNames, fakeNames, labNameSchema } from './topology.ts';
 
 export interface UpOptions extends Partial<Omit<LabSettings, 'workers'>> {
-  /** @default 2 */
+  /** @default 2, and none beside fake ones */
   devices?: number;
+  /** Devices that do not exist, in one process. @default 0 */
+  fakes?: number;
+  /** What runs another checkout than this one, whose root that is: devices by name, and `control`. */
+  checkouts?: Record<string, string>;
   /** Whether to start a control plane; without one no device joins. @default true */
   control?: boolean;
 }
@@ -36,7 +41,9 @@ export async function upLab(
   labNameSchema.parse(name);
   const guests = options.guests ?? null;
   if (guests !== null && !((options.join ?? true) && (options.control ?? true))) throw guestsJoin();
-  const fileSystems = await findFileSystems(guests);
+  const devices = options.devices ?? ((options.fakes ?? 0) > 0 ? 0 : 2);
+  // Without a device there is none to find.
+  const fileSystems = devices > 0 ? await findFileSystems(guests) : { rootfs: '', packagesDisk: null };
   const lock = await waitForLock(labLock(name), ({ pid }) =>
     progress.say(`waiting for process ${pid}, which works on lab '${name}'`),
   );
@@ -44,7 +51,7 @@ export async function upLab(
     const before = await readLab(name);
     if (before?.phase === 'up' && (await hasProcesses(name))) return { lab: before, already: true };
     if (await clearLab(name, progress)) progress.say(`removed what was left of an earlier lab '${name}'`);
-    const lab = await makeRecord(name, options, fileSystems);
+    const lab = await makeRecord(name, { ...options, devices }, fileSystems);
     try {
       await build(lab, options.control ?? true, progress, signal);
     } catch (error) {
@@ -69,7 +76,8 @@ async function makeRecord(
       name,
       ...(await allocate()),
       phase: 'starting' as const,
-      devices: deviceNames(options.devices ?? 2),
+      devices: deviceNames(options.devices ?? 0),
+      fakes: fakeNames((options.control ?? true) ? (options.fakes ?? 0) : 0),
       settings: {
         linkMbit: options.linkMbit ?? null,
         rttMs: options.rttMs ?? null,
@@ -80,6 +88,7 @@ async function makeRecord(
       },
       faults: NO_FAULTS,
       checkout: CHECKOUT,
+      checkouts: options.checkouts ?? {},
       ...fileSystems,
     };
     await writeLab(record);
@@ -101,12 +110,22 @@ async function build(lab: Lab, control: boolean, progress: Progress, signal?: Ab
     if (outcome.status === 'rejected') throw outcome.reason;
   }
   signal?.throwIfAborted();
+  if (lab.fakes.length > 0)
+    await progress.step(`joining ${lab.fakes.length} fake devices`, () => startFakes(lab));
+  signal?.throwIfAborted();
   if (lab.settings.join) await progress.step('joining the devices', () => joinDevices(lab));
   else if (lab.settings.workers)
     await progress.step('waiting for the devices to be discovered', () => discoverDevices(lab));
   signal?.throwIfAborted();
   lab.phase = 'up';
   await writeLab(lab);
+}
+
+/** They join by token, or wait to be approved, as the others do. */
+async function startFakes(lab: Lab): Promise<void> {
+  await startFakesProcess(lab);
+  if (lab.settings.join) return joinFakes(lab, lab.fakes);
+  for (const name of lab.fakes) await startFake(lab, name);
 }
 
 function guestsJoin(): DrayageError {

@@ -2,6 +2,7 @@ import { spawn } from 'node:child_process';
 import { constants } from 'node:os';
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import { DrayageError } from '../../core/cause.ts';
+import { MAX_FAKES } from '../../core/fakeOrders.ts';
 import { apiUrl, readAdmin } from '../../lab/control.ts';
 import { controlApi } from '../../lab/controlApi.ts';
 import { cut, heal, lose } from '../../lab/cable.ts';
@@ -24,7 +25,8 @@ interface Common {
 }
 
 interface UpFlags extends Common {
-  devices: number;
+  devices?: number;
+  fake?: number;
   network: 'flat';
   linkMbit?: number;
   rttMs?: number;
@@ -47,7 +49,16 @@ export function registerLab(program: Command): void {
 
 function registerUpDown(lab: Command): void {
   common(lab, 'up', 'start devices, a client host and a control plane; join the devices; sign the CLI in')
-    .option('--devices <n>', 'how many devices', wholeNumber(1, MAX_DEVICES), 2)
+    .option(
+      '--devices <n>',
+      'how many devices (default 2, or none beside fake ones)',
+      wholeNumber(0, MAX_DEVICES),
+    )
+    .option(
+      '--fake <n>',
+      'devices that do not exist, with the real worker, all in one process',
+      wholeNumber(1, MAX_FAKES),
+    )
     .addOption(new Option('--network <kind>', 'how the devices are joined').choices(['flat']).default('flat'))
     .option('--link-mbit <n>', "limit each device's link, megabits per second in each direction", positive)
     .option('--rtt-ms <n>', 'round-trip time between any two hosts, milliseconds', positive)
@@ -78,7 +89,7 @@ async function up(flags: UpFlags): Promise<void> {
   const progress = progressOf();
   const { signal, done } = abortOnSignals(progress);
   try {
-    const { lab, already } = await upLab(flags.name, flags, progress, signal);
+    const { lab, already } = await upLab(flags.name, { ...flags, fakes: flags.fake }, progress, signal);
     if (!already && flags.control) await signIn(lab);
     const heading = already
       ? `lab '${lab.name}' is up already; nothing was changed`
@@ -168,6 +179,8 @@ const REFUSALS = new Set([
   'labNotUp',
   'unknownDevice',
   'deviceOff',
+  'deviceFake',
+  'noSuchPart',
   'sameEnds',
   'noNetem',
   'noFreeSubnet',

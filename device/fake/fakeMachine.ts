@@ -1,0 +1,162 @@
+import { mkdir, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { Inventory } from '../../core/device.ts';
+import type { Counters } from '../../core/metrics.ts';
+import type { Device, Machine } from '../device.ts';
+import { Failpoints } from '../failpoints.ts';
+import { Containers } from './containers.ts';
+import { FakeEngine } from './fakeEngine.ts';
+import { FakeSource, FakeTarget } from './fakeMembers.ts';
+import { FakeMemory, fakePages } from './fakeMemory.ts';
+import { fakeInventory } from './inventory.ts';
+import { Life } from './life.ts';
+import { Random } from './random.ts';
+import { Wave } from './wave.ts';
+
+const FILES_BYTES_PER_SECOND = 118_000_000;
+
+export interface FakeOptions {
+  name: string;
+  /** From 0: says which kind of device it is. */
+  index: number;
+  linkAddress: string;
+  version: string;
+  runDir: string;
+  /** Whoever runs its worker: the device has lost its power. */
+  onPowerLost: () => void;
+}
+
+/**
+ * A device that does not exist, for dashboards and scale. Its worker, link, journal and certificate are real; containers,
+ * memory and files are not: they have states, take time, have figures, and fail when told (`told.ts`).
+ */
+export class FakeMachine {
+  readonly #options: FakeOptions;
+  readonly #containers = new Containers();
+  readonly #idle: Inventory;
+  readonly #cpu: Wave;
+  readonly #traffic: Wave;
+  readonly #bootedAt = performance.now();
+  #life = new Life();
+
+  constructor(options: FakeOptions) {
+    this.#options = options;
+    this.#idle = fakeInventory(options.index, options);
+    const random = new Random(`load of ${options.name}`);
+    this.#cpu = new Wave(random, random.between(0.05, 0.4) * this.#idle.cpus);
+    this.#traffic = new Wave(random, random.between(10_000, 2_000_000));
+  }
+
+  /** For one worker, from its start to `endWorker`. */
+  async open(): Promise<Machine> {
+    const life = new Life();
+    this.#life = life;
+    await mkdir(this.#options.runDir, { recursive: true });
+    return {
+      inventory: async () => this.#inventory(),
+      join: async () => this.#device(life),
+      release: async () => life.end(),
+    };
+  }
+
+  /** The worker is gone, what runs goes on. */
+  endWorker(): void {
+    this.#life.end();
+  }
+
+  /** After `endWorker`: what runs ends, what is in memory goes. */
+  async losePower(): Promise<void> {
+    this.#containers.losePower();
+    // On tmpfs.
+    await rm(join(this.#options.runDir, 'images'), { recursive: true, force: true });
+  }
+
+  #device(life: Life): Device {
+    const containers = this.#containers;
+    const memory = new FakeMemory(containers, life);
+    const { runDir, onPowerLost } = this.#options;
+    const deps = { runDir, containers, memory, life, losePower: onPowerLost };
+    return {
+      engine: new FakeEngine(containers, life),
+      network: { prepare: () => life.lives(), open: () => life.lives(), remove: () => life.lives() },
+      memory,
+      pages: fakePages(containers, life),
+      files: this.#files(life),
+      members: {
+        source: (request, spec) => new FakeSource(deps, request, spec),
+        target: (request, spec) => new FakeTarget(deps, request, spec),
+      },
+      usage: async (spec) => this.#usage(spec.id, spec.name),
+      descriptors: async (computeId) => ((containers.find(computeId)?.pid ?? 0) > 0 ? [] : null),
+      throttle: () => life.lives(),
+      async releaseFrozen(computeId) {
+        const container = containers.find(computeId);
+        if (container?.state === 'paused') containers.end(container, 137, true);
+      },
+      counters: async () => this.#counters(),
+      computeCounters: async (computeId) => {
+        const container = containers.find(computeId);
+        return container && container.pid > 0 ? container.program.counters() : null;
+      },
+      failpoint: async (point) => (await Failpoints.load(runDir)).hit(point),
+      serve: async () => false,
+      close: () => undefined,
+    };
+  }
+
+  #files(life: Life): Device['files'] {
+    return {
+      expect: () => life.lives(),
+      expects: () => false,
+      forget: () => life.lives(),
+      send: async ({ computeId }, progress) => {
+        const bytes = this.#containers.find(computeId)?.program.diskBytes ?? 0;
+        await life.takes((bytes / FILES_BYTES_PER_SECOND) * 1000);
+        progress(bytes);
+        return bytes;
+      },
+    };
+  }
+
+  #usage(id: string, name: string): Awaited<ReturnType<Device['usage']>> {
+    const container = this.#containers.find(id);
+    if (!container || container.pid === 0)
+      return { name, running: false, memoryBytes: 0, diskBytes: 0, blockers: [] };
+    const { memoryBytes, diskBytes, told } = container.program;
+    const blockers =
+      told.FAKE_MOVE === 'refuse'
+        ? [
+            {
+              code: 'ioUring',
+              message: `Compute ${name} uses io_uring, which CRIU cannot dump.`,
+              mend: 'Make it without FAKE_MOVE=refuse.',
+            },
+          ]
+        : [];
+    return { name, running: true, memoryBytes, diskBytes, blockers };
+  }
+
+  #running() {
+    return this.#containers.all().filter(({ pid }) => pid > 0);
+  }
+
+  #inventory(): Inventory {
+    const used = this.#running().reduce((sum, { program }) => sum + program.memoryBytes, 0);
+    const memoryAvailableBytes = Math.max(0, Math.round(this.#idle.memoryAvailableBytes - used));
+    return { ...this.#idle, memoryAvailableBytes };
+  }
+
+  #counters(): Counters {
+    const seconds = (performance.now() - this.#bootedAt) / 1000;
+    const { memoryBytes, memoryAvailableBytes, diskBytes, diskAvailableBytes } = this.#inventory();
+    const traffic = Math.round(this.#traffic.until(seconds));
+    return {
+      atMs: performance.now(),
+      cpuSeconds: this.#cpu.until(seconds),
+      receivedBytes: traffic,
+      sentBytes: Math.round(traffic / 2),
+      memoryBytes: memoryBytes - memoryAvailableBytes,
+      diskBytes: diskBytes - diskAvailableBytes,
+    };
+  }
+}
