@@ -1,10 +1,8 @@
-import { readFileSync } from 'node:fs';
 import websocket from '@fastify/websocket';
 import fastify, { type FastifyBaseLogger, type FastifyInstance } from 'fastify';
 import { serializerCompiler, validatorCompiler, type ZodTypeProvider } from 'fastify-type-provider-zod';
-import { z } from 'zod';
 import type { ApiContext } from './context.ts';
-import { createMetrics } from './metrics.ts';
+import { countRequests, createMetrics } from './metrics.ts';
 import { authPlugin } from './plugins/auth.ts';
 import { auditPlugin } from './plugins/audit.ts';
 import { idempotencyPlugin } from './plugins/idempotency.ts';
@@ -22,13 +20,14 @@ import { memberRoutes } from './routes/members.ts';
 import { migrationRoutes } from './routes/migrations.ts';
 import { tenantRoutes } from './routes/tenants.ts';
 import { webhookRoutes } from './routes/webhooks.ts';
-
-const { version } = z
-  .object({ version: z.string() })
-  .parse(JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')));
+import { version } from './version.ts';
 
 /** The user's API; listen on it, or `inject`. Closing it does not close what `context` holds. */
-export async function createApp(context: ApiContext, logger?: FastifyBaseLogger): Promise<FastifyInstance> {
+export async function createApp(
+  context: ApiContext,
+  logger?: FastifyBaseLogger,
+  metrics = createMetrics(context.db),
+): Promise<FastifyInstance> {
   const app = fastify({
     ...(logger ? { loggerInstance: logger } : {}),
     // A browser's idle connection must not hold up an ordered stop.
@@ -40,16 +39,7 @@ export async function createApp(context: ApiContext, logger?: FastifyBaseLogger)
   app.setErrorHandler(sendProblem);
   app.setNotFoundHandler(sendNotFound);
   await app.register(websocket, { options: { maxPayload: 1 << 20 } });
-  const metrics = createMetrics(context.db);
-  app.addHook('onResponse', (request, reply, done) => {
-    metrics.observe(
-      request.method,
-      request.routeOptions.url ?? 'none',
-      reply.statusCode,
-      reply.elapsedTime / 1000,
-    );
-    done();
-  });
+  countRequests(app, metrics);
   await app.register(auditPlugin, { context });
   await app.register(authPlugin, { context });
   await app.register(idempotencyPlugin, { context });

@@ -4,12 +4,14 @@ import { serializerCompiler, validatorCompiler, type ZodTypeProvider } from 'fas
 import type { ApiContext } from './context.ts';
 import { deviceIdentityPlugin } from './devices/identity.ts';
 import { deviceApiRoutes } from './devices/routes.ts';
+import { countRequests, type Metrics } from './metrics.ts';
 import { sendNotFound, sendProblem } from './problem.ts';
 
 /** The devices' API: HTTPS with certificates of our own authority on both sides; only joining works without one. */
 export async function createDeviceApp(
   context: ApiContext,
   logger?: FastifyBaseLogger,
+  metrics?: Metrics,
 ): Promise<FastifyInstance> {
   const { authority, identity } = context;
   const app = fastify<Server>({
@@ -31,6 +33,7 @@ export async function createDeviceApp(
   typed.setSerializerCompiler(serializerCompiler);
   typed.setErrorHandler(sendProblem);
   typed.setNotFoundHandler(sendNotFound);
+  if (metrics) countRequests(typed, metrics);
   await typed.register(deviceIdentityPlugin, { context });
   await typed.register(deviceApiRoutes, { context, prefix: '/device/v1' });
   return typed;

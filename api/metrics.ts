@@ -1,3 +1,4 @@
+import type { FastifyInstance } from 'fastify';
 import { Counter, Gauge, Histogram, Registry, collectDefaultMetrics } from 'prom-client';
 import type { Database } from '../db/database.ts';
 import { addFleetMetrics } from './fleetMetrics.ts';
@@ -49,4 +50,17 @@ export function createMetrics(db: Database): Metrics {
       streams = count;
     },
   };
+}
+
+/** Counts what a server answers, by route. */
+export function countRequests(app: Pick<FastifyInstance, 'addHook'>, metrics: Metrics): void {
+  app.addHook('onResponse', (request, reply, done) => {
+    metrics.observe(
+      request.method,
+      request.routeOptions.url ?? 'none',
+      reply.statusCode,
+      reply.elapsedTime / 1000,
+    );
+    done();
+  });
 }

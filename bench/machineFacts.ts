@@ -7,13 +7,17 @@ import type { Cores } from './cores.ts';
 
 const CHECKOUT = fileURLToPath(new URL('..', import.meta.url));
 
-/** What figures were taken on. */
-export interface MachineFacts {
+/** The machine itself. */
+export interface HostFacts {
   processor: string;
   processors: number;
   memoryBytes: number;
   kernel: string;
   node: string;
+}
+
+/** What figures were taken on. */
+export interface MachineFacts extends HostFacts {
   /** Of the devices' file system. */
   versions: Record<string, string>;
   /** Which core was whose; null when all ran everywhere. */
@@ -34,14 +38,16 @@ export async function machineFacts(lab: Lab, cores: Cores | null): Promise<Machi
       return [name, /\d+(\.\d+)+/.exec(said)?.[0] ?? said] as const;
     }),
   );
+  return { ...hostFacts(), versions: Object.fromEntries(versions), cores };
+}
+
+export function hostFacts(): HostFacts {
   return {
     processor: cpus()[0]?.model ?? 'unknown',
     processors: cpus().length,
     memoryBytes: totalmem(),
     kernel: release(),
     node: process.versions.node,
-    versions: Object.fromEntries(versions),
-    cores,
   };
 }
 
