@@ -34,6 +34,8 @@ test.each<[string, Partial<Inventory>, Partial<ComputeUsage>, string[]]>([
   ['a newer CRIU does', { criu: '4.10' }, {}, []],
   ['CRIU before 4.2 on a new kernel does not', { criu: '4.1' }, {}, ['criuOlder', 'criuTooOld']],
   ['a runc that restores once only does not', { runc: '1.2.6' }, {}, ['runcTooOld']],
+  ['a device of the next version does', { version: '0.2.0' }, {}, []],
+  ['one of the version after that does not', { version: '0.3.0' }, {}, ['versionsApart']],
   ['too little memory does not', { memoryAvailableBytes: 80 * MIB }, {}, ['memoryLacking']],
   ['too little disk does not', { diskAvailableBytes: 100 * MIB }, {}, ['diskLacking']],
   [

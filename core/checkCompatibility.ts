@@ -1,4 +1,5 @@
 import type { Cause } from './cause.ts';
+import { decideVersion } from './decideVersion.ts';
 import type { Inventory } from './device.ts';
 
 /** What a compute needs and holds, measured on its device. */
@@ -41,6 +42,11 @@ export function checkCompatibility(
 
 function deviceCauses(source: Inventory, target: Inventory): Cause[] {
   const causes: Cause[] = [];
+  const versions = decideVersion(
+    { who: 'source', version: source.version },
+    { who: 'target', version: target.version },
+  );
+  if (versions.cause) causes.push(versions.cause);
   if (source.architecture !== target.architecture)
     causes.push({
       code: 'architectureDiffers',

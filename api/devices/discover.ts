@@ -12,6 +12,7 @@ import { type ApiContext, freshId } from '../context.ts';
 import { registerRateLimit } from '../rateLimit.ts';
 import { provedKeyHash } from './identity.ts';
 import { certify } from './join.ts';
+import { requireVersion } from './requireVersion.ts';
 
 /** Anybody on the network may send one: an inventory is a few KB. */
 const BODY_LIMIT = 64 * 2 ** 10;
@@ -36,13 +37,14 @@ export const discoveryRoutes: FastifyPluginAsyncZod<{ context: ApiContext }> = a
 /**
  * Writes down that a device would like to join, or gives it its certificate once the operator has approved it.
  * `provedKey` is the hash of the key that the connection has proved.
- * @throws DrayageError keyNotProved, deviceRefused, tooManyDiscovered, badCsr
+ * @throws DrayageError versionsApart, keyNotProved, deviceRefused, tooManyDiscovered, badCsr
  */
 async function askToJoin(
   context: ApiContext,
   { csr, name, inventory }: DiscoverRequest,
   provedKey: string | null,
 ): Promise<DiscoverResponse> {
+  requireVersion(inventory.version);
   const publicKeyHash = await context.authority.publicKeyHash(csr);
   if (provedKey !== publicKeyHash) {
     throw new DrayageError({

@@ -5,11 +5,12 @@ import { createDevice, getDevice, rejoinDevice } from '../../db/devices.ts';
 import { markJoinTokenUsed, refusedJoinToken, takeJoinToken } from '../../db/joinTokens.ts';
 import { type ApiContext, freshId } from '../context.ts';
 import { hashSecret } from '../secrets.ts';
+import { requireVersion } from './requireVersion.ts';
 
 /**
  * Lets a device in. With its certificate (`knownAs`) it keeps its id and gets a new certificate; otherwise it needs a
  * token, which serves one device: the same key may repeat its request (the answer may have been lost), no other.
- * @throws DrayageError joinTokenRefused, nameTaken, badCsr
+ * @throws DrayageError versionsApart, joinTokenRefused, nameTaken, badCsr
  */
 export async function joinDevice(
   context: ApiContext,
@@ -17,6 +18,7 @@ export async function joinDevice(
   knownAs: string | null,
 ): Promise<JoinResponse> {
   const { authority, db } = context;
+  requireVersion(request.inventory.version);
   const publicKeyHash = await authority.publicKeyHash(request.csr);
   const deviceId = await db.transaction(async (tx) => {
     const id = knownAs ?? (await admit(tx, request, publicKeyHash));

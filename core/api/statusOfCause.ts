@@ -13,6 +13,7 @@ const STATUS: Record<string, number> = {
   noCertificate: 403,
   keyNotProved: 403,
   deviceRefused: 403,
+  versionsApart: 409,
   nameTaken: 409,
   emailTaken: 409,
   lastOwner: 409,

@@ -54,6 +54,17 @@ const code = (answer: { status: number; body: { causes?: { code: string }[] } | 
 ];
 
 describe('joining', () => {
+  it('is refused to a version that this one does not understand, before its token is used', async () => {
+    const { csr } = await makeRequest();
+    const token = await newToken();
+    const joining = { token, csr, name: 'edge-v', inventory };
+    const old = { ...joining, inventory: { ...inventory, version: '9.0.0' } };
+    const refused = await ask(url, { ca }, 'POST', '/device/v1/join', old);
+    expect(code(refused)).toEqual([409, 'versionsApart']);
+    expect(refused.body.causes[0]?.mend).toContain('control plane');
+    expect((await ask(url, { ca }, 'POST', '/device/v1/join', joining)).status).toBe(200);
+  });
+
   it('gives a certificate that names the device, whatever the request says', async () => {
     const { key, csr } = await makeRequest('CN=control');
     const token = await newToken();
