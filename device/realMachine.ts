@@ -89,7 +89,7 @@ async function joined(
   // Before any gate is opened.
   await rules.start((await engine.listComputes()).map(({ spec }) => spec));
   const network = new ComputeNetwork(bridge, rules);
-  const deps = { runDir, engine, network, files, memory, pages };
+  const deps = { runDir, engine, network, files, memory, pages, log };
   return {
     ...{ engine, network, files, memory, pages },
     members: {

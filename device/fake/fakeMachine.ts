@@ -89,6 +89,7 @@ export class FakeMachine {
       usage: async (spec) => this.#usage(spec.id, spec.name),
       descriptors: async (computeId) => ((containers.find(computeId)?.pid ?? 0) > 0 ? [] : null),
       throttle: () => life.lives(),
+      followNetwork: () => life.lives(),
       async releaseFrozen(computeId) {
         const container = containers.find(computeId);
         if (container?.state === 'paused') containers.end(container, 137, true);

@@ -101,6 +101,8 @@ export class FakeSource implements SourcePart {
     this.#sent += await this.#deps.memory.finish(this.#request.migration);
   }
 
+  async sendFlows(): Promise<void> {}
+
   async thaw(): Promise<void> {
     await this.#deps.life.takes(MOMENT_MS);
     const container = this.#container();
@@ -163,6 +165,10 @@ export class FakeTarget implements TargetPart {
   }
 
   async receiveFiles(_root: string, stream: Readable): Promise<void> {
+    await text(stream);
+  }
+
+  async receiveFlows(stream: Readable): Promise<void> {
     await text(stream);
   }
 

@@ -32,6 +32,8 @@ export interface SourcePart {
   send(open: OpenStream, onDumped: () => void): Promise<Manifest['computes'][number]>;
   /** After `send`: the target has all of the memory. */
   memorySent(): Promise<void>;
+  /** Tells the target which connections of the compute to the outside live on this device, or one before it. */
+  sendFlows(link: LinkClient): Promise<void>;
   /** The whole rollback: on the network, running, nothing of the attempt left. */
   thaw(): Promise<void>;
   /** Past the commit point: off the network for good, then ended without running one more instruction. */
@@ -51,6 +53,8 @@ export interface TargetPart {
   receiveImage(name: string, stream: Readable): Promise<void>;
   receiveFiles(root: string, stream: Readable): Promise<void>;
   receiveLog(stream: Readable): Promise<void>;
+  /** Connections to the outside that live on another device: from now on their packets go there. */
+  receiveFlows(stream: Readable): Promise<void>;
   /** Resolves when the processes run behind shut queues and every file is on disk; `arrived` once everything is here. */
   restore(manifest: Manifest['computes'][number], arrived: () => Promise<void>): Promise<void>;
   /** Leaves a mark that this copy is complete; it ends with the copy at a reboot. */

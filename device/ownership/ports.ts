@@ -90,6 +90,7 @@ export interface MemberDeps {
   files: FileMover;
   memory: MemoryMover;
   pages: PageKeeper;
+  log(message: string, detail: Record<string, unknown>): void;
 }
 
 /** What the machines stand on. */
