@@ -1,6 +1,7 @@
 import type { Inventory } from '../core/device.ts';
 import { DrayageError } from '../core/cause.ts';
 import { setComputeState, removeCompute } from '../db/computes.ts';
+import { endUpdate, undoUpdate } from '../db/computeUpdates.ts';
 import type { Database } from '../db/database.ts';
 import { getDevice } from '../db/devices.ts';
 import { addPhases, addRounds, finishMigration, setMigrationState } from '../db/migrationRecords.ts';
@@ -34,6 +35,8 @@ export function createControlActivities(db: Database): ControlActivities {
     async setComputeState(computeId, state, reason) {
       await setComputeState(db, computeId, state, reason === undefined ? {} : { reason });
     },
+    endUpdate: (computeId, message, actor) => endUpdate(db, computeId, message, actor),
+    undoUpdate: (computeId, before, cause) => undoUpdate(db, computeId, before, cause),
     removeComputeRecord: (computeId) => removeCompute(db, computeId),
   } satisfies ControlActivities;
   return withFailures(activities);

@@ -1,5 +1,5 @@
 import type { Cause } from '../core/cause.ts';
-import type { ComputeState } from '../core/compute.ts';
+import type { ComputeSpec, ComputeState } from '../core/compute.ts';
 import type { Inventory } from '../core/device.ts';
 import type { MemoryPlan } from './device/memoryInterface.ts';
 import type { MigrationState, Phase, Prediction, Round } from '../core/migration.ts';
@@ -41,6 +41,10 @@ export interface ControlActivities {
   }): Promise<void>;
   closeTransfer(transferId: string, outcome: TransferOutcome): Promise<void>;
   setComputeState(computeId: string, state: ComputeState, reason?: string): Promise<void>;
+  /** The compute is as it was asked for; `message`: what was changed. */
+  endUpdate(computeId: string, message: string, actor?: string): Promise<void>;
+  /** The compute could not be changed, and is what it was. */
+  undoUpdate(computeId: string, before: ComputeSpec, cause: Cause): Promise<void>;
   /** Nothing of the compute is left on any device: its record and its address go. */
   removeComputeRecord(computeId: string): Promise<void>;
 }

@@ -13,6 +13,9 @@ const ANSWER_MS = 10_000;
 /** What may wait to be sent on one side before the other is paused, bytes. */
 const BUFFER_BYTES = 1 << 20;
 
+/** Between two questions whether the device of a session is still there, milliseconds; one without an answer ends it. */
+const ALIVE_MS = 10_000;
+
 /** The compute's device, if it can be asked for logs and the like. */
 export interface Reachable {
   compute: ComputeRecord;
@@ -119,6 +122,7 @@ export function joinLink(context: ApiContext, device: DeviceRow, path: string, c
   client.pause();
   upstream.once('open', () => {
     client.resume();
+    watchPeer(upstream);
   });
   upstream.on('error', () => {
     client.close(1011, `Device ${device.name} does not answer.`);
@@ -128,6 +132,21 @@ export function joinLink(context: ApiContext, device: DeviceRow, path: string, c
   });
   forward(client, upstream);
   forward(upstream, client);
+}
+
+/** A device that loses its power says nothing: ends a connection over which no answer comes any more. */
+function watchPeer(socket: WebSocket): void {
+  let heard = true;
+  socket.on('pong', () => (heard = true));
+  socket.on('message', () => (heard = true));
+  const timer = setInterval(() => {
+    if (!heard) return socket.terminate();
+    heard = false;
+    // Nothing is read while the client is slow: its answer would not be heard.
+    if (socket.isPaused) heard = true;
+    else socket.ping();
+  }, ALIVE_MS);
+  socket.once('close', () => clearInterval(timer));
 }
 
 function forward(from: WebSocket, to: WebSocket): void {
@@ -142,7 +161,8 @@ function forward(from: WebSocket, to: WebSocket): void {
     // 1005 and 1006 mean that there was no code; they cannot be sent.
     const sendable = code >= 1000 && code < 5000 && ![1004, 1005, 1006, 1015].includes(code);
     if (to.readyState === WebSocket.CONNECTING) to.terminate();
-    else to.close(sendable ? code : 1011, reason);
+    else if (sendable) to.close(code, reason);
+    else to.close(1011, 'The connection was lost.');
     if (to.isPaused) to.resume();
   });
 }

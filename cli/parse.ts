@@ -63,6 +63,13 @@ export function tmpfsMount(
   return [...(before ?? []), { path: match[1] ?? '', sizeBytes: memorySize(match[2] ?? '') }];
 }
 
+/** A whole number of seconds, or a duration as `90s` or `2m`. */
+export function seconds(text: string): number {
+  const match = /^(\d{1,5})(s|m|h)?$/.exec(text);
+  if (!match) throw new InvalidArgumentError('It must be a duration, e.g. 30s or 2m.');
+  return Number(match[1]) * { s: 1, m: 60, h: 3600 }[(match[2] ?? 's') as 's'];
+}
+
 /** `no`, `always`, `on-failure` or `on-failure:N`. */
 export function restartPolicy(text: string): { name: string; maximumRetries: number } {
   const match = /^(no|always|on-failure)(?::(\d{1,6}))?$/.exec(text);

@@ -66,6 +66,14 @@ export async function waitForCompute(
   });
 }
 
+/** Waits until the last change of a compute was made or refused. */
+export async function waitForUpdate(client: ApiClient, id: string): Promise<ComputeView> {
+  return poll(client, `/computes/${id}`, computeSchema, {
+    done: ({ lastUpdate }) => lastUpdate?.state !== 'applying',
+    say: ({ name }) => `${name} is being changed`,
+  });
+}
+
 /** Waits until a compute is gone; null then, or its record when its deletion failed. */
 export async function waitForRemoval(client: ApiClient, id: string): Promise<ComputeView | null> {
   try {

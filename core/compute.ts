@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { healthCheckSchema } from './healthCheck.ts';
 import { idSchema } from './ids.ts';
 import { tmpfsListSchema } from './tmpfs.ts';
 
@@ -47,20 +48,22 @@ export const DEFAULT_PIDS = 4096;
 
 const MOST_LABELS = 64;
 
+const labelNameSchema = z
+  .string()
+  .regex(/^[a-z0-9]([a-z0-9._/-]{0,61}[a-z0-9])?$/, 'must be lower-case letters, digits and . _ / - within');
+const labelValueSchema = z
+  .string()
+  .max(256)
+  .regex(/^[^\p{Cc}]*$/u, 'must have no control characters');
+
+/** Labels that are set, and those that are taken away: null. */
+export const labelChangesSchema = z
+  .record(labelNameSchema, labelValueSchema.nullable())
+  .refine((labels) => Object.keys(labels).length <= MOST_LABELS, `must be at most ${String(MOST_LABELS)}`);
+
 /** What its owner wants to find it by; nothing of it is looked at by Drayage. */
 export const labelsSchema = z
-  .record(
-    z
-      .string()
-      .regex(
-        /^[a-z0-9]([a-z0-9._/-]{0,61}[a-z0-9])?$/,
-        'must be lower-case letters, digits and . _ / - within',
-      ),
-    z
-      .string()
-      .max(256)
-      .regex(/^[^\p{Cc}]*$/u, 'must have no control characters'),
-  )
+  .record(labelNameSchema, labelValueSchema)
   .refine((labels) => Object.keys(labels).length <= MOST_LABELS, `must be at most ${String(MOST_LABELS)}`);
 
 /** All that a device needs to make a compute's containers; it is the same on source and target. */
@@ -87,6 +90,7 @@ export const computeSpecSchema = z.object({
   volumes: z.array(z.object({ name: nameSchema, path: z.string().startsWith('/') })).default([]),
   tmpfs: tmpfsListSchema.default([]),
   restartPolicy: restartPolicySchema.default({ name: 'no', maximumRetries: 0 }),
+  healthCheck: healthCheckSchema.optional(),
   address: addressSchema,
 });
 export type ComputeSpec = z.infer<typeof computeSpecSchema>;

@@ -3,8 +3,10 @@ import { computeSpecSchema, nameSchema } from './compute.ts';
 import { MAX_EPOCH } from './decideEpoch.ts';
 import { inventorySchema } from './device.ts';
 import { isPlain } from './discovery.ts';
+import { healthSchema } from './healthCheck.ts';
 import { idSchema, transferIdSchema } from './ids.ts';
 import { progressSchema } from './migration.ts';
+import { lastExitSchema, limitsSchema } from './observed.ts';
 
 /** What a device and the control plane say to each other (HTTPS, JSON, under /device/v1); both sides check it. */
 
@@ -50,7 +52,15 @@ const epochSchema = z.number().int().min(0).max(MAX_EPOCH);
 export const heartbeatRequestSchema = z.object({
   inventory: inventorySchema,
   computes: z
-    .array(z.object({ id: idSchema('compute'), epoch: epochSchema, running: z.boolean() }))
+    .array(
+      z.object({
+        id: idSchema('compute'),
+        epoch: epochSchema,
+        running: z.boolean(),
+        /** Absent in what earlier versions say. */
+        limits: limitsSchema.nullish(),
+      }),
+    )
     .max(10_000),
 });
 export type HeartbeatRequest = z.infer<typeof heartbeatRequestSchema>;
@@ -83,6 +93,8 @@ export const devicePlacementSchema = z.object({
   epoch: z.number().int(),
   spec: computeSpecSchema,
   desired: z.enum(['running', 'stopped']),
+  /** What its check said last, here or on an earlier device. */
+  health: healthSchema.nullish(),
   /** The open transfer of the group with this device at one end. */
   transfer: z
     .object({
@@ -124,6 +136,10 @@ export type ReportRequest = z.infer<typeof reportRequestSchema>;
 /** How far the memory of a move is, told by its source. */
 export const progressRequestSchema = progressSchema;
 
+/** What a compute's check says, told when it has changed. */
+export const healthRequestSchema = healthSchema.extend({ computeId: idSchema('compute') });
+export type HealthRequest = z.infer<typeof healthRequestSchema>;
+
 export const exitRequestSchema = z.object({
   computeId: idSchema('compute'),
   exitCode: z.number().int(),
@@ -131,5 +147,8 @@ export const exitRequestSchema = z.object({
   restarting: z.boolean(),
   /** How often it was started again, in a row. */
   restarts: z.number().int().nonnegative(),
+  /** Absent in what earlier versions say. */
+  at: lastExitSchema.shape.at.optional(),
+  oom: z.boolean().default(false),
 });
-export type ExitRequest = z.infer<typeof exitRequestSchema>;
+export type ExitRequest = z.input<typeof exitRequestSchema>;

@@ -26,6 +26,10 @@ export type TransferInput = z.infer<typeof transferInputSchema>;
 export const releaseInputSchema = prepareInputSchema.omit({ peer: true });
 export type ReleaseInput = z.infer<typeof releaseInputSchema>;
 
+/** What is done about somebody who runs something inside a compute that is to move; absent in what earlier versions say. */
+export const sessionOptionsSchema = z.object({ endSessions: z.boolean().optional() }).default({});
+export type SessionOptions = z.infer<typeof sessionOptionsSchema>;
+
 export const computesSchema = group;
 export const descriptorsSchema = z.record(z.string(), z.array(z.string()));
 

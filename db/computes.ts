@@ -1,6 +1,7 @@
 import { and, asc, eq, gt, inArray, isNull, sql } from 'drizzle-orm';
 import { type Cause, DrayageError } from '../core/cause.ts';
 import type { ComputeSpec, ComputeState } from '../core/compute.ts';
+import type { Health } from '../core/healthCheck.ts';
 import { type AddressRange, ipToNumber } from '../core/ipv4.ts';
 import type { PublishedPort } from '../core/publishedPorts.ts';
 import type { Scope } from '../core/tenancy.ts';
@@ -20,7 +21,14 @@ export interface ComputeRecord extends ComputeRow {
   imageName: string | null;
   /** By protocol and host port. */
   ports: PublishedPort[];
-  placement: { deviceId: string; deviceName: string; epoch: number; transferId: string | null } | null;
+  placement: {
+    deviceId: string;
+    deviceName: string;
+    epoch: number;
+    transferId: string | null;
+    /** When its device was heard last. */
+    heardAt: Date | null;
+  } | null;
 }
 
 const selection = {
@@ -34,6 +42,7 @@ const selection = {
     deviceName: device.name,
     epoch: placement.epoch,
     transferId: placement.transferId,
+    heardAt: device.lastHeartbeatAt,
   },
 };
 
@@ -49,9 +58,14 @@ function records(db: Database) {
 type Selected = Awaited<ReturnType<typeof records>>[number];
 
 function record({ compute: row, imageName, ports, placement: at }: Selected): ComputeRecord {
-  const { deviceId, deviceName, epoch, transferId } = at;
+  const { deviceId, deviceName, epoch, transferId, heardAt } = at;
   const placed = deviceId !== null && deviceName !== null && epoch !== null;
-  return { ...row, imageName, ports, placement: placed ? { deviceId, deviceName, epoch, transferId } : null };
+  return {
+    ...row,
+    imageName,
+    ports,
+    placement: placed ? { deviceId, deviceName, epoch, transferId, heardAt } : null,
+  };
 }
 
 /**
@@ -195,7 +209,11 @@ export async function setComputeState(
       .for('update');
     if (!before || (change.from && !change.from.includes(before.state))) return false;
     const { reason = '', causes = [] } = change;
-    await tx.update(compute).set({ state, reason, causes }).where(eq(compute.id, id));
+    const runs = state === 'running' || state === 'migrating';
+    await tx
+      .update(compute)
+      .set({ state, reason, causes, ...(runs ? {} : { health: null }) })
+      .where(eq(compute.id, id));
     if (before.state !== state) {
       const message = reason === '' ? `${before.name} is ${state}.` : reason;
       await addEvent(tx, { type: `compute.${state}`, subject: id, message });
@@ -231,6 +249,10 @@ export interface Exit {
   /** The device starts it again, by the restart policy. */
   restarting: boolean;
   restarts: number;
+  /** RFC 3339, by the device's clock; @default now */
+  at?: string | undefined;
+  /** The kernel ended it for want of memory. */
+  oom: boolean;
 }
 
 /**
@@ -246,9 +268,14 @@ export async function recordExit(
   return db.transaction(async (tx) => {
     const row = await findCompute(tx, computeId);
     if (!row || row.placement?.deviceId !== deviceId) return false;
-    const { exitCode, restarting, restarts } = exit;
-    await tx.update(compute).set({ exitCode, restarts }).where(eq(compute.id, computeId));
-    const reason = `It ended by itself with exit code ${String(exitCode)}.`;
+    const { exitCode, restarting, restarts, oom, at = new Date().toISOString() } = exit;
+    const lastExit = { code: exitCode, at, oom };
+    await tx
+      .update(compute)
+      .set({ exitCode, lastExit, restarts, health: null })
+      .where(eq(compute.id, computeId));
+    const why = oom ? ', for it took more memory than its limit' : '';
+    const reason = `It ended by itself with exit code ${String(exitCode)}${why}.`;
     if (restarting) {
       await addEvent(tx, {
         type: 'compute.restarting',
@@ -260,6 +287,30 @@ export async function recordExit(
     await setComputeState(tx, computeId, 'stopped', { from: ['running', 'migrating'], reason });
     await setDesired(tx, computeId, 'stopped');
     return true;
+  });
+}
+
+/** Records what a compute's check says. Only its owner's word counts, and only while it runs. */
+export async function recordHealth(
+  db: Database,
+  deviceId: string,
+  computeId: string,
+  health: Health,
+): Promise<void> {
+  await db.transaction(async (tx) => {
+    const row = await findCompute(tx, computeId);
+    if (row?.placement?.deviceId !== deviceId || !['running', 'migrating'].includes(row.state)) return;
+    await tx
+      .update(compute)
+      .set({ health: { ...health, at: new Date().toISOString() } })
+      .where(eq(compute.id, computeId));
+    const { state, reason } = health;
+    if (state === 'starting' || state === row.health?.state) return;
+    await addEvent(tx, {
+      type: `compute.${state}`,
+      subject: computeId,
+      message: `${row.name} is ${state}: ${reason}`,
+    });
   });
 }
 

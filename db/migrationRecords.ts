@@ -27,6 +27,7 @@ export interface NewMigration {
   maxDowntimeMs?: number | undefined;
   bandwidthMbit?: number | undefined;
   allowThrottle?: boolean | undefined;
+  endSessions?: boolean | undefined;
   dryRun?: boolean | undefined;
   workflowId: string;
   actor?: string | undefined;

@@ -35,6 +35,10 @@ export interface Device {
   usage(spec: ComputeSpec): Promise<ComputeUsage>;
   /** What a restore must know of a compute before its dump; null when it does not run. */
   descriptors(computeId: string): Promise<string[] | null>;
+  /** Whether somebody runs a program inside a compute that is not of its own processes. */
+  hasForeigners(computeId: string): Promise<boolean>;
+  /** Ends such programs, whoever started them. */
+  endForeigners(computeId: string): Promise<void>;
   /** Gives a compute a share of its processor time; 1 is all of it. */
   throttle(spec: ComputeSpec, share: number): Promise<void>;
   /** Ends a compute that was frozen because its memory could not be filled in: such a one hears no signal. */

@@ -2,6 +2,7 @@ import { join } from 'node:path';
 import { servicePorts } from '../core/device.ts';
 import { externalDescriptors } from './checkpoint/armedDump.ts';
 import { findFreezer, killFrozen } from './checkpoint/cgroupFreezer.ts';
+import { endForeign, isForeignInside } from './checkpoint/foreignProcesses.ts';
 import type { Device, Joining, Machine } from './device.ts';
 import { createEngine } from './engine/createEngine.ts';
 import type { Engine } from './engine/types.ts';
@@ -100,6 +101,14 @@ async function joined(
     async descriptors(computeId) {
       const facts = await engine.facts(computeId);
       return facts && facts.pid > 0 ? externalDescriptors(facts.runcRoot, facts.containerId) : null;
+    },
+    async hasForeigners(computeId) {
+      const facts = await engine.facts(computeId);
+      return facts !== null && facts.pid > 0 && isForeignInside(facts.pid);
+    },
+    async endForeigners(computeId) {
+      const facts = await engine.facts(computeId);
+      if (facts && facts.pid > 0) await endForeign(facts.pid);
     },
     followNetwork: (version) => rules.follow(version),
     throttle: (spec, share) => throttle(engine, spec, share),

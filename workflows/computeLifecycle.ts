@@ -31,7 +31,7 @@ const UNDO: ActivityOptions = {
   retry: { maximumAttempts: 20, initialInterval: '500 ms', maximumInterval: '5 seconds' },
 };
 
-/** What is done to one compute on the device that owns it: create (and start), start, stop or remove. */
+/** What is done to one compute on the device that owns it: create (and start), start, stop, remove or update. */
 export async function computeLifecycle(input: ComputeLifecycleInput): Promise<void> {
   const undo = new Undo();
   try {
@@ -43,7 +43,7 @@ export async function computeLifecycle(input: ComputeLifecycleInput): Promise<vo
   }
 }
 
-const OPERATIONS = { create, start, stop, remove } as const;
+const OPERATIONS = { create, start, stop, remove, update } as const;
 
 async function create({ spec, device }: ComputeLifecycleInput, undo: Undo): Promise<void> {
   await onDevice(device, `fetch the image of ${spec.name}`, IMAGE).ensureImage(spec);
@@ -79,9 +79,28 @@ async function remove({ spec, device }: ComputeLifecycleInput): Promise<void> {
   setOutcome('removed');
 }
 
+/** The spec is recorded already; what is refused puts the former one back, on the device too. */
+async function update({ spec, device, update: given }: ComputeLifecycleInput, undo: Undo): Promise<void> {
+  if (given)
+    undo.register('give it its former limits', () =>
+      onDevice(device, `undo: change ${spec.name} back`, UNDO).updateCompute(given.before),
+    );
+  await onDevice(device, `change ${spec.name}`).updateCompute(spec);
+  await controlActivities().endUpdate(spec.id, given?.reason ?? '', given?.actor);
+  setOutcome('updated');
+}
+
 /** The compute's state says how it is now, the reason why. A stop that failed leaves it as it is: running. */
-async function recordFailure({ operation, spec }: ComputeLifecycleInput, error: unknown): Promise<void> {
-  const { message, mend } = causeOf(error);
+async function recordFailure(input: ComputeLifecycleInput, error: unknown): Promise<void> {
+  const { operation, spec, update: given } = input;
+  const cause = causeOf(error);
+  if (given) {
+    await CancellationScope.nonCancellable(() =>
+      controlActivities().undoUpdate(spec.id, given.before, cause),
+    );
+    return setOutcome('failed');
+  }
+  const { message, mend } = cause;
   const state = operation === 'stop' ? 'running' : 'failed';
   await CancellationScope.nonCancellable(() =>
     controlActivities().setComputeState(spec.id, state, `${operation} failed: ${message} ${mend}`.trim()),

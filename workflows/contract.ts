@@ -1,4 +1,5 @@
 import type { ComputeSpec } from '../core/compute.ts';
+import type { GivenUpdate } from '../core/observed.ts';
 
 /**
  * What starts a workflow and what it answers: shared by those who start workflows and those who write them. Types and
@@ -17,7 +18,7 @@ export const SearchAttribute = {
   outcome: 'DrayageOutcome',
 } as const;
 
-export type LifecycleOperation = 'create' | 'start' | 'stop' | 'remove';
+export type LifecycleOperation = 'create' | 'start' | 'stop' | 'remove' | 'update';
 
 export interface ComputeLifecycleInput {
   operation: LifecycleOperation;
@@ -25,6 +26,7 @@ export interface ComputeLifecycleInput {
   /** Id of the device that owns the compute. */
   device: string;
   epoch: number;
+  update?: GivenUpdate;
 }
 
 export interface MigrateComputeInput {
@@ -42,6 +44,8 @@ export interface MigrateComputeInput {
   bandwidthMbit?: number;
   /** Whether the computes may be slowed down so that rounds converge. */
   allowThrottle?: boolean;
+  /** What somebody runs inside the computes is ended; else it speaks against the move. */
+  endSessions?: boolean;
   /** All but the freeze, to know what it would cost. */
   dryRun?: boolean;
 }

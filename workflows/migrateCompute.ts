@@ -10,7 +10,7 @@ import {
 import { defineSearchAttributeKey } from '@temporalio/common';
 import { Abortable } from './abortable.ts';
 import { causeOf } from './causeOf.ts';
-import type { TransferInput } from '../core/moveInput.ts';
+import type { SessionOptions, TransferInput } from '../core/moveInput.ts';
 import type { Cause } from '../core/cause.ts';
 import { checkCompatibility } from '../core/checkCompatibility.ts';
 import { DEFAULT_FIXED_FREEZE_MS } from '../core/decideNextRound.ts';
@@ -184,10 +184,14 @@ async function preflight(
   recorder.enter('preflight', 'Checking whether the computes can run on the target.');
   const inventories = await controlActivities().inventories(input.source, input.target);
   const inspect = deviceActivities(input.source)('inspect the computes');
-  const { usage, descriptors } = await inspect.inspectSource(input.computes);
+  const { usage, descriptors } = await inspect.inspectSource(input.computes, sessionOptions(input));
   const fit = checkCompatibility(inventories.source, inventories.target, usage);
   if (fit.action === 'proceed') return { descriptors };
   return { state: 'refused', reason: fit.reason, causes: fit.causes, frozenMs: null, wireBytes: 0 };
+}
+
+function sessionOptions({ endSessions }: MigrateComputeInput): SessionOptions {
+  return endSessions === true ? { endSessions } : {};
 }
 
 async function prepare(
@@ -203,7 +207,7 @@ async function prepare(
   undo.register('clear the target', () => onTarget('clear the target').discardTarget(seenByTarget));
   undo.register('clear the source', () => onSource('forget the copied files').forgetFiles(input.migrationId));
   await onTarget('image, network, container').prepareTarget(seenByTarget);
-  return onSource('copy files and log').syncFiles(transfer);
+  return onSource('copy files and log').syncFiles(transfer, sessionOptions(input));
 }
 
 /** Starts on both devices everything that the hot window needs. It waits there; the computes run on. */

@@ -1,11 +1,16 @@
 import { activityInfo, cancellationSignal, heartbeat } from '@temporalio/activity';
 import { Transform, type Readable } from 'node:stream';
 import type { ComputeSpec } from '../../core/compute.ts';
+import { DrayageError } from '../../core/cause.ts';
 import type { Device } from '../../device/device.ts';
+import type { ExecSessions } from '../../device/engine/execSessions.ts';
 import { withFailures } from '../failure.ts';
 
 export interface ComputeDeps {
-  device: Pick<Device, 'engine' | 'network' | 'releaseFrozen'>;
+  device: Pick<Device, 'engine' | 'network' | 'releaseFrozen' | 'computeCounters'>;
+  sessions: Pick<ExecSessions, 'letIn'>;
+  /** What the control plane has placed here has changed. */
+  placementsChanged: () => Promise<void>;
   /** The image's archive (`docker save` form) from the control plane. */
   fetchImage: (imageId: string) => Promise<Readable>;
 }
@@ -14,7 +19,7 @@ export interface ComputeDeps {
 const HEARTBEAT_MS = 1000;
 
 /** A device's part in making, starting, stopping and removing computes. Each finds what an earlier attempt has done. */
-export function createComputeActivities({ device, fetchImage }: ComputeDeps) {
+export function createComputeActivities({ device, sessions, placementsChanged, fetchImage }: ComputeDeps) {
   const { engine, network } = device;
 
   /** Sandbox, interface and container; none of them runs the compute yet. */
@@ -45,9 +50,19 @@ export function createComputeActivities({ device, fetchImage }: ComputeDeps) {
     /** Starts the compute and opens its network; makes what is missing, as after the device's restart. */
     async startCompute(spec: ComputeSpec): Promise<void> {
       await beating(async () => {
+        sessions.letIn(spec.id);
         const sandboxPid = await make(spec);
         await engine.startCompute(spec.id);
         await network.open(spec, sandboxPid);
+      });
+    },
+
+    /** Gives a compute, running or not, the limits of the spec. What else is new of it is the control plane's to tell. */
+    async updateCompute(spec: ComputeSpec): Promise<void> {
+      await beating(async () => {
+        await requireMemory(device, spec);
+        await engine.updateLimits(spec);
+        await placementsChanged();
       });
     },
 
@@ -68,6 +83,22 @@ export function createComputeActivities({ device, fetchImage }: ComputeDeps) {
         await engine.removeCompute(computeId, { volumes: true });
       });
     },
+  });
+}
+
+/** The engine would end the compute, or the kernel refuse. */
+async function requireMemory(
+  device: Pick<Device, 'computeCounters'>,
+  { id, name, memoryBytes }: ComputeSpec,
+): Promise<void> {
+  if (memoryBytes === undefined) return;
+  const counters = await device.computeCounters(id, 0);
+  if (!counters || counters.memoryBytes < memoryBytes) return;
+  const [uses, asked] = [counters.memoryBytes, memoryBytes].map((bytes) => Math.ceil(bytes / 2 ** 20));
+  throw new DrayageError({
+    code: 'memoryInUse',
+    message: `Compute ${name} uses ${String(uses)} MiB of memory, more than the limit of ${String(asked)} MiB that was asked for.`,
+    mend: 'Give it more than it uses, or stop it first.',
   });
 }
 

@@ -10,12 +10,16 @@ import {
   descriptorsSchema,
   prepareInputSchema,
   releaseInputSchema,
+  sessionOptionsSchema,
   transferInputSchema,
   type PrepareInput,
   type ReleaseInput,
+  type SessionOptions,
   type TransferInput,
 } from '../../core/moveInput.ts';
+import { execOpen } from '../../device/checkpoint/findBlockers.ts';
 import type { Device } from '../../device/device.ts';
+import type { ExecSessions } from '../../device/engine/execSessions.ts';
 import type { ControlPlane } from '../../device/ownership/ports.ts';
 import type { SourceOutcome } from '../../device/ownership/sourceTransfer.ts';
 import { SourceTransfer } from '../../device/ownership/sourceTransfer.ts';
@@ -27,6 +31,7 @@ import { beating } from './beating.ts';
 
 export interface MigrationDeps {
   device: Device;
+  sessions: ExecSessions;
   table: TransferTable;
   control: ControlPlane;
   ensureImage: (spec: ComputeSpec, progress: (bytes: number) => void) => Promise<void>;
@@ -34,7 +39,7 @@ export interface MigrationDeps {
 
 /** A device's part in moves. Each is safe to run again: it attaches to what an earlier attempt began. */
 export function createMigrationActivities(deps: MigrationDeps) {
-  const { device, table, control } = deps;
+  const { device, sessions, table, control } = deps;
   const { engine, network, files, pages } = device;
   const preparations = new Preparations();
 
@@ -51,13 +56,44 @@ export function createMigrationActivities(deps: MigrationDeps) {
     await engine.removeCompute(id, { volumes: true });
   };
 
+  /** Ends what somebody runs inside these computes, whoever started it. */
+  const endForeigners = async (computes: ComputeSpec[]) => {
+    await sessions.endSessions(computes.map(({ id }) => id));
+    for (const { id } of computes) await device.endForeigners(id);
+  };
+
+  /** From here to the end of the move nothing is run inside the computes. What was let in since the preflight ends. */
+  const holdSessions = async (
+    migration: string,
+    computes: ComputeSpec[],
+    { endSessions }: SessionOptions,
+  ) => {
+    const ids = computes.map(({ id }) => id);
+    await sessions.hold(migration, ids);
+    if (endSessions) return endForeigners(computes);
+    for (const { id, name } of computes)
+      // Started on the device itself, past Drayage.
+      if (await device.hasForeigners(id)) throw new DrayageError(execOpen(name));
+  };
+
   return withFailures({
-    /** Source: what the computes hold, what stands against the move, and what a restore must know before the dump. */
+    /**
+     * Source: what the computes hold, what stands against the move, and what a restore must know before the dump.
+     * `endSessions`: what somebody runs inside them is ended first.
+     */
     async inspectSource(
       computes: ComputeSpec[],
+      given: SessionOptions = {},
     ): Promise<{ usage: ComputeUsage[]; descriptors: Record<string, string[]> }> {
       checkInput(computesSchema, computes);
-      const usage = await Promise.all(computes.map((spec) => device.usage(spec)));
+      const ids = computes.map(({ id }) => id);
+      // One thing happens to a compute at a time: an earlier move of it has ended.
+      for (const id of ids) sessions.letIn(id);
+      const { endSessions } = checkInput(sessionOptionsSchema, given);
+      const usage = await sessions.withoutProbes(ids, async () => {
+        if (endSessions) await endForeigners(computes);
+        return Promise.all(computes.map((spec) => device.usage(spec)));
+      });
       const descriptors: Record<string, string[]> = {};
       for (const { id } of computes) {
         const external = await device.descriptors(id);
@@ -87,10 +123,11 @@ export function createMigrationActivities(deps: MigrationDeps) {
     },
 
     /** Source: writable layer, volumes and log, copied while the compute runs; then once more what changed meanwhile. */
-    async syncFiles(given: PrepareInput): Promise<{ bytes: number }> {
+    async syncFiles(given: PrepareInput, options: SessionOptions = {}): Promise<{ bytes: number }> {
       const { migration, computes, peer } = checkInput(prepareInputSchema, given);
       const target = await control.peer(peer);
       return beating(async () => {
+        await holdSessions(migration, computes, checkInput(sessionOptionsSchema, options));
         await device.failpoint('source.syncing');
         let bytes = 0;
         for (const { id } of computes)
@@ -181,12 +218,14 @@ export function createMigrationActivities(deps: MigrationDeps) {
           await engine.removeCompute(id, { volumes: true });
         }
         await files.forget(migration);
+        sessions.release(migration);
       });
     },
 
-    /** Either side: what was kept for the files of a move that has ended. */
+    /** Either side: what was kept for the files of a move that has ended. Its computes are free again. */
     async forgetFiles(migration: string): Promise<void> {
       await files.forget(migration);
+      sessions.release(migration);
     },
   });
 }

@@ -99,6 +99,7 @@ const OPERATIONS = {
   start: { from: ['stopped', 'failed', 'lost'], desired: 'running' },
   stop: { from: ['running'], desired: 'stopped' },
   remove: { from: ['running', 'stopped', 'failed', 'lost', 'creating'], desired: 'stopped' },
+  update: { from: ['running', 'stopped'], desired: null },
 } as const;
 
 /**
@@ -109,11 +110,34 @@ export async function operate(
   context: ApiContext,
   scope: Scope,
   idOrName: string,
-  operation: Exclude<LifecycleOperation, 'create'>,
+  operation: Exclude<LifecycleOperation, 'create' | 'update'>,
 ): Promise<Accepted> {
   const { db, workflows } = context;
+  const { row, device, epoch } = await requireOperable(context, scope, idOrName, operation);
+  try {
+    const { runId } = await workflows.startLifecycle({ operation, spec: row.spec, device, epoch });
+    await setDesired(db, row.id, OPERATIONS[operation].desired);
+    return { id: row.id, workflowId: computeWorkflowId(row.id), runId };
+  } catch (error) {
+    if (error instanceof DrayageError && error.cause_.code === 'workflowRunning')
+      throw await somethingRuns(context, row);
+    throw error;
+  }
+}
+
+/**
+ * The compute, if the operation may begin now, and who owns it.
+ * @throws DrayageError unknownCompute, notRunning, notStopped, deviceUnreachable, transferOpen, migrationRunning
+ */
+export async function requireOperable(
+  context: ApiContext,
+  scope: Scope,
+  idOrName: string,
+  operation: keyof typeof OPERATIONS,
+): Promise<{ row: ComputeRecord; device: string; epoch: number }> {
+  const { db } = context;
   const row = await computeInScope(db, scope, idOrName);
-  const { from, desired } = OPERATIONS[operation];
+  const { from } = OPERATIONS[operation];
   if (row.state === 'migrating') throw await somethingRuns(context, row);
   if (!(from as readonly string[]).includes(row.state)) throw wrongState(row, operation);
   const { deviceId: device = '', epoch = 0, transferId = null } = row.placement ?? {};
@@ -126,15 +150,7 @@ export async function operate(
       mend: 'Look at the device and its network; try again when it is back.',
     });
   }
-  try {
-    const { runId } = await workflows.startLifecycle({ operation, spec: row.spec, device, epoch });
-    await setDesired(db, row.id, desired);
-    return { id: row.id, workflowId: computeWorkflowId(row.id), runId };
-  } catch (error) {
-    if (error instanceof DrayageError && error.cause_.code === 'workflowRunning')
-      throw await somethingRuns(context, row);
-    throw error;
-  }
+  return { row, device, epoch };
 }
 
 function unsettled(row: ComputeRecord) {
@@ -145,9 +161,10 @@ function unsettled(row: ComputeRecord) {
   };
 }
 
-function wrongState(row: ComputeRecord, operation: 'start' | 'stop' | 'remove'): DrayageError {
+function wrongState(row: ComputeRecord, operation: keyof typeof OPERATIONS): DrayageError {
   const code = operation === 'start' ? 'notStopped' : 'notRunning';
-  const mend = row.state === 'creating' ? 'Wait until it was made.' : 'Nothing has to be done.';
+  const nothing = operation === 'update' ? 'Start it, or make it anew.' : 'Nothing has to be done.';
+  const mend = row.state === 'creating' ? 'Wait until it was made.' : nothing;
   return new DrayageError({ code, message: `Compute ${row.name} is ${row.state}.`, mend });
 }
 

@@ -1,6 +1,7 @@
 import type { ComputeView } from '../../core/api/computes.ts';
 import type { Cause } from '../../core/cause.ts';
 import { DEFAULT_PIDS } from '../../core/compute.ts';
+import { lastUpdateSchema } from '../../core/observed.ts';
 import type { ComputeRecord } from '../../db/computes.ts';
 
 /** What forbids to move a compute now, whatever the target. */
@@ -39,6 +40,11 @@ export function computeView(row: ComputeRecord): ComputeView {
     reason: row.reason,
     causes: row.causes,
     desired: row.desired,
+    observed: {
+      ...(row.observed ?? { state: 'unknown', limits: null }),
+      at: placement?.heardAt?.toISOString() ?? null,
+    },
+    lastUpdate: row.lastUpdate && lastUpdateSchema.parse(row.lastUpdate),
     ip: spec.address.ip,
     mac: spec.address.mac,
     ports: row.ports,
@@ -55,7 +61,10 @@ export function computeView(row: ComputeRecord): ComputeView {
     volumes: spec.volumes,
     tmpfs: spec.tmpfs,
     restartPolicy: spec.restartPolicy,
+    healthCheck: spec.healthCheck,
+    health: row.health,
     exitCode: row.exitCode,
+    lastExit: row.lastExit,
     restarts: row.restarts,
     createdAt: row.createdAt.toISOString(),
   };

@@ -9,6 +9,7 @@ import {
   emptyResponseSchema,
   exitRequestSchema,
   handOverRequestSchema,
+  healthRequestSchema,
   heartbeatRequestSchema,
   heartbeatResponseSchema,
   joinRequestSchema,
@@ -22,7 +23,8 @@ import { idSchema, transferIdSchema } from '../../core/ids.ts';
 import { networkRulesSchema } from '../../core/networkRules.ts';
 import { metricsReportSchema } from '../../core/metrics.ts';
 import type { TransferRole } from '../../core/transfer.ts';
-import { computesOnDevice, reconcileRunning, recordExit } from '../../db/computes.ts';
+import { computesOnDevice, reconcileRunning, recordExit, recordHealth } from '../../db/computes.ts';
+import { recordObserved } from '../../db/computeUpdates.ts';
 import type { Database } from '../../db/database.ts';
 import { getDevice, heartbeat } from '../../db/devices.ts';
 import { recordHandOver, settleEpochs } from '../../db/epochs.ts';
@@ -66,6 +68,7 @@ export const deviceApiRoutes: FastifyPluginAsyncZod<{ context: ApiContext }> = a
       await heartbeat(db, deviceId, inventory);
       const outdated = await settleEpochs(db, deviceId, computes);
       await reconcileRunning(db, deviceId, computes);
+      await recordObserved(db, deviceId, computes);
       return { outdated, network: await network.version() };
     },
   });
@@ -154,6 +157,16 @@ export const deviceApiRoutes: FastifyPluginAsyncZod<{ context: ApiContext }> = a
     },
   });
 
+  app.post('/health', {
+    logLevel: 'warn',
+    schema: { body: healthRequestSchema, response: { 200: emptyResponseSchema } },
+    handler: async (request) => {
+      const { computeId, ...health } = request.body;
+      await recordHealth(db, deviceOf(request), computeId, health);
+      return {};
+    },
+  });
+
   app.post('/exits', {
     schema: { body: exitRequestSchema, response: { 200: emptyResponseSchema } },
     handler: async (request) => {
@@ -181,7 +194,7 @@ function requireRole(transfer: TransferRow, deviceId: string, role: TransferRole
 
 async function placementsOf(db: Database, deviceId: string): Promise<DevicePlacement[]> {
   const items: DevicePlacement[] = [];
-  for (const { spec, desired, groupId, placement } of await computesOnDevice(db, deviceId)) {
+  for (const { spec, desired, health, groupId, placement } of await computesOnDevice(db, deviceId)) {
     if (!placement) continue;
     const open = placement.transferId === null ? null : await getTransfer(db, placement.transferId);
     const transfer = open && {
@@ -190,7 +203,7 @@ async function placementsOf(db: Database, deviceId: string): Promise<DevicePlace
       target: open.targetId,
       role: 'source' as const,
     };
-    items.push({ group: groupId, epoch: placement.epoch, spec, desired, transfer });
+    items.push({ group: groupId, epoch: placement.epoch, spec, desired, health, transfer });
   }
   return items;
 }

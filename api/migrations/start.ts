@@ -120,6 +120,7 @@ export async function launchMigration(context: ApiContext, row: MigrationRow): P
       ...(row.maxDowntimeMs === null ? {} : { maxDowntimeMs: row.maxDowntimeMs }),
       ...(row.bandwidthMbit === null ? {} : { bandwidthMbit: row.bandwidthMbit }),
       allowThrottle: row.allowThrottle,
+      endSessions: row.endSessions,
       dryRun: row.dryRun,
     });
     await setMigrationRun(db, row.id, runId);

@@ -4,7 +4,9 @@ import { z } from 'zod';
 import { idOrNameSchema } from '../../core/api/common.ts';
 import { logsQuerySchema } from '../../core/api/computes.ts';
 import type { ApiContext } from '../context.ts';
-import { askLink, joinLink, reachable } from '../link.ts';
+import { joinLink, reachable } from '../link.ts';
+import { jsonBody, textBody } from '../computes/logBody.ts';
+import { openLog } from '../computes/readLog.ts';
 import { scopeOf } from '../plugins/auth.ts';
 
 const params = z.object({ id: idOrNameSchema });
@@ -19,25 +21,24 @@ export const computeStreamRoutes: FastifyPluginAsyncZod<{ context: ApiContext }>
     config: { needs: 'viewer' },
     schema: {
       tags,
-      summary: 'Output of a compute: lines of JSON, {"stream":"stdout","data":"<base64>"}',
-      produces: ['application/x-ndjson'],
+      summary: 'Output of a compute',
+      description: `Lines of JSON: {"time":"...Z","stream":"stdout","data":"<base64>"}, one for each line that was written.
+With \`follow\` it goes on, also over restarts and moves, and ends with {"end":"<why>"}; empty lines are signs of life.
+\`format=text\`: what was written, as it is. \`download\`: the same, for a file.`,
+      produces: ['application/x-ndjson', 'text/plain'],
       params,
       querystring: logsQuerySchema,
     },
     handler: async (request, reply) => {
-      const { follow, tail } = request.query;
-      const { compute, device } = await reachable(context, scopeOf(request), request.params.id, {
-        running: false,
-      });
-      const query = new URLSearchParams({ follow: follow === '1' || follow === 'true' ? '1' : '0' });
-      if (tail !== undefined) query.set('tail', String(tail));
-      const response = await askLink(
-        context,
-        device,
-        `/v1/computes/${compute.id}/logs?${query.toString()}`,
-        gone(reply),
-      );
-      return reply.type('application/x-ndjson').send(response);
+      const { follow, tail, since, timestamps, format, download } = request.query;
+      const wish = { follow, tail, since };
+      const { name, items } = await openLog(context, scopeOf(request), request.params.id, wish, gone(reply));
+      void reply.header('cache-control', 'no-store').header('x-accel-buffering', 'no');
+      if (download) void reply.header('content-disposition', `attachment; filename="${name}.log"`);
+      if (download || format === 'text')
+        return reply.type('text/plain; charset=utf-8').send(textBody(items, { timestamps }));
+      const failed = (error: unknown) => request.log.info({ err: error }, 'a log ended before its end');
+      return reply.type('application/x-ndjson').send(jsonBody(items, { follow }, failed));
     },
   });
 

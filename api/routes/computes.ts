@@ -5,10 +5,12 @@ import {
   computeSchema,
   createComputeRequestSchema,
   listComputesQuerySchema,
+  updateComputeRequestSchema,
 } from '../../core/api/computes.ts';
 import { metricsQuerySchema, metricsSchema } from '../../core/api/metrics.ts';
 import { computeInScope, listComputes } from '../../db/computes.ts';
 import { makeCompute, operate } from '../computes/operate.ts';
+import { updateCompute } from '../computes/update.ts';
 import { computeView } from '../computes/view.ts';
 import { metricsView } from '../metricsView.ts';
 import type { ApiContext } from '../context.ts';
@@ -70,6 +72,26 @@ export const computeRoutes: FastifyPluginAsyncZod<{ context: ApiContext }> = asy
     handler: async (request) => {
       const { id } = await computeInScope(db, scopeOf(request), request.params.id);
       return metricsView(db, id, request.query.seconds);
+    },
+  });
+
+  app.patch('/computes/:id', {
+    config: { needs: 'member' },
+    schema: {
+      tags,
+      summary: 'Change limits, labels, restart policy or health check of a compute',
+      description: `What is not named stays as it is. A running compute is changed as it runs. \`lastUpdate\` of the compute says
+what became of the change.`,
+      params,
+      body: updateComputeRequestSchema,
+      response: { 202: acceptedSchema },
+    },
+    handler: async (request, reply) => {
+      const { accountId } = accountOf(request);
+      const { id } = request.params;
+      return reply
+        .code(202)
+        .send(await updateCompute(context, scopeOf(request), id, request.body, accountId));
     },
   });
 

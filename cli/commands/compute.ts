@@ -5,6 +5,7 @@ import { formatBytes } from '../../core/memorySize.ts';
 import type { PublishedPort } from '../../core/publishedPorts.ts';
 import { openClient } from '../client.ts';
 import { CommandFailed, Exit } from '../exit.ts';
+import { type HealthFlags, healthCheckOf, withHealthOptions } from '../healthFlags.ts';
 import { ago, details, type JsonFlag, print, subcommand, table } from '../output.ts';
 import {
   collect,
@@ -20,8 +21,9 @@ import {
 import { waitForCompute, waitForRemoval } from '../wait.ts';
 import { registerExec } from './computeExec.ts';
 import { registerLogs } from './computeLogs.ts';
+import { registerUpdate } from './computeUpdate.ts';
 
-interface CreateFlags extends JsonFlag {
+interface CreateFlags extends JsonFlag, HealthFlags {
   name: string;
   image: string;
   device?: string;
@@ -42,7 +44,7 @@ interface CreateFlags extends JsonFlag {
 export function registerCompute(program: Command): void {
   const compute = program.command('compute').description("tenants' containers");
 
-  subcommand(compute, 'create', 'create and start a compute')
+  const creating = subcommand(compute, 'create', 'create and start a compute')
     .requiredOption('--name <name>', 'what it is called')
     .requiredOption('--image <image>', 'name or id of an image')
     .option('--device <device>', 'where; without it the one with the most memory is chosen')
@@ -59,7 +61,8 @@ export function registerCompute(program: Command): void {
     )
     .option('--volume <NAME:PATH>', 'a volume that moves with it; may be given several times', volume)
     .option('--tmpfs <PATH:SIZE>', 'files in memory; may be given several times', tmpfsMount)
-    .option('--restart <policy>', 'no, always, on-failure or on-failure:N', restartPolicy)
+    .option('--restart <policy>', 'no, always, on-failure or on-failure:N', restartPolicy);
+  withHealthOptions(creating)
     .option('--detach', 'do not wait until it runs')
     .argument('[command...]', "after --, instead of the image's own")
     .action(create);
@@ -97,6 +100,7 @@ export function registerCompute(program: Command): void {
     .option('--detach', 'do not wait until it is gone')
     .action(remove);
 
+  registerUpdate(compute);
   registerLogs(compute);
   registerExec(compute);
 }
@@ -118,6 +122,7 @@ async function create(command: string[], flags: CreateFlags): Promise<void> {
     volumes,
     tmpfs,
     restartPolicy: restart,
+    healthCheck: healthCheckOf(flags),
     command: command.length > 0 ? command : undefined,
   };
   const accepted = await client.request('POST', '/computes', acceptedSchema, { body });
@@ -227,8 +232,24 @@ function describe(view: ComputeView): string {
       'restart',
       `${policy.name}${retries}${view.restarts > 0 ? `, ${String(view.restarts)} times so far` : ''}`,
     ],
-    ['exit code', view.exitCode],
+    ['health', view.health ? `${view.health.state}: ${view.health.reason}` : undefined],
+    ['health check', view.healthCheck?.command.join(' ')],
+    ['last exit', view.lastExit ? exitWords(view.lastExit) : undefined],
+    ['on the device', observedWords(view)],
+    ['last change', view.lastUpdate ? `${view.lastUpdate.state}, ${ago(view.lastUpdate.at)}` : undefined],
     ['movable', view.movable.ok ? 'yes' : view.movable.causes.map(({ message }) => message).join(' ')],
     ['created', ago(view.createdAt)],
   ]);
+}
+
+function exitWords({ code, oom, at }: NonNullable<ComputeView['lastExit']>): string {
+  return `code ${String(code)}${oom ? ', out of memory' : ''}, ${ago(at)}`;
+}
+
+/** What its device says that there is, beside what was asked for. */
+function observedWords({ observed: { state, limits, at } }: ComputeView): string {
+  const memory = limits?.memoryBytes == null ? [] : [`memory ${formatBytes(limits.memoryBytes)}`];
+  const cpus = limits?.cpus == null ? [] : [`cpus ${String(limits.cpus)}`];
+  const told = at === null ? [] : [`told ${ago(at)}`];
+  return [state, ...memory, ...cpus, ...told].join(', ');
 }

@@ -15,6 +15,7 @@ interface MigrateFlags extends JsonFlag {
   maxDowntime?: number;
   bandwidth?: number;
   allowThrottle?: boolean;
+  endSessions?: boolean;
   dryRun?: boolean;
   watch?: boolean;
   detach?: boolean;
@@ -27,6 +28,10 @@ export function registerMigrate(program: Command): void {
     .option('--max-downtime <ms>', 'what clients may wait at most, milliseconds', wholeNumber(1, 600_000))
     .option('--bandwidth <mbit>', 'most megabits a second on the link', wholeNumber(1, 100_000))
     .option('--allow-throttle', 'slow the compute down when it writes faster than the link carries')
+    .option(
+      '--end-sessions',
+      'end what somebody runs inside the compute (exec), instead of refusing the move',
+    )
     .option('--dry-run', 'copy its memory but do not move it: tells what the freeze would cost')
     .option('--watch', 'show rounds and phases while it runs')
     .option('--detach', 'do not wait for its end')
@@ -47,6 +52,7 @@ async function migrate(name: string, flags: MigrateFlags): Promise<void> {
       maxDowntimeMs: flags.maxDowntime,
       bandwidthMbit: flags.bandwidth,
       allowThrottle: flags.allowThrottle,
+      endSessions: flags.endSessions,
       dryRun: flags.dryRun,
     };
     // Not ended by SIGINT: the move may have been accepted, and its id is what the user then needs.

@@ -1,12 +1,28 @@
 import { z } from 'zod';
 import { causeSchema } from '../cause.ts';
-import { ComputeState, computeSpecSchema, nameSchema, restartPolicySchema } from '../compute.ts';
+import {
+  ComputeState,
+  computeSpecSchema,
+  labelChangesSchema,
+  nameSchema,
+  restartPolicySchema,
+} from '../compute.ts';
+import { lastExitSchema, lastUpdateSchema, observedSchema } from '../observed.ts';
+import { healthCheckSchema, healthSchema } from '../healthCheck.ts';
+import { parseSince } from '../logSince.ts';
 import { publishedPortSchema, publishedPortsSchema } from '../publishedPorts.ts';
 import { idOrNameSchema, pageQuerySchema, referenceSchema } from './common.ts';
 
 const specShape = computeSpecSchema.shape;
 
-export const createComputeRequestSchema = z.object({
+/** Docker's own least is 6 MiB. */
+const memorySchema = z
+  .number()
+  .int()
+  .min(6 * 2 ** 20);
+const cpusSchema = z.number().positive().max(1024);
+
+export const createComputeRequestSchema = z.strictObject({
   name: nameSchema.refine((name) => !name.startsWith('cmp_'), 'must not look like an id'),
   /** Id or name. */
   image: idOrNameSchema,
@@ -19,13 +35,8 @@ export const createComputeRequestSchema = z.object({
       z.string().max(32_768),
     )
     .default({}),
-  /** Docker's own least is 6 MiB. */
-  memoryBytes: z
-    .number()
-    .int()
-    .min(6 * 2 ** 20)
-    .optional(),
-  cpus: z.number().positive().max(1024).optional(),
+  memoryBytes: memorySchema.optional(),
+  cpus: cpusSchema.optional(),
   pids: specShape.pids,
   /** Besides those that every compute has. */
   capabilities: specShape.capabilities,
@@ -35,8 +46,31 @@ export const createComputeRequestSchema = z.object({
   /** Reached on every device's address, wherever the compute is. */
   ports: publishedPortsSchema,
   restartPolicy: restartPolicySchema.default({ name: 'no', maximumRetries: 0 }),
+  healthCheck: specShape.healthCheck,
 });
 export type CreateComputeRequest = z.infer<typeof createComputeRequestSchema>;
+
+const fixed = z.never({ error: 'cannot be changed; make a new compute with it' }).optional();
+
+/** What is not named stays as it is. */
+export const updateComputeRequestSchema = z
+  .strictObject({
+    memoryBytes: memorySchema.optional(),
+    cpus: cpusSchema.optional(),
+    pids: specShape.pids,
+    /** Null takes one away. */
+    labels: labelChangesSchema.optional(),
+    restartPolicy: restartPolicySchema.optional(),
+    /** Null takes it away. */
+    healthCheck: healthCheckSchema.nullish(),
+    ...{ name: fixed, image: fixed, command: fixed, env: fixed, capabilities: fixed, device: fixed },
+    ...{ volumes: fixed, tmpfs: fixed },
+  })
+  .refine((change) => Object.values(change).some((value) => value !== undefined), 'must change something');
+export type UpdateComputeRequest = Pick<
+  z.output<typeof updateComputeRequestSchema>,
+  'memoryBytes' | 'cpus' | 'pids' | 'labels' | 'restartPolicy' | 'healthCheck'
+>;
 
 export const computeSchema = z
   .object({
@@ -48,7 +82,15 @@ export const computeSchema = z
     /** One sentence: why it is in that state; may be empty. */
     reason: z.string(),
     causes: z.array(causeSchema),
+    /** What was asked for; limits too are those that were asked for. */
     desired: z.enum(['running', 'stopped']),
+    /** What its device says that there is. */
+    observed: observedSchema.extend({
+      /** Of the device's last sign of life; null before the first. */
+      at: z.iso.datetime().nullable(),
+    }),
+    /** The last change that was asked for; null when there was none. */
+    lastUpdate: lastUpdateSchema.nullable(),
     ip: z.string(),
     mac: z.string(),
     ports: z.array(publishedPortSchema),
@@ -65,7 +107,12 @@ export const computeSchema = z
     volumes: specShape.volumes,
     tmpfs: specShape.tmpfs,
     restartPolicy: restartPolicySchema,
+    healthCheck: specShape.healthCheck,
+    /** What its check says; null without one, and when it does not run. */
+    health: healthSchema.extend({ at: z.iso.datetime() }).nullable(),
     exitCode: z.number().int().nullable(),
+    /** How its program ended last by itself; null when it never did. */
+    lastExit: lastExitSchema.nullable(),
     restarts: z.number().int(),
     createdAt: z.iso.datetime(),
   })
@@ -91,8 +138,32 @@ export const listComputesQuerySchema = pageQuerySchema.extend({
     }),
 });
 
+const flag = z
+  .enum(['0', '1', 'true', 'false'])
+  .default('0')
+  .transform((text) => text === '1' || text === 'true');
+
 export const logsQuerySchema = z.object({
-  follow: z.enum(['0', '1', 'true', 'false']).default('0'),
+  /** Go on with what is written from now on, also after a move. */
+  follow: flag,
   /** Only so many last lines. */
   tail: z.coerce.number().int().min(0).max(1_000_000).optional(),
+  /** From an instant on (RFC 3339), or from so long ago (`90s`, `10m`, `1h30m`, `2d`). */
+  since: z
+    .string()
+    .max(64)
+    .optional()
+    .transform((text, context) => {
+      if (text === undefined) return undefined;
+      const since = parseSince(text, new Date());
+      if (since) return since;
+      context.addIssue({ code: 'custom', message: 'must be an instant (RFC 3339) or a duration like 10m' });
+      return z.NEVER;
+    }),
+  /** As lines of JSON with time and stream, or as the text that was written. */
+  format: z.enum(['ndjson', 'text']).default('ndjson'),
+  /** In front of each line of text, when it was written. */
+  timestamps: flag,
+  /** As text, for a file. */
+  download: flag,
 });

@@ -11,6 +11,8 @@ export const migrateRequestSchema = z.object({
   bandwidthMbit: z.number().min(1).max(100_000).optional(),
   /** Slow the compute down, step by step, when it writes faster than the link carries. */
   allowThrottle: z.boolean().optional(),
+  /** End what somebody runs inside the compute (exec); without it the move is refused while there is such a thing. */
+  endSessions: z.boolean().optional(),
   /** Copy the memory, but do not switch: tells what the freeze would cost. */
   dryRun: z.boolean().optional(),
 });

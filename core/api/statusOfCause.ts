@@ -36,6 +36,7 @@ const STATUS: Record<string, number> = {
   imageInUse: 409,
   sameDevice: 409,
   notRunning: 409,
+  computeChanged: 409,
   notStopped: 409,
   beingMade: 409,
   outOfMemory: 409,

@@ -13,6 +13,8 @@ import {
 } from 'drizzle-orm/pg-core';
 import type { Cause } from '../../core/cause.ts';
 import type { ComputeSpec, ComputeState } from '../../core/compute.ts';
+import type { Health } from '../../core/healthCheck.ts';
+import type { GivenUpdate, LastExit, LastUpdate, Observed } from '../../core/observed.ts';
 import { createdAt, instant, sequence } from './columns.ts';
 import { device } from './devices.ts';
 import { image } from './images.ts';
@@ -46,8 +48,15 @@ export const compute = pgTable(
     reason: text('reason').notNull().default(''),
     causes: jsonb('causes').$type<Cause[]>().notNull().default([]),
     desired: text('desired', { enum: ['running', 'stopped'] }).notNull(),
+    /** What its check said last; null without one, and when it does not run. */
+    health: jsonb('health').$type<Health & { at: string }>(),
     /** Of its last exit by itself. */
     exitCode: integer('exit_code'),
+    lastExit: jsonb('last_exit').$type<LastExit>(),
+    /** What its device told of it last. */
+    observed: jsonb('observed').$type<Observed>(),
+    /** What became of the last change that was asked for. */
+    lastUpdate: jsonb('last_update').$type<LastUpdate & { given?: GivenUpdate }>(),
     restarts: integer('restarts').notNull().default(0),
     /** Run id of the workflow that makes it; null until the workflow was started. */
     createRunId: text('create_run_id'),

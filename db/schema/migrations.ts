@@ -49,6 +49,7 @@ export const migration = pgTable(
     maxDowntimeMs: integer('max_downtime_ms'),
     bandwidthMbit: doublePrecision('bandwidth_mbit'),
     allowThrottle: boolean('allow_throttle').notNull().default(false),
+    endSessions: boolean('end_sessions').notNull().default(false),
     dryRun: boolean('dry_run').notNull().default(false),
     predicted: jsonb('predicted').$type<Prediction>(),
     progress: jsonb('progress').$type<Progress>(),

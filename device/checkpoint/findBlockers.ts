@@ -3,6 +3,7 @@ import { readdir, readFile, readlink } from 'node:fs/promises';
 import { promisify } from 'node:util';
 import type { Cause } from '../../core/cause.ts';
 import { findFreezer, pidsOf } from './cgroupFreezer.ts';
+import { isForeignInside } from './foreignProcesses.ts';
 
 const run = promisify(execFile);
 
@@ -10,7 +11,8 @@ const run = promisify(execFile);
 export async function findBlockers(name: string, pid: number): Promise<Cause[]> {
   const pids = await pidsOf(await findFreezer(pid));
   const causes: Cause[] = [];
-  for (const one of pids) causes.push(...(await ofProcess(name, one, pid, pids)));
+  if (await isForeignInside(pid)) causes.push(execOpen(name));
+  for (const one of pids) causes.push(...(await ofProcess(name, one)));
   if (await hasSockets(pid, '-M'))
     causes.push({
       code: 'mptcp',
@@ -26,16 +28,18 @@ export async function findBlockers(name: string, pid: number): Promise<Cause[]> 
   return causes.filter((cause, index) => causes.findIndex(({ code }) => code === cause.code) === index);
 }
 
-async function ofProcess(name: string, pid: number, init: number, all: number[]): Promise<Cause[]> {
+/** What speaks against a move while somebody runs something inside the compute. */
+export function execOpen(name: string): Cause {
+  return {
+    code: 'execOpen',
+    message: `Somebody runs a command inside compute ${name} (exec); it is not of the compute's own process tree.`,
+    mend: 'End that command and try again, or have the move end it: `drayage migrate --end-sessions`.',
+  };
+}
+
+async function ofProcess(name: string, pid: number): Promise<Cause[]> {
   const causes: Cause[] = [];
   const status = await readFile(`/proc/${pid}/status`, 'utf8').catch(() => '');
-  const parent = Number(/^PPid:\t(\d+)/m.exec(status)?.[1] ?? 0);
-  if (status !== '' && pid !== init && !all.includes(parent))
-    causes.push({
-      code: 'execOpen',
-      message: `Somebody runs a command inside compute ${name} (exec); it is not of the compute's own process tree.`,
-      mend: 'End that command and try again.',
-    });
   if (Number(/^TracerPid:\t(\d+)/m.exec(status)?.[1] ?? 0) > 0)
     causes.push({
       code: 'traced',

@@ -11,6 +11,8 @@ import {
   type ExitRequest,
   type HandOverRequest,
   type HeartbeatResponse,
+  type HeartbeatRequest,
+  type HealthRequest,
 } from '../../core/deviceApi.ts';
 import type { MetricsReport } from '../../core/metrics.ts';
 import type { Progress } from '../../core/migration.ts';
@@ -33,10 +35,7 @@ export class ControlClient {
     });
   }
 
-  heartbeat(
-    inventory: Inventory,
-    computes: { id: string; epoch: number; running: boolean }[],
-  ): Promise<HeartbeatResponse> {
+  heartbeat(inventory: Inventory, computes: HeartbeatRequest['computes']): Promise<HeartbeatResponse> {
     const body = { inventory, computes };
     return this.#https.call('POST', '/device/v1/heartbeat', heartbeatResponseSchema, body);
   }
@@ -108,6 +107,10 @@ export class ControlClient {
 
   async exited(exit: ExitRequest): Promise<void> {
     await this.#https.call('POST', '/device/v1/exits', emptyResponseSchema, exit);
+  }
+
+  async health(health: HealthRequest): Promise<void> {
+    await this.#https.call('POST', '/device/v1/health', emptyResponseSchema, health);
   }
 
   close(): void {

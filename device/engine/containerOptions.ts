@@ -5,6 +5,7 @@ import {
   DEFAULT_PIDS,
   WITHHELD_CAPABILITIES,
 } from '../../core/compute.ts';
+import type { Limits } from '../../core/observed.ts';
 import { isShm, tmpfsOf } from '../../core/tmpfs.ts';
 
 /** Of the engine's API 1.43 and later; not in the types of dockerode yet. */
@@ -101,11 +102,8 @@ export function computeOptions(
       RestartPolicy: { Name: 'no' },
       Annotations: { 'org.criu.config': criuConfig },
       LogConfig: { Type: 'json-file', Config: { 'max-size': LOG_FILE_SIZE, 'max-file': LOG_FILES } },
-      // Swapped pages would have to be read back in the freeze.
-      ...(spec.memoryBytes ? { Memory: spec.memoryBytes, MemorySwap: spec.memoryBytes } : {}),
-      PidsLimit: spec.pids ?? DEFAULT_PIDS,
+      ...limitOptions(spec),
       CapDrop: WITHHELD_CAPABILITIES.filter((name) => !spec.capabilities.includes(name)),
-      ...(spec.cpus ? { NanoCpus: Math.round(spec.cpus * 1e9) } : {}),
       ...tmpfsOptions(spec),
       Mounts: spec.volumes.map(({ name, path }) => ({
         Type: 'volume' as const,
@@ -113,6 +111,27 @@ export function computeOptions(
         Target: path,
       })),
     },
+  };
+}
+
+/** The limits of a compute, as the engine takes them for a container that is made or changed. */
+export function limitOptions(
+  spec: ComputeSpec,
+): Pick<HostConfig, 'Memory' | 'MemorySwap' | 'PidsLimit' | 'NanoCpus'> {
+  return {
+    // Swapped pages would have to be read back in the freeze.
+    ...(spec.memoryBytes ? { Memory: spec.memoryBytes, MemorySwap: spec.memoryBytes } : {}),
+    ...(spec.cpus ? { NanoCpus: Math.round(spec.cpus * 1e9) } : {}),
+    PidsLimit: spec.pids ?? DEFAULT_PIDS,
+  };
+}
+
+/** The limits that the engine has for a container. */
+export function limitsOf({ Memory, NanoCpus, PidsLimit }: HostConfig): Limits {
+  return {
+    memoryBytes: Memory || null,
+    cpus: NanoCpus ? NanoCpus / 1e9 : null,
+    pids: PidsLimit && PidsLimit > 0 ? PidsLimit : null,
   };
 }
 

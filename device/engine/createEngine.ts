@@ -4,6 +4,7 @@ import { Readable } from 'node:stream';
 import Docker from 'dockerode';
 import type { ComputeSpec } from '../../core/compute.ts';
 import { DrayageError } from '../../core/cause.ts';
+import type { Limits } from '../../core/observed.ts';
 import { tmpfsOf } from '../../core/tmpfs.ts';
 import { criuConfigPath } from '../checkpoint/criuConfig.ts';
 import {
@@ -11,6 +12,8 @@ import {
   containerName,
   Label,
   labelFilter,
+  limitOptions,
+  limitsOf,
   readSpec,
   SANDBOX_IMAGE,
   sandboxOptions,
@@ -20,10 +23,19 @@ import { engineError, hasStatus } from './engineErrors.ts';
 import { ExitWatch } from './exitWatch.ts';
 import { gatherChanging, gatherFixed, type FixedFacts } from './gatherFacts.ts';
 import { demandImage, imageExists, loadArchive } from './images.ts';
-import { demultiplex } from './multiplexed.ts';
+import { readEntries } from './multiplexed.ts';
 import { openExec } from './openExec.ts';
 import { readBusybox, sandboxArchive } from './sandboxImage.ts';
-import type { ContainerExit, ContainerFacts, Engine, ExecSession, LogChunk, Sandbox } from './types.ts';
+import type {
+  ContainerExit,
+  ContainerFacts,
+  Engine,
+  ExecSession,
+  ListedCompute,
+  LoggedChunk,
+  LogOptions,
+  Sandbox,
+} from './types.ts';
 
 /** The engine holds a container's lock while it starts it, and answers no question about it then. Milliseconds. */
 const INSPECT_TIMEOUT_MS = 10_000;
@@ -47,6 +59,8 @@ class DockerEngine implements Engine {
   readonly #docker: Docker;
   readonly #runDir: string;
   readonly #fixed = new Map<string, FixedFacts>();
+  /** By container; what was asked for last. */
+  readonly #limits = new Map<string, Limits>();
   readonly #starting = new Set<string>();
   #dockerRoot: string | null = null;
 
@@ -149,14 +163,23 @@ class DockerEngine implements Engine {
     return inspected?.State.Running ? { containerId: inspected.Id, pid: inspected.State.Pid } : null;
   }
 
-  async listComputes(): Promise<
-    { computeId: string; spec: ComputeSpec; running: boolean; paused: boolean }[]
-  > {
-    return (await this.#list('compute')).flatMap(({ Labels, State }) => {
+  async listComputes(): Promise<ListedCompute[]> {
+    return (await this.#list('compute')).flatMap(({ Id, Labels, State }) => {
       const spec = readSpec(Labels);
+      if (!spec) return [];
       const paused = State === 'paused';
-      return spec ? [{ computeId: spec.id, spec, running: paused || State === 'running', paused }] : [];
+      const limits = this.#limits.get(Id) ?? null;
+      return [{ computeId: spec.id, spec, running: paused || State === 'running', paused, limits }];
     });
+  }
+
+  async updateLimits(spec: ComputeSpec): Promise<void> {
+    const found = await this.#find('compute', spec.id);
+    if (!found) return;
+    await this.#ask('changing the limits of a compute', () =>
+      this.#docker.getContainer(found.Id).update(limitOptions(spec)),
+    );
+    await this.#inspect(found.Id);
   }
 
   async kill(computeId: string, signal: string): Promise<void> {
@@ -167,13 +190,10 @@ class DockerEngine implements Engine {
     );
   }
 
-  async *logs(
-    computeId: string,
-    { follow, tail, signal }: { follow: boolean; tail?: number; signal: AbortSignal },
-  ): AsyncIterable<LogChunk> {
+  async logs(computeId: string, { signal, ...options }: LogOptions): Promise<AsyncIterable<LoggedChunk>> {
     const { Id } = await this.#demand(computeId);
-    const stream = await this.#ask('reading a log', () => this.#openLog(Id, { follow, tail }));
-    yield* demultiplex(stream, signal);
+    const stream = await this.#ask('reading a log', () => this.#openLog(Id, options));
+    return readEntries(stream, signal);
   }
 
   async exec(
@@ -216,7 +236,9 @@ class DockerEngine implements Engine {
   async #inspect(containerId: string): Promise<Docker.ContainerInspectInfo | null> {
     const abortSignal = AbortSignal.timeout(INSPECT_TIMEOUT_MS);
     try {
-      return await this.#docker.getContainer(containerId).inspect({ abortSignal });
+      const inspected = await this.#docker.getContainer(containerId).inspect({ abortSignal });
+      this.#limits.set(containerId, limitsOf(inspected.HostConfig));
+      return inspected;
     } catch (error) {
       if (hasStatus(error, 404)) return null;
       if (abortSignal.aborted) throw engineBusy(error);
@@ -281,6 +303,7 @@ class DockerEngine implements Engine {
   async #removeContainer(containerId: string): Promise<void> {
     const container = this.#docker.getContainer(containerId);
     this.#fixed.delete(containerId);
+    this.#limits.delete(containerId);
     try {
       await container.remove({ force: true, v: true });
     } catch (error) {
@@ -300,7 +323,7 @@ class DockerEngine implements Engine {
   }
 
   /** Dockerode's own `logs` collects what it does not follow in memory. */
-  #openLog(containerId: string, { follow, tail }: { follow: boolean; tail?: number }): Promise<Readable> {
+  #openLog(containerId: string, { follow, tail, since }: Omit<LogOptions, 'signal'>): Promise<Readable> {
     return new Promise((resolve, reject) => {
       this.#docker.modem.dial(
         {
@@ -308,7 +331,10 @@ class DockerEngine implements Engine {
           method: 'GET',
           isStream: true,
           statusCodes: { 200: true, 404: 'no such container', 500: 'server error' },
-          options: { follow, stdout: true, stderr: true, tail: tail ?? 'all' },
+          options: {
+            ...{ follow, stdout: true, stderr: true, timestamps: true },
+            ...{ tail: tail ?? 'all', since: since ?? '0' },
+          },
         },
         (error: Error | null, stream?: unknown) => (error ? reject(error) : resolve(stream as Readable)),
       );

@@ -116,6 +116,8 @@ export class ExitWatch {
       exitCode: State.ExitCode,
       requested: this.#asked.delete(containerId),
       ranMs: Math.max(0, ended - Date.parse(State.StartedAt)),
+      at: new Date(ended).toISOString(),
+      oom: State.OOMKilled,
     });
   }
 

@@ -5,19 +5,21 @@ import type { Readable } from 'node:stream';
 import { afterEach, beforeEach, describe, expect, test, vi, type Mock } from 'vitest';
 import { WebSocket } from 'ws';
 import { DrayageError } from '../../core/cause.ts';
+import { ExecSessions } from './execSessions.ts';
 import { handleHttp, handleUpgrade } from './linkRoutes.ts';
-import type { Engine, ExecSession, LogChunk } from './types.ts';
+import type { Engine, ExecSession, LogChunk, LoggedChunk } from './types.ts';
 
 const id = 'cmp_000000000001';
 let server: Server;
 let port: number;
 let engine: Pick<Engine, 'logs' | 'exec'>;
+let sessions: ExecSessions;
 let execCalls: Mock<Engine['exec']>;
 interface FakeSession extends ExecSession {
   emit: (chunk: LogChunk) => void;
-  end: (code: number) => void;
+  exit: (code: number) => void;
 }
-type Calls = { [K in 'write' | 'closeStdin' | 'resize' | 'kill']: Mock<ExecSession[K]> };
+type Calls = { [K in 'write' | 'closeStdin' | 'resize' | 'kill' | 'end']: Mock<ExecSession[K]> };
 
 let session: FakeSession;
 let calls: Calls;
@@ -33,8 +35,15 @@ function makeSession(): FakeSession {
     resume: vi.fn(),
     done,
     emit: (chunk) => emit(chunk),
-    end: (code) => end(code),
+    exit: (code) => end(code),
   };
+}
+
+const time = '2026-03-01T12:00:00.123456789Z';
+
+/** An engine's log with these lines. */
+function logged(lines: (signal: AbortSignal) => AsyncGenerator<LoggedChunk>): Mock<Engine['logs']> {
+  return vi.fn((_id, { signal }) => Promise.resolve(lines(signal)));
 }
 
 beforeEach(async () => {
@@ -43,23 +52,22 @@ beforeEach(async () => {
     closeStdin: vi.fn(),
     resize: vi.fn(() => Promise.resolve()),
     kill: vi.fn(() => Promise.resolve()),
+    end: vi.fn(() => Promise.resolve(session.exit(137))),
   };
   session = makeSession();
   execCalls = vi.fn(() => Promise.resolve(session));
   engine = {
-    logs: async function* () {
-      yield { stream: 'stdout', data: Buffer.from('one') };
+    logs: logged(async function* () {
+      yield { time, stream: 'stdout', data: Buffer.from('one') };
       yield { stream: 'stderr', data: Buffer.from('two') };
-    },
+    }),
     exec: execCalls,
   };
+  sessions = new ExecSessions({ exec: (...args) => engine.exec(...args) });
   server = createServer((req, res) => {
     void handleHttp(engine as Engine, req, res).then((served) => served || res.writeHead(418).end());
   });
-  server.on(
-    'upgrade',
-    (req, socket, head) => handleUpgrade(engine as Engine, req, socket, head) || socket.destroy(),
-  );
+  server.on('upgrade', (req, socket, head) => handleUpgrade(sessions, req, socket, head) || socket.destroy());
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   port = (server.address() as AddressInfo).port;
 });
@@ -76,13 +84,20 @@ function fetchText(path: string): Promise<[number, string]> {
 
 describe('logs', () => {
   test('come as lines of JSON', async () => {
-    const [status, body] = await fetchText(`/v1/computes/${id}/logs?follow=1&tail=2`);
+    const [status, body] = await fetchText(`/v1/computes/${id}/logs?follow=1&tail=2&since=7.5`);
     expect(status).toBe(200);
-    expect(body).toBe('{"stream":"stdout","data":"b25l"}\n{"stream":"stderr","data":"dHdv"}\n');
+    expect(body).toBe(
+      `{"time":"${time}","stream":"stdout","data":"b25l"}\n{"stream":"stderr","data":"dHdv"}\n`,
+    );
+    expect(engine.logs).toHaveBeenCalledWith(
+      id,
+      expect.objectContaining({ follow: true, tail: 2, since: '7.5' }),
+    );
   });
 
   test.each([
     ['a bad query', `/v1/computes/${id}/logs?tail=x`, 400],
+    ['a bad instant', `/v1/computes/${id}/logs?since=10m`, 400],
     ['another path', `/v1/computes/${id}/other`, 418],
     ['a path that is no id', '/v1/computes/..%2f/logs', 418],
   ])('%s', async (_, path, status) => {
@@ -90,22 +105,35 @@ describe('logs', () => {
   });
 
   test('of a compute that is not here are a problem', async () => {
-    // eslint-disable-next-line require-yield -- a generator that fails at once
-    engine.logs = async function* () {
-      throw new DrayageError({ code: 'containerMissing', message: 'Not here.', mend: 'Look elsewhere.' });
-    };
+    const missing = { code: 'containerMissing', message: 'Not here.', mend: 'Look elsewhere.' };
+    engine.logs = () => Promise.reject(new DrayageError(missing));
     const [status, body] = await fetchText(`/v1/computes/${id}/logs`);
     expect(status).toBe(404);
     expect(JSON.parse(body)).toMatchObject({ causes: [{ code: 'containerMissing' }] });
   });
 
+  test('of a program that says nothing are opened at once', async () => {
+    engine.logs = logged(async function* (signal) {
+      await new Promise((resolve) => signal.addEventListener('abort', resolve));
+      yield { stream: 'stdout', data: Buffer.from('late') };
+    });
+    const status = await new Promise((resolve) => {
+      const request = get({ port, path: `/v1/computes/${id}/logs?follow=1`, agent: false }, (res) => {
+        resolve(res.statusCode);
+        request.destroy();
+        res.on('error', () => {});
+      });
+    });
+    expect(status).toBe(200);
+  });
+
   test('a reader that goes away ends the reading', async () => {
     let ended = false;
-    engine.logs = async function* (_, { signal }) {
+    engine.logs = logged(async function* (signal) {
       yield { stream: 'stdout', data: Buffer.from('one') };
       await new Promise((resolve) => signal.addEventListener('abort', resolve));
       ended = true;
-    };
+    });
     const request = get({ port, path: `/v1/computes/${id}/logs?follow=1`, agent: false }, (res) => {
       res.once('data', () => request.destroy());
       res.on('error', () => {});
@@ -136,7 +164,7 @@ describe('exec', () => {
     expect(calls.write).toHaveBeenCalledWith(Buffer.from('AB'));
     expect(calls.resize).toHaveBeenCalledWith(80, 24);
     session.emit({ stream: 'stderr', data: Buffer.from('E') });
-    session.end(7);
+    session.exit(7);
     expect(await closed).toBe(1000);
     expect(messages).toEqual([[2, 69], '{"exit":7}']);
     expect(calls.kill).not.toHaveBeenCalled();
@@ -161,5 +189,26 @@ describe('exec', () => {
     failed.client.once('open', () => failed.client.send(JSON.stringify({ command: ['sh'] })));
     expect(await failed.closed).toBe(1011);
     expect(failed.messages[0]).toContain('"code":"x"');
+  });
+
+  test('a move ends it with the reason, and lets nobody in until it has ended', async () => {
+    const { client, messages, closed } = open();
+    client.once('open', () => client.send(JSON.stringify({ command: ['sh'], tty: true })));
+    await vi.waitFor(() => expect(execCalls).toHaveBeenCalled());
+    session.emit({ stream: 'stdout', data: Buffer.from('$') });
+    await vi.waitFor(() => expect(messages).toHaveLength(1));
+    await sessions.hold('mig_1', [id]);
+    expect(await closed).toBe(1012);
+    expect(messages[1]).toContain('"code":"sessionEnded"');
+    const refused = open();
+    refused.client.once('open', () => refused.client.send(JSON.stringify({ command: ['sh'] })));
+    expect(await refused.closed).toBe(1011);
+    expect(refused.messages[0]).toContain('"code":"beingMoved"');
+    expect(execCalls).toHaveBeenCalledTimes(1);
+    sessions.release('mig_1');
+    const again = open();
+    again.client.once('open', () => again.client.send(JSON.stringify({ command: ['sh'] })));
+    await vi.waitFor(() => expect(execCalls).toHaveBeenCalledTimes(2));
+    again.client.terminate();
   });
 });

@@ -2,8 +2,10 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { WebSocketServer, type RawData, type WebSocket } from 'ws';
 import { z } from 'zod';
+import type { Cause } from '../../core/cause.ts';
 import { idSchema } from '../../core/ids.ts';
 import { toCause } from '../../core/toCause.ts';
+import type { ExecSessions, OpenSession } from './execSessions.ts';
 import type { Engine, ExecSession } from './types.ts';
 
 const ROUTE = /^\/v1\/computes\/([^/]+)\/(logs|exec)$/;
@@ -11,6 +13,10 @@ const ROUTE = /^\/v1\/computes\/([^/]+)\/(logs|exec)$/;
 const logsQuerySchema = z.object({
   follow: z.enum(['0', '1']).default('0'),
   tail: z.coerce.number().int().nonnegative().max(1_000_000).optional(),
+  since: z
+    .string()
+    .regex(/^\d{1,12}(\.\d{1,9})?$/)
+    .optional(),
 });
 
 const openingSchema = z.object({
@@ -32,7 +38,7 @@ const MAXIMUM_MESSAGE_BYTES = 1024 * 1024;
 const HIGH_WATER_BYTES = 1024 * 1024;
 
 /** Close codes of RFC 6455. */
-const Close = { normal: 1000, badMessage: 1008, failed: 1011 } as const;
+const Close = { normal: 1000, badMessage: 1008, failed: 1011, restart: 1012 } as const;
 
 function route(req: IncomingMessage): { computeId: string; what: string; query: URLSearchParams } | null {
   const url = new URL(req.url ?? '/', 'http://device');
@@ -41,7 +47,7 @@ function route(req: IncomingMessage): { computeId: string; what: string; query: 
   return { computeId, what, query: url.searchParams };
 }
 
-/** Serves GET /v1/computes/:id/logs?follow=1&tail=N as NDJSON. Resolves to false when the request is none of these. */
+/** Serves GET /v1/computes/:id/logs?follow=1&tail=N&since=SECONDS as NDJSON. Resolves to false when the request is none of these. */
 export async function handleHttp(
   engine: Engine,
   req: IncomingMessage,
@@ -53,21 +59,26 @@ export async function handleHttp(
   if (!query.success) {
     sendProblem(res, 400, {
       code: 'badQuery',
-      message: 'follow must be 0 or 1, tail a number.',
+      message: 'follow must be 0 or 1, tail a number, since a number of seconds.',
       mend: 'Mend the query.',
     });
     return true;
   }
   const gone = new AbortController();
   res.once('close', () => gone.abort());
-  const { follow, tail } = query.data;
+  const { follow, tail, since } = query.data;
   try {
-    const chunks = engine.logs(found.computeId, { follow: follow === '1', tail, signal: gone.signal });
-    for await (const { stream, data } of chunks) {
-      if (!res.headersSent) startLines(res);
-      if (!res.write(`${JSON.stringify({ stream, data: data.toString('base64') })}\n`)) await drained(res);
+    const chunks = await engine.logs(found.computeId, {
+      follow: follow === '1',
+      tail,
+      since,
+      signal: gone.signal,
+    });
+    startLines(res);
+    for await (const { time, stream, data } of chunks) {
+      if (!res.write(`${JSON.stringify({ time, stream, data: data.toString('base64') })}\n`))
+        await drained(res);
     }
-    if (!res.headersSent) startLines(res);
     res.end();
   } catch (error) {
     // Once lines were sent, only a broken connection can say that it is not all.
@@ -79,6 +90,8 @@ export async function handleHttp(
 
 function startLines(res: ServerResponse): void {
   res.writeHead(200, { 'content-type': 'application/x-ndjson', 'cache-control': 'no-store' });
+  // A quiet program's first line may be long in coming.
+  res.flushHeaders();
 }
 
 function sendProblem(res: ServerResponse, status: number, cause: ReturnType<typeof toCause>): void {
@@ -100,7 +113,12 @@ function drained(res: ServerResponse): Promise<void> {
 const sockets = new WebSocketServer({ noServer: true, maxPayload: MAXIMUM_MESSAGE_BYTES });
 
 /** Serves /v1/computes/:id/exec as a WebSocket. Returns false when the request is none of these; the socket is then the caller's. */
-export function handleUpgrade(engine: Engine, req: IncomingMessage, socket: Duplex, head: Buffer): boolean {
+export function handleUpgrade(
+  sessions: Pick<ExecSessions, 'open'>,
+  req: IncomingMessage,
+  socket: Duplex,
+  head: Buffer,
+): boolean {
   const found = route(req);
   if (found?.what !== 'exec') return false;
   sockets.handleUpgrade(req, socket, head, (client) => {
@@ -108,7 +126,7 @@ export function handleUpgrade(engine: Engine, req: IncomingMessage, socket: Dupl
     client.once('message', (data, isBinary) => {
       const opening = isBinary ? null : openingSchema.safeParse(parseJson(data));
       if (!opening?.success) return client.close(Close.badMessage, 'the first message must say what to run');
-      new ExecConnection(client).run(engine, found.computeId, opening.data);
+      new ExecConnection(client).run(sessions, found.computeId, opening.data);
     });
   });
   return true;
@@ -125,29 +143,30 @@ class ExecConnection {
     this.#client = client;
   }
 
-  run(engine: Engine, computeId: string, { command, tty, stdin }: z.infer<typeof openingSchema>): void {
+  run(
+    sessions: Pick<ExecSessions, 'open'>,
+    computeId: string,
+    { command, tty, stdin }: z.infer<typeof openingSchema>,
+  ): void {
     this.#client.on('message', (data, isBinary) => {
       if (this.#session) this.#take(this.#session, data, isBinary);
       else this.#early.push([data, isBinary]);
     });
-    engine
-      .exec(computeId, command, { tty, stdin })
-      .then((session) => this.#connect(session))
-      .catch((error: unknown) => {
-        const { message } = toCause(error);
-        this.#send(JSON.stringify({ error: toCause(error) }));
-        // A reason of more than 123 bytes is not allowed.
-        this.#client.close(
-          Close.failed,
-          Buffer.from(message)
-            .subarray(0, 100)
-            .toString('latin1')
-            .replace(/[^ -~]/g, '?'),
-        );
-      });
+    sessions
+      .open(computeId, command, { tty, stdin })
+      .then((opened) => this.#connect(opened))
+      .catch((error: unknown) => this.#fail(toCause(error), Close.failed));
   }
 
-  async #connect(session: ExecSession): Promise<void> {
+  /** Tells why there is no exit code, and ends the connection. */
+  #fail(cause: Cause, code: number): void {
+    this.#send(JSON.stringify({ error: cause }));
+    // A reason of more than 123 bytes is not allowed.
+    const reason = Buffer.from(cause.message).subarray(0, 100).toString('latin1');
+    this.#client.close(code, reason.replace(/[^ -~]/g, '?'));
+  }
+
+  async #connect({ session, endedBy }: OpenSession): Promise<void> {
     this.#session = session;
     if (this.#client.readyState !== this.#client.OPEN) return session.kill();
     let ended = false;
@@ -161,8 +180,10 @@ class ExecConnection {
       if (this.#client.bufferedAmount >= HIGH_WATER_BYTES) session.pause();
     });
     for (const [data, isBinary] of this.#early.splice(0)) this.#take(session, data, isBinary);
-    const exit = await session.done;
+    const exit = await session.done.catch(toCause);
     ended = true;
+    const cause = endedBy() ?? (typeof exit === 'number' ? null : exit);
+    if (cause) return this.#fail(cause, endedBy() ? Close.restart : Close.failed);
     this.#send(JSON.stringify({ exit }));
     this.#client.close(Close.normal);
   }

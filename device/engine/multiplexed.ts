@@ -1,7 +1,15 @@
 import type { Readable } from 'node:stream';
-import type { LogChunk } from './types.ts';
+import { splitTime } from '../../core/logLine.ts';
+import type { LogChunk, LoggedChunk } from './types.ts';
 
 const HEADER_BYTES = 8;
+/** The engine cuts lines at 16 KiB; of what is longer than this the rest comes as an entry without a time. */
+const MOST_ENTRY_BYTES = 64 * 1024;
+
+interface Piece extends LogChunk {
+  /** Nothing more of its frame comes. */
+  ends: boolean;
+}
 
 /**
  * Takes apart what the engine sends for a container without a TTY: frames of one byte stream (1 stdout, 2 stderr), three
@@ -12,7 +20,7 @@ export class Demultiplexer {
   #stream: LogChunk['stream'] = 'stdout';
   #left = 0;
 
-  *take(bytes: Buffer): Generator<LogChunk> {
+  *take(bytes: Buffer): Generator<Piece> {
     let rest = bytes;
     while (rest.length > 0) {
       if (this.#left === 0) {
@@ -28,19 +36,29 @@ export class Demultiplexer {
       const data = rest.subarray(0, this.#left);
       this.#left -= data.length;
       rest = rest.subarray(data.length);
-      yield { stream: this.#stream, data };
+      yield { stream: this.#stream, data, ends: this.#left === 0 };
     }
   }
 }
 
-/** The chunks of a stream until it ends or `signal` aborts. */
-export async function* demultiplex(stream: Readable, signal: AbortSignal): AsyncGenerator<LogChunk> {
+/** The entries of a log, each with its time, until it ends or `signal` aborts. */
+export async function* readEntries(stream: Readable, signal: AbortSignal): AsyncGenerator<LoggedChunk> {
   const demultiplexer = new Demultiplexer();
   const end = (): void => void stream.destroy();
   signal.addEventListener('abort', end);
+  let pieces: Buffer[] = [];
+  let size = 0;
   try {
     if (signal.aborted) return;
-    for await (const bytes of stream) yield* demultiplexer.take(bytes as Buffer);
+    for await (const bytes of stream)
+      for (const { stream: from, data, ends } of demultiplexer.take(bytes as Buffer)) {
+        pieces.push(data);
+        size += data.length;
+        if (!ends && size < MOST_ENTRY_BYTES) continue;
+        yield { stream: from, ...splitTime(Buffer.concat(pieces)) };
+        pieces = [];
+        size = 0;
+      }
   } catch (error) {
     if (!signal.aborted) throw error;
   } finally {

@@ -1,6 +1,8 @@
 import { readFile } from 'node:fs/promises';
 import type { Duplex } from 'node:stream';
 import type { Container } from 'dockerode';
+import { findFreezer, pidsOf } from '../checkpoint/cgroupFreezer.ts';
+import { descends, endProcesses, parentsOf } from '../checkpoint/foreignProcesses.ts';
 import { Demultiplexer } from './multiplexed.ts';
 import type { ExecSession, LogChunk } from './types.ts';
 
@@ -81,13 +83,32 @@ class DockerExec implements ExecSession {
 
   async kill(): Promise<void> {
     this.#stream.destroy();
-    // The engine answers before the program has been started; and it has no call to end one.
+    const pid = await this.#pid();
+    if (pid !== null) endProcesses([pid]);
+  }
+
+  async end(): Promise<void> {
+    const pid = await this.#pid();
+    // Of a program that has ended meanwhile there is no cgroup any more.
+    const freezer = pid === null ? null : await findFreezer(pid).catch(() => null);
+    if (pid !== null && freezer) {
+      const parents = await parentsOf(await pidsOf(freezer));
+      endProcesses([...parents.keys()].filter((one) => descends(parents, one, pid)));
+    }
+    this.#stream.destroy();
+    await this.done.catch(() => undefined);
+  }
+
+  /** The program's pid on this device, once it has one; null when it has ended. The engine has no call to end one. */
+  async #pid(): Promise<number | null> {
+    // The engine answers before the program has been started.
     for (let poll = 0; poll < EXIT_POLLS; poll += 1) {
       const { Running, Pid } = await this.#exec.inspect();
-      if (!Running && poll > 0) return;
-      if (Running && Pid > 0 && (await this.#isOurs(Pid))) return endSession(Pid);
+      if (!Running && poll > 0) return null;
+      if (Running && Pid > 0 && (await this.#isOurs(Pid))) return Pid;
       await new Promise((resolve) => setTimeout(resolve, EXIT_POLL_MS));
     }
+    return null;
   }
 
   /** A pid may have been given to another process meanwhile. */
@@ -103,15 +124,5 @@ class DockerExec implements ExecSession {
       await new Promise((resolve) => setTimeout(resolve, EXIT_POLL_MS));
     }
     throw new Error('the program goes on without its output');
-  }
-}
-
-/** What the program started in its session ends by the hang-up. */
-function endSession(pid: number): void {
-  try {
-    process.kill(pid, 'SIGHUP');
-    process.kill(pid, 'SIGKILL');
-  } catch {
-    // It has ended.
   }
 }

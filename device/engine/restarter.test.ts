@@ -4,11 +4,19 @@ import { runRestarter, type ReportedExit } from './restarter.ts';
 import type { ContainerExit } from './types.ts';
 
 const computeId = 'cmp_000000000001';
-const failed: ContainerExit = { computeId, containerId: 'c', exitCode: 3, requested: false, ranMs: 5 };
+const failed: ContainerExit = {
+  computeId,
+  containerId: 'c',
+  exitCode: 3,
+  requested: false,
+  ranMs: 5,
+  at: '2026-03-01T12:00:00.000Z',
+  oom: false,
+};
 
 function setUp(
   policy: RestartPolicy,
-  options: { mayStart?: () => boolean; start?: () => Promise<void> } = {},
+  options: { mayStart?: () => boolean; start?: () => Promise<void>; now?: RestartPolicy } = {},
 ) {
   const spec = computeSpecSchema.parse({
     id: computeId,
@@ -25,11 +33,13 @@ function setUp(
   runRestarter(
     {
       engine: {
-        listComputes: () => Promise.resolve([{ computeId, spec, running: false, paused: false }]),
+        listComputes: () =>
+          Promise.resolve([{ computeId, spec, running: false, paused: false, limits: null }]),
         startCompute,
         watchExits: (listener) => (emit = listener),
       },
       mayStart: options.mayStart ?? (() => true),
+      policyOf: () => options.now,
       onExit: (exit) => exits.push(exit),
     },
     abort.signal,
@@ -52,6 +62,16 @@ describe('the restarter', () => {
     emit(failed);
     await vi.waitFor(() => expect(exits).toHaveLength(2));
     expect(exits[1]).toMatchObject({ restarting: false, restarts: 1 });
+  });
+
+  test('heeds a policy that was changed since the container was made', async () => {
+    const { emit, exits, startCompute } = setUp(
+      { name: 'no', maximumRetries: 0 },
+      { now: { name: 'always', maximumRetries: 0 } },
+    );
+    emit(failed);
+    await vi.waitFor(() => expect(startCompute).toHaveBeenCalledTimes(1));
+    expect(exits).toMatchObject([{ restarting: true }]);
   });
 
   test('neither starts nor reports what is not its own', async () => {

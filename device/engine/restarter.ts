@@ -1,4 +1,5 @@
 import { decideRestart } from '../../core/decideRestart.ts';
+import type { RestartPolicy } from '../../core/compute.ts';
 import type { ContainerExit, Engine } from './types.ts';
 
 /** What is reported of each end. */
@@ -10,12 +11,17 @@ export interface ReportedExit {
   /** Restarts in a row. */
   restarts: number;
   reason: string;
+  /** When it ended, RFC 3339. */
+  at: string;
+  oom: boolean;
 }
 
 export interface RestarterDeps {
   engine: Pick<Engine, 'watchExits' | 'listComputes' | 'startCompute'>;
   /** Whether this device owns the compute, it is wanted running, and no move has it. Asked before the wait and after it. */
   mayStart(computeId: string): boolean | Promise<boolean>;
+  /** The policy that holds now; @default what its container was made with */
+  policyOf?(computeId: string): RestartPolicy | undefined;
   /** Called once for each end of a compute that `mayStart`. */
   onExit(exit: ReportedExit): void;
   /** Starts it, with its sandbox and network. @default engine.startCompute */
@@ -42,16 +48,18 @@ class Restarter {
   }
 
   async handle(exit: Omit<ContainerExit, 'containerId'>): Promise<void> {
-    const { computeId, exitCode } = exit;
+    const { computeId, exitCode, at, oom } = exit;
     const computes = await this.#deps.engine.listComputes().catch(() => []);
     const spec = computes.find((one) => one.computeId === computeId)?.spec;
     if (!spec) return;
     const restarts = this.#restarts.get(computeId) ?? 0;
-    const decision = decideRestart({ ...exit, policy: spec.restartPolicy, restarts });
     // A copy that is not (or no longer) this device's to start is not its to report either.
     const mine = await this.#deps.mayStart(computeId);
+    const policy = this.#deps.policyOf?.(computeId) ?? spec.restartPolicy;
+    const decision = decideRestart({ ...exit, policy, restarts });
     if (mine && decision.action === 'leave') {
-      this.#deps.onExit({ computeId, exitCode, restarting: false, restarts, reason: decision.reason });
+      const { reason } = decision;
+      this.#deps.onExit({ computeId, exitCode, at, oom, restarting: false, restarts, reason });
     }
     if (!mine || decision.action === 'leave') {
       this.#restarts.delete(computeId);
@@ -59,8 +67,7 @@ class Restarter {
     }
     this.#restarts.set(computeId, decision.restarts);
     this.#deps.onExit({
-      computeId,
-      exitCode,
+      ...{ computeId, exitCode, at, oom },
       restarting: true,
       restarts: decision.restarts,
       reason: decision.reason,
@@ -74,7 +81,8 @@ class Restarter {
     try {
       await (this.#deps.start?.(computeId) ?? this.#deps.engine.startCompute(computeId));
     } catch {
-      await this.handle({ computeId, exitCode: START_FAILED, requested: false, ranMs: 0 });
+      const at = new Date().toISOString();
+      await this.handle({ computeId, exitCode: START_FAILED, requested: false, ranMs: 0, at, oom: false });
     }
   }
 

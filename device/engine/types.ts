@@ -1,5 +1,6 @@
 import type { Readable } from 'node:stream';
 import type { ComputeSpec } from '../../core/compute.ts';
+import type { Limits } from '../../core/observed.ts';
 import type { Tmpfs } from '../../core/tmpfs.ts';
 
 /** A container that owns a compute's network namespace. */
@@ -32,10 +33,36 @@ export interface ContainerFacts {
   bundle: string | null;
 }
 
-/** One line of a compute's log. */
+/** What a program wrote. */
 export interface LogChunk {
   stream: 'stdout' | 'stderr';
   data: Buffer;
+}
+
+/** A compute that has a container on this device. */
+export interface ListedCompute {
+  computeId: string;
+  /** As its container was made: what was changed since is the control plane's to say. */
+  spec: ComputeSpec;
+  running: boolean;
+  paused: boolean;
+  /** As the engine had them when it was asked last; null before that. */
+  limits: Limits | null;
+}
+
+/** One line of a compute's log, or a part of a very long one. */
+export interface LoggedChunk extends LogChunk {
+  /** RFC 3339 with nanoseconds, by this device's clock or that of an earlier one. */
+  time?: string;
+}
+
+export interface LogOptions {
+  follow: boolean;
+  /** Only so many last lines. */
+  tail?: number | undefined;
+  /** Only what was logged from then on: seconds since 1970, with up to nine decimals. */
+  since?: string | undefined;
+  signal: AbortSignal;
 }
 
 export interface ExecSession {
@@ -46,8 +73,10 @@ export interface ExecSession {
   /** Holds the output back, so that a slow reader bounds what waits in memory. */
   pause(): void;
   resume(): void;
-  /** Ends the program, as for a reader that went away. */
+  /** Ends the program, as for a reader that went away: what it has started may go on. */
   kill(): Promise<void>;
+  /** Ends the program and all that it has started; resolves when that is done. */
+  end(): Promise<void>;
   resize(columns: number, rows: number): Promise<void>;
   /** Resolves with the exit code. */
   done: Promise<number>;
@@ -61,6 +90,10 @@ export interface ContainerExit {
   requested: boolean;
   /** How long it ran, milliseconds. */
   ranMs: number;
+  /** When it ended, RFC 3339. */
+  at: string;
+  /** The kernel ended it for want of memory. */
+  oom: boolean;
 }
 
 /**
@@ -87,14 +120,14 @@ export interface Engine {
   facts(computeId: string): Promise<ContainerFacts | null>;
   sandbox(computeId: string): Promise<Sandbox | null>;
   /** Ids of all computes that have a container here. */
-  listComputes(): Promise<{ computeId: string; spec: ComputeSpec; running: boolean; paused: boolean }[]>;
+  listComputes(): Promise<ListedCompute[]>;
+  /** Gives the compute's container the limits of the spec, running or not. Nothing there is no error. */
+  updateLimits(spec: ComputeSpec): Promise<void>;
   /** Sends a signal to the compute's processes. */
   kill(computeId: string, signal: string): Promise<void>;
 
-  logs(
-    computeId: string,
-    options: { follow: boolean; tail?: number; signal: AbortSignal },
-  ): AsyncIterable<LogChunk>;
+  /** Resolves once the log is open, which may be long before its first line. */
+  logs(computeId: string, options: LogOptions): Promise<AsyncIterable<LoggedChunk>>;
   exec(computeId: string, command: string[], options: { tty: boolean; stdin: boolean }): Promise<ExecSession>;
   /**
    * Calls back when a compute's process has ended; for each end once, also for those while nobody watched (this worker

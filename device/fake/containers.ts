@@ -67,7 +67,8 @@ export class Containers {
     Object.assign(container, { state: 'exited', pid: 0, exitCode });
     const { containerId, startedAt, spec } = container;
     const exit = { computeId: spec.id, containerId, exitCode, requested };
-    for (const tell of this.#watchers) tell({ ...exit, ranMs: performance.now() - startedAt });
+    const at = new Date().toISOString();
+    for (const tell of this.#watchers) tell({ ...exit, ranMs: performance.now() - startedAt, at, oom: false });
   }
 
   remove(computeId: string): void {

@@ -2,15 +2,17 @@ import { setTimeout as pause } from 'node:timers/promises';
 import type { Readable } from 'node:stream';
 import { DrayageError } from '../../core/cause.ts';
 import type { ComputeSpec } from '../../core/compute.ts';
+import type { Limits } from '../../core/observed.ts';
 import type {
   ContainerExit,
   ContainerFacts,
   Engine,
   ExecSession,
-  LogChunk,
+  LoggedChunk,
+  LogOptions,
   Sandbox,
 } from '../engine/types.ts';
-import type { Containers } from './containers.ts';
+import type { Container, Containers } from './containers.ts';
 import type { Life } from './life.ts';
 
 /** Milliseconds that the engine takes for its work. */
@@ -96,7 +98,14 @@ export class FakeEngine implements Engine {
       spec,
       running: state === 'running' || state === 'paused',
       paused: state === 'paused',
+      limits: limitsOf(spec),
     }));
+  }
+
+  async updateLimits({ id, memoryBytes, cpus, pids }: ComputeSpec): Promise<void> {
+    await this.#life.lives();
+    const container = this.#containers.find(id);
+    if (container) container.spec = { ...container.spec, memoryBytes, cpus, pids };
   }
 
   async kill(computeId: string): Promise<void> {
@@ -104,11 +113,16 @@ export class FakeEngine implements Engine {
     this.#end(computeId, 137);
   }
 
-  async *logs(
+  async logs(computeId: string, options: LogOptions): Promise<AsyncIterable<LoggedChunk>> {
+    await this.#life.lives();
+    return this.#lines(computeId, this.#need(computeId), options);
+  }
+
+  async *#lines(
     computeId: string,
-    { follow, tail, signal }: { follow: boolean; tail?: number; signal: AbortSignal },
-  ): AsyncIterable<LogChunk> {
-    const { program } = this.#need(computeId);
+    { program }: Container,
+    { follow, tail, signal }: LogOptions,
+  ): AsyncIterable<LoggedChunk> {
     let next = Math.max(0, program.lines - (tail ?? Infinity));
     while (!signal.aborted) {
       for (; next < program.lines && !signal.aborted; next += 1)
@@ -143,6 +157,11 @@ export class FakeEngine implements Engine {
   }
 }
 
+/** The limits that an engine would have for it. */
+function limitsOf({ memoryBytes, cpus, pids }: ComputeSpec): Limits {
+  return { memoryBytes: memoryBytes ?? null, cpus: cpus ?? null, pids: pids ?? null };
+}
+
 /** A program that says one thing and ends well. */
 function saying(text: string): ExecSession {
   const ended = Promise.withResolvers<number>();
@@ -158,6 +177,7 @@ function saying(text: string): ExecSession {
     pause: () => undefined,
     resume: () => undefined,
     kill: async () => ended.resolve(137),
+    end: async () => ended.resolve(137),
     resize: async () => undefined,
     done: ended.promise,
   };

@@ -88,6 +88,8 @@ export class FakeMachine {
       },
       usage: async (spec) => this.#usage(spec.id, spec.name),
       descriptors: async (computeId) => ((containers.find(computeId)?.pid ?? 0) > 0 ? [] : null),
+      hasForeigners: () => Promise.resolve(false),
+      endForeigners: () => life.lives(),
       throttle: () => life.lives(),
       followNetwork: () => life.lives(),
       async releaseFrozen(computeId) {

@@ -21,6 +21,8 @@ const spec = computeSpecSchema.parse({
   address: { ip: '10.77.1.1', prefix: 16, mac: '02:42:0a:4d:01:01' },
 });
 
+const update = { before: spec, reason: 'Changed: CPUs.', actor: 'usr_1' };
+
 let environment: TestWorkflowEnvironment;
 let workflowBundle: WorkflowBundle;
 let said: string[];
@@ -43,8 +45,14 @@ const deviceNames = [
   'startCompute',
   'stopCompute',
   'removeCompute',
+  'updateCompute',
 ] satisfies (keyof ComputeActivities)[];
-const controlNames = ['setComputeState', 'removeComputeRecord'] satisfies (keyof ControlActivities)[];
+const controlNames = [
+  'setComputeState',
+  'removeComputeRecord',
+  'endUpdate',
+  'undoUpdate',
+] satisfies (keyof ControlActivities)[];
 
 beforeAll(async () => {
   environment = await startTemporal();
@@ -78,7 +86,7 @@ async function operate(operation: LifecycleOperation): Promise<{ outcome: unknow
       const handle = await environment.client.workflow.start<typeof computeLifecycle>('computeLifecycle', {
         workflowId: spec.id,
         taskQueue: CONTROL_TASK_QUEUE,
-        args: [{ operation, spec, device, epoch: 1 }],
+        args: [{ operation, spec, device, epoch: 1, ...(operation === 'update' ? { update } : {}) }],
       });
       const error = await handle.result().then(
         () => null,
@@ -112,6 +120,7 @@ describe('computeLifecycle', () => {
     ['start', 'running', ['ensureImage', 'startCompute', 'setComputeState running']],
     ['stop', 'stopped', ['stopCompute', 'setComputeState stopped']],
     ['remove', 'removed', ['stopCompute', 'removeCompute', 'removeComputeRecord']],
+    ['update', 'updated', ['updateCompute', 'endUpdate Changed: CPUs.']],
   ])('%s ends as %s', async (operation, outcome, steps) => {
     expect(await operate(operation)).toEqual({ outcome, error: null });
     expect(said).toEqual(steps);
@@ -149,6 +158,12 @@ describe('computeLifecycle', () => {
     expect(await operate('create')).toMatchObject({ outcome: 'failed' });
     expect(said.filter((step) => step === 'removeCompute')).toHaveLength(3);
     expect(said.at(-1)).toBe('setComputeState failed');
+  });
+
+  test('an update that fails gives the compute back what it had, and leaves its state alone', async () => {
+    fail('updateCompute', { nonRetryable: true, times: 1 });
+    expect(await operate('update')).toMatchObject({ outcome: 'failed' });
+    expect(said).toEqual(['updateCompute', 'updateCompute', 'undoUpdate']);
   });
 
   test('a stop that fails leaves the compute recorded as running', async () => {

@@ -1,5 +1,8 @@
+import { eq } from 'drizzle-orm';
 import { describe, expect, it } from 'vitest';
 import { settle } from '../../api/settle.ts';
+import { beginUpdate, endUpdate, undoUpdate } from '../../db/computeUpdates.ts';
+import { eventsOf } from '../../db/events.ts';
 import { getCompute, removeCompute, setComputeState } from '../../db/computes.ts';
 import { heartbeat, markUnreachable, setDeviceState } from '../../db/devices.ts';
 import { finishMigration, getMigration } from '../../db/migrationRecords.ts';
@@ -8,6 +11,7 @@ import {
   compute as computeTable,
   device as deviceTable,
   migration as migrationTable,
+  tenant as tenantTable,
 } from '../../db/schema/index.ts';
 import { createLogger } from '../../api/logger.ts';
 import { anyString } from './support/answer.ts';
@@ -102,6 +106,9 @@ describe('creating a compute', () => {
       [{ image: 'sample' }, 400, 'invalid'],
       [{ name: 'web', image: 'sample', memoryBytes: -1 }, 400, 'invalid'],
       [{ name: 'web', image: 'sample', env: { 'A=B': 'x' } }, 400, 'invalid'],
+      [{ name: 'web', image: 'sample', privileged: true }, 400, 'invalid'],
+      [{ name: 'web', image: 'sample', capabilities: ['SYS_ADMIN'] }, 400, 'invalid'],
+      [{ name: 'web', image: 'sample', healthCheck: { command: [] } }, 400, 'invalid'],
       [{ name: 'web', image: 'sample', volumes: [{ name: 'data', path: 'relative' }] }, 400, 'invalid'],
     ];
     for (const [body, status, code] of cases) {
@@ -245,6 +252,87 @@ describe('changing a compute', () => {
     await silence(compute.placement!.deviceId);
     const away = await api.call('POST', '/computes/web/stop');
     expect([away.status, codes(away.body)]).toEqual([409, ['deviceUnreachable']]);
+  });
+
+  it('records what it is to be, claims the quota and starts the workflow', async () => {
+    const { db } = api.context;
+    const compute = await makeCompute(db, {
+      name: 'web',
+      spec: { memoryBytes: 64 * MIB, labels: { a: '1' } },
+    });
+    const change = { memoryBytes: 96 * MIB, cpus: 0.5, labels: { a: null, b: '2' } };
+    const answer = await api.call('PATCH', '/computes/web', change);
+    expect(answer).toMatchObject({ status: 202, body: { id: compute.id, workflowId: compute.id } });
+    const wanted = { memoryBytes: 96 * MIB, cpus: 0.5, labels: { b: '2' } };
+    expect(api.workflows.lifecycles).toMatchObject([
+      { operation: 'update', spec: wanted, update: { before: { memoryBytes: 64 * MIB } } },
+    ]);
+    const applying = { ...wanted, state: 'running', lastUpdate: { state: 'applying' } };
+    const shown = await api.call('GET', '/computes/web');
+    expect(shown.body).toMatchObject(applying);
+    expect(JSON.stringify(shown.body)).not.toContain('given');
+
+    const cause = { code: 'memoryInUse', message: 'Too much.', mend: 'Less.' };
+    await undoUpdate(db, compute.id, compute.spec, cause);
+    expect((await api.call('GET', '/computes/web')).body).toMatchObject({
+      memoryBytes: 64 * MIB,
+      labels: { a: '1' },
+      lastUpdate: { state: 'refused', causes: [cause] },
+    });
+    await endUpdate(db, compute.id, 'Changed: labels.');
+    expect((await eventsOf(db, compute.id)).at(-1)).toMatchObject({ type: 'compute.updated' });
+  });
+
+  it.each<[string, object, number, string]>([
+    ['what cannot be changed', { env: { A: 'b' } }, 400, 'invalid'],
+    ['what there is not', { privileged: true }, 400, 'invalid'],
+    ['nothing', {}, 400, 'invalid'],
+    ['more than the quota', { memoryBytes: 200 * MIB }, 409, 'quotaExceeded'],
+  ])('refuses to change %s', async (_what, body, status, code) => {
+    const { db } = api.context;
+    const { tenantId } = await makeCompute(db, { name: 'web', spec: { memoryBytes: 64 * MIB } });
+    await db
+      .update(tenantTable)
+      .set({ memoryBytes: 128 * MIB })
+      .where(eq(tenantTable.id, tenantId));
+    const answer = await api.call('PATCH', '/computes/web', body);
+    expect([answer.status, answer.body.causes?.[0]?.code]).toEqual([status, code]);
+    expect((await api.call('GET', '/computes/web')).body).toMatchObject({ lastUpdate: null });
+  });
+
+  it('is not changed while it is moved, or does not exist any more, and stays what it was', async () => {
+    const { db } = api.context;
+    const compute = await makeCompute(db, { name: 'web' });
+    api.workflows.running.add(compute.id);
+    const busy = await api.call('PATCH', '/computes/web', { cpus: 2 });
+    expect([busy.status, codes(busy.body)]).toEqual([409, ['workflowRunning']]);
+    expect((await getCompute(db, compute.id)).spec).toEqual(compute.spec);
+    await setComputeState(db, compute.id, 'migrating');
+    expect((await api.call('PATCH', '/computes/web', { cpus: 2 })).status).toBe(409);
+    await setComputeState(db, compute.id, 'failed');
+    expect(await api.call('PATCH', '/computes/web', { cpus: 2 })).toMatchObject({
+      status: 409,
+      body: { causes: [{ code: 'notRunning' }] },
+    });
+  });
+
+  it('is changed later when the control plane ended in between', async () => {
+    const { db } = api.context;
+    const compute = await makeCompute(db, { name: 'web' });
+    const spec = { ...compute.spec, cpus: 2 };
+    const given = { before: compute.spec, reason: 'Changed: CPUs.', actor: 'usr_1' };
+    await beginUpdate(db, compute.id, { given, spec, demand: {} });
+    await settle(api.context, silent);
+    expect(api.workflows.lifecycles).toEqual([]);
+    await db.update(computeTable).set({
+      lastUpdate: { state: 'applying', causes: [], at: new Date(Date.now() - 60_000).toISOString(), given },
+    });
+    await settle(api.context, silent);
+    expect(api.workflows.lifecycles).toMatchObject([
+      { operation: 'update', spec: { cpus: 2 }, update: given },
+    ]);
+    await settle(api.context, silent);
+    expect(api.workflows.lifecycles).toHaveLength(1);
   });
 
   it('frees name, address and image once it is deleted', async () => {

@@ -10,6 +10,7 @@ import { parseJoinToken } from '../../core/joinToken.ts';
 import { until } from '../../core/until.ts';
 import { createAccount } from '../../db/accounts.ts';
 import { getCompute, removeCompute, setComputeState, setDesired } from '../../db/computes.ts';
+import { eventsOf } from '../../db/events.ts';
 import { getDevice, markUnreachable, retireDevice } from '../../db/devices.ts';
 import { getPlacement } from '../../db/placements.ts';
 import { device as deviceTable, joinToken as joinTokenTable } from '../../db/schema/index.ts';
@@ -335,6 +336,47 @@ describe("the devices' routes", () => {
       exitCode: 4,
       desired: 'stopped',
     });
+  });
+
+  it("take a compute's health and limits from its owner only, and tell health to the next device", async () => {
+    const { db } = api.context;
+    const owner = await joinAs('owner');
+    const other = await joinAs('other');
+    const compute = await makeCompute(db, { deviceId: owner.deviceId });
+    const tell = (tls: TlsIdentity, state: string) =>
+      ask(url, tls, 'POST', '/device/v1/health', { computeId: compute.id, state, reason: 'x' });
+    const show = async () => (await api.call('GET', `/computes/${compute.id}`)).body;
+    await tell(other.tls, 'unhealthy');
+    expect(await show()).toMatchObject({ health: null, observed: { state: 'unknown', limits: null } });
+    await tell(owner.tls, 'healthy');
+    await tell(owner.tls, 'healthy');
+    expect(await show()).toMatchObject({ health: { state: 'healthy', reason: 'x' } });
+    const placements = (await ask(url, owner.tls, 'GET', '/device/v1/placements')).body;
+    expect(placements.items).toMatchObject([{ health: { state: 'healthy' } }]);
+    const events = (await eventsOf(db, compute.id)).map(({ type }) => type);
+    expect(events.filter((type) => type === 'compute.healthy')).toHaveLength(1);
+
+    const limits = { memoryBytes: 1024, cpus: 0.5, pids: 10 };
+    const beat = (tls: TlsIdentity, computes: object[]) =>
+      ask(url, tls, 'POST', '/device/v1/heartbeat', { inventory, computes });
+    await beat(owner.tls, [{ id: compute.id, epoch: 1, running: true, limits }]);
+    await beat(other.tls, [{ id: compute.id, epoch: 1, running: false }]);
+    expect(await show()).toMatchObject({
+      observed: { state: 'running', limits, at: expect.any(String) as string },
+    });
+    await beat(owner.tls, []);
+    expect(await show()).toMatchObject({ observed: { state: 'absent', limits: null } });
+
+    const at = '2026-03-01T12:00:00.000Z';
+    await ask(url, owner.tls, 'POST', '/device/v1/exits', {
+      ...{ computeId: compute.id, exitCode: 137, restarting: false, restarts: 0, at, oom: true },
+    });
+    expect(await show()).toMatchObject({
+      ...{ state: 'stopped', health: null, lastExit: { code: 137, at, oom: true } },
+      reason: expect.stringContaining('more memory than its limit') as string,
+    });
+    await tell(owner.tls, 'healthy');
+    expect(await show()).toMatchObject({ health: null });
   });
 
   it('believe a heartbeat of the owner, with the right epoch, that a compute runs again', async () => {

@@ -27,6 +27,7 @@ const BODIES: Record<string, object> = {
   'POST /tokens': { name: 'a token' },
   'POST /devices/tokens': {},
   'POST /invitations/accept': { secret: 'no such secret' },
+  'PATCH /computes/{id}': { cpus: 1 },
   'PATCH /tenants/{id}/quota': { computes: 1 },
   'PATCH /tenants/{id}/members/{account}': { role: 'viewer' },
   'POST /tenants/{id}/invitations': { email: 'x@example.org' },

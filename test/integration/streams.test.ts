@@ -14,7 +14,7 @@ afterEach(async () => {
 });
 
 /** A running compute on a device whose link answers, as `name` if given. */
-async function withLink(name?: string) {
+async function withLink(name?: string, logs?: Parameters<typeof startFakeLink>[2]) {
   const { db, authority } = api.context;
   const device = await makeDevice(db);
   let aborted: () => void = () => undefined;
@@ -25,6 +25,10 @@ async function withLink(name?: string) {
       return;
     }
     response.writeHead(200, { 'content-type': 'application/x-ndjson' });
+    if (logs) {
+      logs(request, response);
+      return;
+    }
     response.write('{"stream":"stdout","data":"aGkK"}\n');
     if (request.url?.includes('follow=1') !== true) response.end();
     response.once('close', aborted);
@@ -54,9 +58,71 @@ describe('logs', () => {
       signal: abort.signal,
     });
     const reader = response.body!.getReader();
-    expect(Buffer.from((await reader.read()).value).toString()).toContain('aGkK');
+    let text = '';
+    while (!text.includes('aGkK')) text += Buffer.from((await reader.read()).value).toString();
     abort.abort();
     await gone;
+  });
+
+  it('that are followed go on when the program is started again, line by line, and say why they end', async () => {
+    const { db } = api.context;
+    const line = (second: number, text: string) =>
+      JSON.stringify({
+        time: `2026-03-01T12:00:0${String(second)}.000000001Z`,
+        stream: 'stdout',
+        data: Buffer.from(text).toString('base64'),
+      });
+    const asked: string[] = [];
+    const { compute } = await withLink(undefined, (request, response) => {
+      asked.push(new URL(request.url ?? '', 'http://x').search);
+      const lines = [line(1, 'one'), line(2, 'two'), line(3, 'three')];
+      // Its end comes in the middle of a line, then in order, then for good.
+      if (asked.length === 1) {
+        response.write(`${lines[0]!}\n${lines[1]!.slice(0, 40)}`, () => response.destroy());
+        return;
+      }
+      response.end(`${lines.slice(0, asked.length).join('\n')}\n`);
+      if (asked.length === 3) void setComputeState(db, compute.id, 'stopped');
+    });
+    const answer = await api.call('GET', '/computes/web/logs?follow=1&tail=5');
+    const items = (answer.body as unknown as string).split('\n').filter(Boolean);
+    expect(items.map((item) => JSON.parse(item) as unknown)).toEqual([
+      ...[line(1, 'one'), line(2, 'two'), line(3, 'three')].map((item) => JSON.parse(item) as unknown),
+      { end: 'The compute is stopped.' },
+    ]);
+    const again = `?follow=1&since=${String(Date.parse('2026-03-01T11:59:01Z') / 1000)}.000000001`;
+    expect(asked.slice(0, 3)).toEqual(['?follow=1&tail=5', again, again]);
+  });
+
+  it('come as text, with or without their times, and as a file', async () => {
+    const entry = (stream: string, text: string) =>
+      JSON.stringify({
+        time: '2026-03-01T12:00:00.000000000Z',
+        stream,
+        data: Buffer.from(text).toString('base64'),
+      });
+    await withLink(undefined, (_request, response) => {
+      response.end(`${[entry('stdout', 'a '), entry('stdout', 'b\n'), entry('stderr', 'ü\n')].join('\n')}\n`);
+    });
+    const text = await api.call('GET', '/computes/web/logs?format=text');
+    expect(text).toMatchObject({ status: 200, body: 'a b\nü\n' });
+    const stamped = await api.call('GET', '/computes/web/logs?download=true&timestamps=1');
+    expect(stamped.body).toBe('2026-03-01T12:00:00.000000000Z a b\n2026-03-01T12:00:00.000000000Z ü\n');
+    expect(stamped.headers).toMatchObject({
+      'content-type': 'text/plain; charset=utf-8',
+      'content-disposition': 'attachment; filename="web.log"',
+    });
+  });
+
+  it('are asked for from an instant on, and refuse what is none', async () => {
+    const { link } = await withLink();
+    await api.call('GET', '/computes/web/logs?since=2026-03-01T12:00:00Z');
+    expect(link.asked[0]).toContain(`since=${String(Date.parse('2026-03-01T12:00:00Z') / 1000)}.000000000`);
+    for (const since of ['yesterday', '10', '%00'])
+      expect(await api.call('GET', `/computes/web/logs?since=${since}`)).toMatchObject({
+        status: 400,
+        body: { causes: [{ code: 'invalid' }] },
+      });
   });
 
   it('are not taken from another device at that address', async () => {

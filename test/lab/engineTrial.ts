@@ -96,7 +96,7 @@ try {
     facts?.containerId ?? '',
   );
   const lines: string[] = [];
-  for await (const { stream, data } of engine.logs(spec.id, { follow: false, signal: abort.signal }))
+  for await (const { stream, data } of await engine.logs(spec.id, { follow: false, signal: abort.signal }))
     lines.push(`${stream}:${data.toString()}`);
   result['logs'] = lines.sort();
   result['exec'] = await output(

@@ -3,7 +3,7 @@ import { HOT_PHASES, migrationSchema } from '../../core/migration.ts';
 import { until } from '../../core/until.ts';
 import { startCli } from './cliProgram.ts';
 import { END_MS } from './computeScene.ts';
-import { cpuQuota } from './support/cpuQuota.ts';
+import { cpuQuota } from './support/cgroupLimits.ts';
 import { withPages } from './support/pagesScene.ts';
 import { withLab } from './support.ts';
 

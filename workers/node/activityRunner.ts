@@ -8,7 +8,9 @@ import { deviceTaskQueue } from '../../core/device.ts';
 import type { ControlClient } from '../../device/control/controlClient.ts';
 import type { StoredIdentity } from '../../device/control/identityStore.ts';
 import type { Device } from '../../device/device.ts';
+import type { ExecSessions } from '../../device/engine/execSessions.ts';
 import type { TransferTable } from '../../device/ownership/transferTable.ts';
+import type { Placements } from './placements.ts';
 
 /** In the control plane's own certificate, whatever its address. */
 const CONTROL_NAME = 'control';
@@ -30,6 +32,8 @@ export const POLLING: Polling = {
 interface Deps {
   identity: StoredIdentity;
   device: Device;
+  sessions: ExecSessions;
+  placements: Pick<Placements, 'refresh'>;
   table: TransferTable;
   control: ControlClient;
   polling: Polling;
@@ -89,14 +93,21 @@ export class ActivityRunner {
   }
 
   #activities() {
-    const { device, table, control } = this.#deps;
+    const { device, sessions, placements, table, control } = this.#deps;
     const fetchImage = (imageId: string) => control.imageArchive(imageId);
-    const compute = createComputeActivities({ device, fetchImage });
+    const compute = createComputeActivities({
+      device,
+      sessions,
+      fetchImage,
+      // What it does not hear now it hears within half a minute.
+      placementsChanged: () => placements.refresh().catch(() => undefined),
+    });
     return {
       ...compute,
       ...createMemoryActivities({ device, control }),
       ...createMigrationActivities({
         device,
+        sessions,
         table,
         control,
         ensureImage: (spec) => compute.ensureImage(spec),

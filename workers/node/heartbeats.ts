@@ -3,6 +3,7 @@ import type { Inventory } from '../../core/device.ts';
 import type { ControlClient } from '../../device/control/controlClient.ts';
 import type { Device } from '../../device/device.ts';
 import type { Engine } from '../../device/engine/types.ts';
+import type { HealthMonitor } from './healthMonitor.ts';
 import type { Placements } from './placements.ts';
 import { Repeating } from './repeating.ts';
 
@@ -16,6 +17,7 @@ interface Deps {
   engine: Engine;
   placements: Placements;
   followNetwork: Device['followNetwork'];
+  health: Pick<HealthMonitor, 'notice'>;
   log: Logger;
 }
 
@@ -36,10 +38,11 @@ export class Heartbeats extends Repeating {
 
   async #send(here: Awaited<ReturnType<Engine['listComputes']>>): Promise<string[]> {
     const { control, inventory, placements, followNetwork } = this.#deps;
-    const tellOf = async ({ spec, running }: (typeof here)[number]) => ({
+    const tellOf = async ({ spec, running, limits }: (typeof here)[number]) => ({
       id: spec.id,
       epoch: await placements.epoch(spec),
       running,
+      limits,
     });
     const told = await Promise.all(here.map(tellOf));
     const { outdated, network } = await control.heartbeat(await inventory(), told);
@@ -48,9 +51,11 @@ export class Heartbeats extends Repeating {
   }
 
   async #beat(settles: boolean): Promise<void> {
-    const { engine, placements, log } = this.#deps;
+    const { engine, placements, health, log } = this.#deps;
     try {
       const here = await engine.listComputes();
+      // While nobody answers, checks go on with what was said last.
+      health.notice(here);
       await placements.notice(here.map(({ computeId }) => computeId));
       await this.#send(here);
       if (settles) await placements.settle();

@@ -3,6 +3,7 @@ import { linkHost } from '../../core/device.ts';
 import { ControlClient } from '../../device/control/controlClient.ts';
 import { linkIdentity, type StoredIdentity } from '../../device/control/identityStore.ts';
 import type { Device, Machine } from '../../device/device.ts';
+import { ExecSessions } from '../../device/engine/execSessions.ts';
 import { handleHttp, handleUpgrade } from '../../device/engine/linkRoutes.ts';
 import { runRestarter, type ReportedExit } from '../../device/engine/restarter.ts';
 import type { Engine } from '../../device/engine/types.ts';
@@ -10,6 +11,7 @@ import { LinkServer, type LinkRequest } from '../../device/link/linkServer.ts';
 import { TransferTable } from '../../device/ownership/transferTable.ts';
 import { ActivityRunner, type Polling } from './activityRunner.ts';
 import type { NodeConfig } from './config.ts';
+import { HealthMonitor } from './healthMonitor.ts';
 import { Heartbeats } from './heartbeats.ts';
 import { Metrics } from './metrics.ts';
 import { controlUrlOf, obtainIdentity } from './obtainIdentity.ts';
@@ -81,7 +83,8 @@ export class NodeWorker {
       identity: () => linkIdentity(identity),
       log: (message, detail) => this.#log.info(detail, message),
     });
-    const link = this.#link(identity, device, table);
+    const sessions = new ExecSessions(engine);
+    const link = this.#link(identity, device, sessions, table);
     this.#talking = [link, table, control];
     this.#parts = [link, table, device, control];
     await link.listen(address.host, address.port);
@@ -89,44 +92,53 @@ export class NodeWorker {
     const { polling } = this.#deps;
     const log = this.#log;
     const placements = new Placements({ device, table, control, log });
+    const health = new HealthMonitor({ engine, sessions, placements, control, log });
     const heartbeats = new Heartbeats({
-      control,
-      engine,
-      placements,
-      log,
+      ...{ control, engine, placements, health, log },
       inventory: () => machine.inventory(),
       followNetwork: (version) => device.followNetwork(version),
     });
     const metrics = new Metrics({ control, device, log });
-    const activities = new ActivityRunner({ identity, device, table, control, polling, log });
-    this.#parts.unshift(metrics, heartbeats, placements);
+    const activities = new ActivityRunner({
+      ...{ identity, device, sessions, placements, table, control, polling, log },
+    });
+    this.#parts.unshift(metrics, heartbeats, health, placements);
     heartbeats.start();
     metrics.start();
     await placements.start(this.#stop.signal, () => heartbeats.tell());
-    this.#watchExits(engine, placements, control);
+    this.#watchExits(engine, placements, health, control);
     this.#log.info({ device: identity.deviceId }, 'ready');
     await activities.run(this.#stop.signal);
   }
 
   /** Applies the restart policies; the engine's own are off, for a move must not trigger them. */
-  #watchExits(engine: Engine, placements: Placements, control: ControlClient): void {
+  #watchExits(engine: Engine, placements: Placements, health: HealthMonitor, control: ControlClient): void {
     const deps = {
       engine,
       mayStart: (computeId: string) => placements.mayStart(computeId),
-      start: (computeId: string) => placements.startAgain(computeId),
-      onExit: ({ computeId, exitCode, restarting, restarts, reason }: ReportedExit) => {
-        this.#log.info({ computeId, exitCode, restarting, restarts, reason }, 'a compute ended');
+      policyOf: (computeId: string) => placements.current(computeId)?.spec.restartPolicy,
+      start: async (computeId: string) => {
+        await placements.startAgain(computeId);
+        health.restarted(computeId);
+      },
+      onExit: ({ reason, ...exit }: ReportedExit) => {
+        this.#log.info({ ...exit, reason }, 'a compute ended');
         control
-          .exited({ computeId, exitCode, restarting, restarts })
+          .exited(exit)
           .catch((error: unknown) =>
-            this.#log.warn({ computeId, error: String(error) }, 'an exit was not reported'),
+            this.#log.warn({ ...exit, error: String(error) }, 'an exit was not reported'),
           );
       },
     };
     runRestarter(deps, this.#stop.signal);
   }
 
-  #link(identity: StoredIdentity, device: Device, table: TransferTable): LinkServer {
+  #link(
+    identity: StoredIdentity,
+    device: Device,
+    sessions: ExecSessions,
+    table: TransferTable,
+  ): LinkServer {
     const { engine } = device;
     return new LinkServer(linkIdentity(identity), {
       device: async (request: LinkRequest) => {
@@ -138,7 +150,7 @@ export class NodeWorker {
         if (!(await handleHttp(engine, request, response))) response.writeHead(404).end();
       },
       controlUpgrade: (request, socket, head) => {
-        if (!handleUpgrade(engine, request, socket, head)) socket.destroy();
+        if (!handleUpgrade(sessions, request, socket, head)) socket.destroy();
       },
       log: (message, detail) => this.#log.info(detail, message),
     });

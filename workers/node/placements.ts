@@ -50,10 +50,14 @@ export class Placements {
   /** Whether this device is to start the compute again; by the last answer while the control plane is away. */
   async mayStart(computeId: string): Promise<boolean> {
     await this.refresh().catch(() => undefined);
+    return this.current(computeId) !== undefined;
+  }
+
+  /** What the control plane said last of a compute that is this device's, is wanted running, and that no move has. */
+  current(computeId: string): DevicePlacement | undefined {
     const placement = this.#known.get(computeId);
-    return (
-      placement?.desired === 'running' && placement.transfer === null && !this.#deps.table.busy(computeId)
-    );
+    const free = placement?.desired === 'running' && placement.transfer === null;
+    return free && !this.#deps.table.busy(computeId) ? placement : undefined;
   }
 
   /** Told with every heartbeat what is here: asks when something is new, forgets what has gone. */

@@ -95,6 +95,8 @@ export function fakes(said: string[]) {
     closeTransfer: async (_id, outcome) => void said.push(`close transfer ${outcome}`),
     setComputeState: async (_id, state) => void said.push(`compute ${state}`),
     removeComputeRecord: async () => undefined,
+    endUpdate: () => Promise.resolve(),
+    undoUpdate: () => Promise.resolve(),
   };
   const phase = (name: 'freeze' | 'restore') => ({ name, startedAt: '2026-01-01T00:00:00.000Z', ms: 1 });
   const source: Pick<
