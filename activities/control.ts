@@ -1,6 +1,9 @@
+import { randomBytes } from 'node:crypto';
 import type { Inventory } from '../core/device.ts';
 import { DrayageError } from '../core/cause.ts';
-import { setComputeState, removeCompute } from '../db/computes.ts';
+import { newId } from '../core/ids.ts';
+import { createAppCompute, setAppState } from '../db/apps.ts';
+import { removeCompute, setComputeState } from '../db/computes.ts';
 import { endUpdate, undoUpdate } from '../db/computeUpdates.ts';
 import type { Database } from '../db/database.ts';
 import { getDevice } from '../db/devices.ts';
@@ -38,6 +41,13 @@ export function createControlActivities(db: Database): ControlActivities {
     endUpdate: (computeId, message, actor) => endUpdate(db, computeId, message, actor),
     undoUpdate: (computeId, before, cause) => undoUpdate(db, computeId, before, cause),
     removeComputeRecord: (computeId) => removeCompute(db, computeId),
+    setAppState: (appId, state, causes) => setAppState(db, appId, state, causes),
+    createAppCompute: (appId, range) =>
+      createAppCompute(db, appId, {
+        range,
+        computeId: newId('compute', randomBytes),
+        group: newId('group', randomBytes),
+      }),
   } satisfies ControlActivities;
   return withFailures(activities);
 }

@@ -1,6 +1,8 @@
 import type { Cause } from '../core/cause.ts';
+import type { AppState } from '../core/application.ts';
 import type { ComputeSpec, ComputeState } from '../core/compute.ts';
 import type { Inventory } from '../core/device.ts';
+import type { AddressRange } from '../core/ipv4.ts';
 import type { MemoryPlan } from './device/memoryInterface.ts';
 import type { MigrationState, Phase, Prediction, Round } from '../core/migration.ts';
 import type { TransferOutcome } from '../core/transfer.ts';
@@ -47,4 +49,11 @@ export interface ControlActivities {
   undoUpdate(computeId: string, before: ComputeSpec, cause: Cause): Promise<void>;
   /** Nothing of the compute is left on any device: its record and its address go. */
   removeComputeRecord(computeId: string): Promise<void>;
+  /** Causes only of `failed`. */
+  setAppState(appId: string, state: AppState, causes?: Cause[]): Promise<void>;
+  /** Records the compute of an application whose image was stored: what its making begins with. */
+  createAppCompute(
+    appId: string,
+    range: AddressRange,
+  ): Promise<{ spec: ComputeSpec; device: string; epoch: number }>;
 }

@@ -57,6 +57,12 @@ const fields = z.object({
     .default(16 * 2 ** 30),
   /** Where webhooks may lead: to public addresses over https, or anywhere, also into the control plane's own network. */
   DRAYAGE_WEBHOOK_TARGETS: z.enum(['public', 'any']).default('public'),
+  /** Largest application that may be uploaded, bytes of all its files. */
+  DRAYAGE_APP_MAX_BYTES: z.coerce
+    .number()
+    .int()
+    .positive()
+    .default(2 ** 30),
   DRAYAGE_LOG_LEVEL: z.enum(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent']).default('info'),
 });
 const environmentSchema = fields.superRefine(checkTemporal);
@@ -78,6 +84,7 @@ export interface ApiConfig {
   registration: 'open' | 'invitation' | 'closed';
   imageMaxBytes: number;
   webhookTargets: 'public' | 'any';
+  appMaxBytes: number;
   logLevel: string;
 }
 
@@ -114,6 +121,7 @@ export function readConfig(environment: NodeJS.ProcessEnv): ApiConfig {
     registration: env.DRAYAGE_REGISTRATION,
     imageMaxBytes: env.DRAYAGE_IMAGE_MAX_BYTES,
     webhookTargets: env.DRAYAGE_WEBHOOK_TARGETS,
+    appMaxBytes: env.DRAYAGE_APP_MAX_BYTES,
     logLevel: env.DRAYAGE_LOG_LEVEL,
   };
 }

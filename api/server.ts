@@ -3,6 +3,7 @@ import type { FastifyBaseLogger } from 'fastify';
 import { openDatabase } from '../db/database.ts';
 import { migrate } from '../db/migrate.ts';
 import { createApp } from './app.ts';
+import { prepareAppStore } from './apps/store.ts';
 import type { ApiConfig } from './config.ts';
 import type { ApiContext } from './context.ts';
 import { createDeviceApp } from './deviceApp.ts';
@@ -43,6 +44,7 @@ export async function startApi(
   try {
     await ensureAdmin(db, config);
     await prepareStore(config.dataDir);
+    await prepareAppStore(config.dataDir);
     const authority = await openAuthority(join(config.dataDir, 'pki'));
     const identity = await authority.controlIdentity(controlHosts(config));
     const context: ApiContext = {

@@ -2,6 +2,7 @@ import type { FastifyBaseLogger } from 'fastify';
 import { DrayageError } from '../core/cause.ts';
 import { setComputeState, unstartedComputes } from '../db/computes.ts';
 import { finishMigration, getMigration, type MigrationRow, openMigrations } from '../db/migrationRecords.ts';
+import { settleApps } from './apps/settleApps.ts';
 import { unfinishedUpdates } from '../db/computeUpdates.ts';
 import { startMaking } from './computes/operate.ts';
 import { resumeUpdate } from './computes/update.ts';
@@ -32,6 +33,7 @@ export async function settle(context: ApiContext, logger: FastifyBaseLogger): Pr
   for (const { row, given } of await unfinishedUpdates(context.db, YOUNG_SECONDS))
     if (await resumeUpdate(context, row, given))
       logger.info({ compute: row.id }, 'started a change of a compute that was only recorded');
+  await settleApps(context, logger, YOUNG_SECONDS);
   for (const migration of await openMigrations(context.db)) {
     if (Date.now() - migration.createdAt.getTime() < YOUNG_SECONDS * 1000) continue;
     if (migration.runId === '') await startAgain(context, logger, migration);

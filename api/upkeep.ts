@@ -1,5 +1,6 @@
 import type { FastifyBaseLogger } from 'fastify';
 import { sql } from 'drizzle-orm';
+import { removeOldApps } from '../db/apps.ts';
 import { removeOldAudit } from '../db/audit.ts';
 import type { Database } from '../db/database.ts';
 import { forgetDiscovered } from '../db/discovery.ts';
@@ -75,6 +76,7 @@ async function clean(db: Database): Promise<void> {
   await removeOldAudit(db);
   await removeOldMetrics(db);
   await removeOldEvents(db);
+  await removeOldApps(db);
   await forgetDiscovered(db);
 }
 

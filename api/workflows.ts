@@ -16,6 +16,7 @@ import { CONTROL_TASK_QUEUE } from '../core/device.ts';
 import {
   ABORT_UPDATE,
   type AbortAnswer,
+  type BuildApplicationInput,
   type ComputeLifecycleInput,
   computeWorkflowId,
   type MigrateComputeInput,
@@ -36,6 +37,8 @@ export interface Workflows {
   startLifecycle(input: ComputeLifecycleInput): Promise<{ runId: string }>;
   /** Asked again, it finds its own work. @throws DrayageError workflowRunning, temporalAway */
   startMigration(computeId: string, input: MigrateComputeInput): Promise<{ runId: string }>;
+  /** Asked again, it finds its own work. @throws DrayageError temporalAway */
+  startBuild(input: BuildApplicationInput): Promise<{ runId: string }>;
   /** Null when the workflow has ended. @throws DrayageError temporalAway, abortUndecided (neither device can tell yet) */
   abortMigration(workflowId: string, runId: string): Promise<AbortAnswer | null>;
   /** Whether that run is still under way. @throws DrayageError temporalAway */
@@ -68,12 +71,12 @@ export function connectWorkflows(temporal: TemporalSettings): Workflows {
     connection.withDeadline(Date.now() + TEMPORAL_DEADLINE_MS, action).catch((error: unknown) => {
       throw translate(error);
     });
-  const start = async (type: string, computeId: string, details: StartDetails) => {
+  const start = async (type: string, workflowId: string, details: StartDetails) => {
     // A workflow says that it has ended a moment before it has: whoever heard it must not be refused for that.
     const deadline = performance.now() + SETTLE_MS;
     for (;;) {
       try {
-        return await startOnce(type, computeId, details);
+        return await startOnce(type, workflowId, details);
       } catch (error) {
         const running = error instanceof DrayageError && error.cause_.code === 'workflowRunning';
         if (!running || performance.now() > deadline) throw error;
@@ -81,8 +84,7 @@ export function connectWorkflows(temporal: TemporalSettings): Workflows {
       }
     }
   };
-  const startOnce = async (type: string, computeId: string, details: StartDetails) => {
-    const workflowId = computeWorkflowId(computeId);
+  const startOnce = async (type: string, workflowId: string, details: StartDetails) => {
     const { input, operation, attributes, note } = details;
     try {
       const handle = await call(() =>
@@ -108,14 +110,14 @@ export function connectWorkflows(temporal: TemporalSettings): Workflows {
   };
   return {
     startLifecycle: (input) =>
-      start(WorkflowType.computeLifecycle, input.spec.id, {
+      start(WorkflowType.computeLifecycle, computeWorkflowId(input.spec.id), {
         input,
         operation: input.operation === 'create' ? `create ${input.spec.id}` : '',
         attributes: new TypedSearchAttributes([{ key: keywords.compute, value: input.spec.id }]),
         note: `${input.operation} ${input.spec.name} on ${input.device}`,
       }),
     startMigration: (computeId, input) =>
-      start(WorkflowType.migrateCompute, computeId, {
+      start(WorkflowType.migrateCompute, computeWorkflowId(computeId), {
         input,
         operation: input.migrationId,
         attributes: new TypedSearchAttributes([
@@ -124,6 +126,13 @@ export function connectWorkflows(temporal: TemporalSettings): Workflows {
           { key: keywords.target, value: input.target },
         ]),
         note: `move ${input.computes.map(({ name }) => name).join(', ')} from ${input.source} to ${input.target}`,
+      }),
+    startBuild: (input) =>
+      start(WorkflowType.buildApplication, input.app, {
+        input,
+        operation: input.app,
+        attributes: new TypedSearchAttributes([]),
+        note: `build ${input.name} on ${input.device}`,
       }),
     async abortMigration(workflowId, runId) {
       const handle = client.workflow.getHandle(workflowId, runId);

@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { Command, CommanderError } from 'commander';
 import { z } from 'zod';
+import { registerApp } from './commands/app.ts';
 import { registerCompute } from './commands/compute.ts';
 import { registerDevice } from './commands/device.ts';
 import { registerEvents } from './commands/events.ts';
@@ -8,6 +9,7 @@ import { registerImage } from './commands/image.ts';
 import { registerLogin } from './commands/login.ts';
 import { registerMigrate } from './commands/migrate.ts';
 import { registerMigration } from './commands/migration.ts';
+import { registerRuntime } from './commands/runtime.ts';
 import { registerTenant } from './commands/tenant.ts';
 import { registerToken } from './commands/token.ts';
 import { registerWebhook } from './commands/webhook.ts';
@@ -29,6 +31,8 @@ async function buildProgram(words: string[]): Promise<Command> {
   registerLogin(program);
   registerDevice(program);
   registerImage(program);
+  registerApp(program);
+  registerRuntime(program);
   registerCompute(program);
   registerMigrate(program);
   registerMigration(program);

@@ -1,6 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { z } from 'zod';
+import { appWithLogSchema, type AppWithLogView } from '../core/api/apps.ts';
 import { type ComputeView, computeSchema } from '../core/api/computes.ts';
+import { FINAL_APP_STATES } from '../core/application.ts';
 import { DrayageError } from '../core/cause.ts';
 import { FINAL_MIGRATION_STATES, type Migration, migrationSchema } from '../core/migration.ts';
 import { type ApiClient, ProblemError } from './client.ts';
@@ -71,6 +73,15 @@ export async function waitForUpdate(client: ApiClient, id: string): Promise<Comp
   return poll(client, `/computes/${id}`, computeSchema, {
     done: ({ lastUpdate }) => lastUpdate?.state !== 'applying',
     say: ({ name }) => `${name} is being changed`,
+  });
+}
+
+/** Waits until an application's build has ended. */
+export async function waitForApp(client: ApiClient, id: string): Promise<AppWithLogView> {
+  return poll(client, `/apps/${id}`, appWithLogSchema, {
+    done: ({ state }) => FINAL_APP_STATES.includes(state),
+    say: ({ name, state, device, log }) =>
+      [`${name} is ${state} on ${device.name}`, ...log.slice(-1)].join(': '),
   });
 }
 

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { LOG_LINE_MAX_CHARACTERS, LOG_MAX_LINES } from './application.ts';
 import { computeSpecSchema, nameSchema } from './compute.ts';
 import { MAX_EPOCH } from './decideEpoch.ts';
 import { inventorySchema } from './device.ts';
@@ -152,3 +153,16 @@ export const exitRequestSchema = z.object({
   oom: z.boolean().default(false),
 });
 export type ExitRequest = z.input<typeof exitRequestSchema>;
+
+/** Lines of a build's log, from that line on; what stood there before is written over. */
+export const appLogRequestSchema = z.object({
+  from: z.number().int().min(0).max(LOG_MAX_LINES),
+  lines: z
+    .array(
+      z
+        .string()
+        .max(LOG_LINE_MAX_CHARACTERS)
+        .regex(/^\P{Cc}*$/u),
+    )
+    .max(LOG_MAX_LINES),
+});

@@ -6,6 +6,7 @@ export const ID_PREFIX = {
   group: 'grp',
   device: 'dev',
   image: 'img',
+  app: 'app',
   migration: 'mig',
   token: 'tok',
   user: 'usr',

@@ -34,6 +34,9 @@ const members: [ArchiveMember, ArchivePlace, boolean][] = [
   [{ name: 'x/layer.tar', type: 'symlink', linkname: '../y/layer.tar' }, 'archive', true],
   [{ name: 'x/layer.tar', type: 'symlink', linkname: '/etc/shadow' }, 'archive', false],
   [{ name: 'x', type: 'gnu-sparse' }, 'layer', false],
+  [{ name: 'node_modules/.bin/x', type: 'symlink', linkname: '../x/cli.js' }, 'application', true],
+  [{ name: 'x', type: 'symlink', linkname: '/bin/x' }, 'application', false],
+  [{ name: 'dev/null', type: 'character-device' }, 'application', false],
 ];
 
 describe('unsafeMember', () => {

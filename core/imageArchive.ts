@@ -43,21 +43,21 @@ export interface ArchiveMember {
   linkname?: string | null | undefined;
 }
 
-/** Of a `docker save` archive itself, or of a layer: the files of an image. */
-export type ArchivePlace = 'archive' | 'layer';
+/** Of a `docker save` archive itself, of a layer (the files of an image), or of an application's files. */
+export type ArchivePlace = 'archive' | 'layer' | 'application';
 
+const FILES = ['file', 'directory', 'link', 'symlink', 'contiguous-file'];
 const SAFE_TYPES: Record<ArchivePlace, readonly string[]> = {
-  archive: ['file', 'directory', 'link', 'symlink', 'contiguous-file'],
-  layer: [
-    'file',
-    'directory',
-    'link',
-    'symlink',
-    'contiguous-file',
-    'character-device',
-    'block-device',
-    'fifo',
-  ],
+  archive: FILES,
+  application: FILES,
+  layer: [...FILES, 'character-device', 'block-device', 'fifo'],
+};
+
+const IMAGE_MEND = 'Make the archive anew with `docker save`, or with tar inside the root directory.';
+const MENDS: Record<ArchivePlace, string> = {
+  archive: IMAGE_MEND,
+  layer: IMAGE_MEND,
+  application: "Let the application's archive hold its own files, and links to those.",
 };
 
 /** Why a member may not be unpacked; null when it may. Docker refuses the same, but only on the device. */
@@ -66,25 +66,23 @@ export function unsafeMember(member: ArchiveMember, place: ArchivePlace): Cause 
   const unsafe = (what: string): Cause => ({
     code: 'unsafePath',
     message: `The archive holds ${JSON.stringify(name.slice(0, 200))}, ${what}.`,
-    mend: 'Make the archive anew with `docker save`, or with tar inside the root directory.',
+    mend: MENDS[place],
   });
   if (name.includes('\0') || (linkname ?? '').includes('\0')) return unsafe('a name with a zero byte');
   if (name.startsWith('/')) return unsafe('an absolute path');
-  if (leaves(name)) return unsafe('a path that leads out of the image');
+  if (leaves(name)) return unsafe('a path that leads out of it');
   if (!SAFE_TYPES[place].includes(type)) return unsafe(`a member of type ${type}`);
   if (type !== 'link' && type !== 'symlink') return null;
   const target = linkname ?? '';
   if (target === '') return unsafe('a link to nothing');
   if (type === 'link') {
     // A hard link's target is a name of the archive.
-    return target.startsWith('/') || leaves(target)
-      ? unsafe('a hard link that leads out of the image')
-      : null;
+    return target.startsWith('/') || leaves(target) ? unsafe('a hard link that leads out of it') : null;
   }
   // In a layer an absolute symbolic link is one within the compute's own root.
   if (target.startsWith('/')) return place === 'layer' ? null : unsafe('an absolute symbolic link');
   return leaves(posix.join(posix.dirname(name), target))
-    ? unsafe('a symbolic link that leads out of the image')
+    ? unsafe('a symbolic link that leads out of it')
     : null;
 }
 

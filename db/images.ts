@@ -130,7 +130,7 @@ export async function listImages(
 export async function removeImage(
   db: Database,
   id: string,
-  actor: string,
+  actor: string | undefined,
   discard: (digest: string) => Promise<void>,
 ): Promise<void> {
   try {
@@ -147,6 +147,7 @@ export async function removeImage(
       await discard(row.digest);
     });
   } catch (error) {
+    if (isViolation(error, '23503', 'runtime_base_image_id_image_id_fk')) throw imageIsBase(id);
     if (!isViolation(error, '23503')) throw error;
     throw new DrayageError({
       code: 'imageInUse',
@@ -154,4 +155,12 @@ export async function removeImage(
       mend: 'Delete its computes first; `drayage compute ls` shows them.',
     });
   }
+}
+
+function imageIsBase(id: string): DrayageError {
+  return new DrayageError({
+    code: 'imageInUse',
+    message: `Applications are built on image ${id}.`,
+    mend: 'Set another base first with `drayage runtime set`, or remove it with `drayage runtime rm`.',
+  });
 }

@@ -5,7 +5,7 @@ import { type AccountRole, decideOwnerChange, type Scope, type TenantRole } from
 import { type Database, isViolation, only, unknown } from './database.ts';
 import { addEvent } from './events.ts';
 import { cursorSequence, type Page, type PageRequest, toPage } from './pages.ts';
-import { account, compute, image, invitation, membership, tenant, webhook } from './schema/index.ts';
+import { account, app, compute, image, invitation, membership, tenant, webhook } from './schema/index.ts';
 
 export type Tenant = typeof tenant.$inferSelect;
 
@@ -224,7 +224,7 @@ export async function changeMember(
 
 /** The condition by which a request sees only what is its tenant's; by its id an operator finds what is another's. */
 export function inScope(
-  column: typeof compute.tenantId | typeof image.tenantId | typeof webhook.tenantId,
+  column: typeof app.tenantId | typeof compute.tenantId | typeof image.tenantId | typeof webhook.tenantId,
   scope: Scope,
   byId: boolean,
 ) {

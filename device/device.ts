@@ -3,6 +3,7 @@ import type { ComputeSpec } from '../core/compute.ts';
 import type { Inventory } from '../core/device.ts';
 import type { Counters } from '../core/metrics.ts';
 import type { NetworkRules } from '../core/networkRules.ts';
+import type { AppBuilder } from './engine/appBuilder.ts';
 import type { Engine } from './engine/types.ts';
 import type { Failpoint } from './failpoints.ts';
 import type { FileSync } from './files/fileSync.ts';
@@ -25,6 +26,7 @@ export interface DeviceNetwork {
 /** All that the node worker asks of the machine that it runs on, once it has joined. */
 export interface Device {
   engine: Engine;
+  builder: AppBuilder;
   network: DeviceNetwork;
   files: Pick<FileSync, 'expect' | 'expects' | 'send' | 'forget'>;
   memory: Pick<MemoryMoves, 'open' | 'round' | 'firstRoundEnding' | 'close'>;

@@ -4,6 +4,7 @@ import { externalDescriptors } from './checkpoint/armedDump.ts';
 import { findFreezer, killFrozen } from './checkpoint/cgroupFreezer.ts';
 import { endForeign, isForeignInside } from './checkpoint/foreignProcesses.ts';
 import type { Device, Joining, Machine } from './device.ts';
+import { createAppBuilder } from './engine/appBuilder.ts';
 import { createEngine } from './engine/createEngine.ts';
 import type { Engine } from './engine/types.ts';
 import { Failpoints } from './failpoints.ts';
@@ -65,7 +66,7 @@ export async function openRealMachine(options: MachineOptions): Promise<Machine>
 }
 
 async function joined(
-  { stateDir, runDir, bridge, link, log }: MachineOptions,
+  { stateDir, runDir, bridge, link, dockerSocket, log }: MachineOptions,
   engine: Engine,
   engineRoot: string,
   { identity, controlHosts, fetchNetwork }: Joining,
@@ -93,6 +94,7 @@ async function joined(
   const deps = { runDir, engine, network, files, memory, pages, log };
   return {
     ...{ engine, network, files, memory, pages },
+    builder: createAppBuilder(dockerSocket),
     members: {
       source: (request, spec) => new SourceMember(deps, request, spec),
       target: (request, spec) => new TargetMember(deps, request, spec),

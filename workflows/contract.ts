@@ -1,4 +1,5 @@
 import type { ComputeSpec } from '../core/compute.ts';
+import type { AddressRange } from '../core/ipv4.ts';
 import type { GivenUpdate } from '../core/observed.ts';
 
 /**
@@ -6,6 +7,7 @@ import type { GivenUpdate } from '../core/observed.ts';
  * constants only, so that anything may import it.
  */
 export const WorkflowType = {
+  buildApplication: 'buildApplication',
   computeLifecycle: 'computeLifecycle',
   migrateCompute: 'migrateCompute',
 } as const;
@@ -27,6 +29,17 @@ export interface ComputeLifecycleInput {
   device: string;
   epoch: number;
   update?: GivenUpdate;
+}
+
+/** The workflow's id is the application's. */
+export interface BuildApplicationInput {
+  app: string;
+  name: string;
+  /** Id of the device that builds it. */
+  device: string;
+  base: { id: string; digest: string };
+  /** Out of which its compute gets its address. */
+  range: AddressRange;
 }
 
 export interface MigrateComputeInput {

@@ -1,2 +1,3 @@
+export { buildApplication } from './buildApplication.ts';
 export { computeLifecycle } from './computeLifecycle.ts';
 export { migrateCompute } from './migrateCompute.ts';

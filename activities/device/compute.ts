@@ -32,7 +32,7 @@ export function createComputeActivities({ device, sessions, placementsChanged, f
 
   return withFailures({
     /** Has the image on the device; heartbeats say how many bytes have come. */
-    async ensureImage(spec: ComputeSpec): Promise<void> {
+    async ensureImage(spec: Pick<ComputeSpec, 'image'>): Promise<void> {
       await beating(async (tell) => {
         if (await engine.hasImage(spec.image.digest)) return;
         const archive = await fetchImage(spec.image.id);

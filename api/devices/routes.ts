@@ -34,6 +34,7 @@ import { setProgress } from '../../db/migrationMemory.ts';
 import { askVerdict, getTransfer, reportTransfer, type TransferRow } from '../../db/transfers.ts';
 import type { ApiContext } from '../context.ts';
 import { archivePath } from '../images/store.ts';
+import { deviceAppRoutes } from './appRoutes.ts';
 import { discoveryRoutes } from './discover.ts';
 import { deviceOf } from './identity.ts';
 import { joinDevice } from './join.ts';
@@ -49,6 +50,7 @@ export const deviceApiRoutes: FastifyPluginAsyncZod<{ context: ApiContext }> = a
   const { db } = context;
   const network = new NetworkRulesReader(context);
   await app.register(discoveryRoutes, { context });
+  await app.register(deviceAppRoutes, { context });
 
   app.post('/join', {
     bodyLimit: BODY_LIMIT,

@@ -1,12 +1,10 @@
 import { createHash, randomBytes } from 'node:crypto';
 import { createReadStream, createWriteStream } from 'node:fs';
-import { open, rename, rm } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
+import { rename, rm } from 'node:fs/promises';
+import { join } from 'node:path';
 import { PassThrough, type Readable, Transform } from 'node:stream';
-import { finished, pipeline } from 'node:stream/promises';
-import { createGunzip } from 'node:zlib';
+import { pipeline } from 'node:stream/promises';
 import { pack } from 'tar-stream';
-import { DrayageError } from '../../core/cause.ts';
 import {
   imageConfigSchema,
   type ImageInfo,
@@ -16,8 +14,11 @@ import {
   rootFileSystemConfig,
   type RootFileSystemOptions,
 } from '../../core/imageArchive.ts';
+import { putInPlace } from '../putInPlace.ts';
 import { scanTar, type ScannedTar } from './scanTar.ts';
 import { archivePath, uploadDirectory } from './store.ts';
+import { unzipped } from './unzipped.ts';
+import { uploadError } from './uploadError.ts';
 
 /** An image archive that was received and checked, and waits to be put in place. */
 export interface ReceivedImage {
@@ -123,60 +124,9 @@ async function receive(
   );
   const [scan, store] = await Promise.allSettled([scanning, storing]);
   if (store.status === 'rejected')
-    throw uploadError(store.reason, scan.status === 'rejected' ? scan.reason : undefined);
+    throw uploadError([store.reason, scan.status === 'rejected' ? scan.reason : undefined]);
   if (scan.status === 'rejected') throw scan.reason;
   return { scanned: scan.value, file: { path, bytes, hash: hash.digest('hex') } };
-}
-
-/** The cause behind a stream's failure: one of ours if there is one. */
-function uploadError(store: unknown, scan: unknown): unknown {
-  for (const error of [store, scan]) if (error instanceof DrayageError) return error;
-  const { code = '' } = store as NodeJS.ErrnoException;
-  if (code === 'Z_BUF_ERROR')
-    return imageRefused('truncated', 'The compressed archive is cut off.', 'Copy it again, whole.');
-  if (code.startsWith('Z_'))
-    return imageRefused('damagedImage', 'The compressed archive is damaged.', 'Copy it again.');
-  if (code === 'ENOSPC')
-    return imageRefused(
-      'outOfDisk',
-      'The control plane has no disk space left for this image.',
-      'Remove images with `drayage image rm`.',
-    );
-  return store;
-}
-
-/** The bytes of a gzip file, or the bytes as they are. */
-async function unzipped(body: Readable): Promise<Readable> {
-  const source = body.pipe(new PassThrough());
-  body.once('error', (error) => source.destroy(error));
-  // A sender that goes away ends `body` without an end: the readers must hear of it.
-  finished(body, { writable: false }).catch((error: unknown) => source.destroy(error as Error));
-  const head = await firstBytes(source, 2);
-  if (head[0] !== 0x1f || head[1] !== 0x8b) return source;
-  const gunzip = createGunzip();
-  source.once('error', (error) => gunzip.destroy(error));
-  return source.pipe(gunzip);
-}
-
-/** Looks at the first bytes of a stream and puts them back. */
-async function firstBytes(source: PassThrough, count: number): Promise<Buffer> {
-  let head = Buffer.alloc(0);
-  while (head.length < count) {
-    const chunk = source.read() as Buffer | null;
-    if (chunk !== null) head = Buffer.concat([head, chunk]);
-    else if (source.readableEnded || (source.writableFinished && source.readableLength === 0)) break;
-    else
-      await new Promise<void>((resolve, reject) => {
-        const settle = (error?: Error) => {
-          source.off('readable', settle).off('end', settle).off('error', settle);
-          if (error) reject(error);
-          else resolve();
-        };
-        source.on('readable', settle).on('end', settle).on('error', settle);
-      });
-  }
-  if (head.length > 0) source.unshift(head);
-  return head;
 }
 
 function describeSave(scanned: ScannedTar, file: StoredFile) {
@@ -232,20 +182,4 @@ async function makeSave(
   await Promise.all([written, filled]);
   const info = infoOfConfig(imageConfigSchema.parse(JSON.parse(config.toString('utf8'))), 'rootFileSystem');
   return { digest: `sha256:${configHash}`, archiveHash: hash.digest('hex'), bytes, info };
-}
-
-/** Renames a file into place; both its bytes and its name are on disk afterwards. */
-async function putInPlace(from: string, to: string): Promise<void> {
-  await syncPath(from);
-  await rename(from, to);
-  await syncPath(dirname(to));
-}
-
-async function syncPath(path: string): Promise<void> {
-  const handle = await open(path, 'r');
-  try {
-    await handle.sync();
-  } finally {
-    await handle.close();
-  }
 }

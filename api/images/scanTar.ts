@@ -4,17 +4,13 @@ import { extract, type Header } from 'tar-stream';
 import {
   type ArchivePlace,
   elfArchitecture,
-  imageRefused,
   memberName,
   type SeenMember,
   unsafeMember,
 } from '../../core/imageArchive.ts';
 import { DrayageError } from '../../core/cause.ts';
+import { BLOCK, type Body, drained, MAKE_IMAGE, readMembers, walk } from './readMembers.ts';
 
-/** A member's content; it must be read or skipped before the next one comes. */
-type Body = AsyncIterable<Buffer> & { resume(): unknown };
-
-const BLOCK = 512;
 const MIB = 2 ** 20;
 /** Manifests and configurations are a few KB. */
 const JSON_MAX_BYTES = 4 * MIB;
@@ -52,7 +48,7 @@ export async function scanTar(source: Readable): Promise<ScannedTar> {
     unsafeInArchive: null,
   };
   let contentBytes = 0;
-  await readMembers(source, async (header, body) => {
+  await readMembers(source, MAKE_IMAGE, async (header, body) => {
     requireSafe(header, 'layer');
     const unsafe = unsafeMember(memberOf(header), 'archive');
     if (unsafe) scanned.unsafeInArchive ??= new DrayageError(unsafe);
@@ -145,7 +141,7 @@ class LayerScan {
   readonly #done: Promise<void>;
 
   constructor() {
-    this.#done = walk(this.#extract, (header, body) => {
+    this.#done = walk(this.#extract, MAKE_IMAGE, (header, body) => {
       requireSafe(header, 'layer');
       body.resume();
       return Promise.resolve();
@@ -163,74 +159,5 @@ class LayerScan {
   async end(): Promise<void> {
     this.#extract.end(null);
     await this.#done;
-  }
-}
-
-function drained(stream: ReturnType<typeof extract>): Promise<void> {
-  return new Promise((resolve) => {
-    stream.once('drain', () => {
-      resolve();
-    });
-  });
-}
-
-/** Feeds a tar through `visit`, and checks that it ends as a tar does: with at least one block of zeros. */
-async function readMembers(
-  source: Readable,
-  visit: (header: Header, body: Body) => Promise<void>,
-): Promise<void> {
-  const tar = extract();
-  const walked = walk(tar, visit);
-  walked.catch(() => undefined);
-  let bytes = 0;
-  let tail: Buffer = Buffer.alloc(0);
-  try {
-    for await (const chunk of source as AsyncIterable<Buffer>) {
-      bytes += chunk.length;
-      tail = chunk.length >= BLOCK ? chunk.subarray(-BLOCK) : Buffer.concat([tail, chunk]).subarray(-BLOCK);
-      if (tar.destroyed) break;
-      if (!tar.write(chunk)) await Promise.race([drained(tar), walked]);
-    }
-    tar.end(null);
-    await walked;
-  } finally {
-    tar.destroy();
-  }
-  if (bytes === 0)
-    throw imageRefused('notATar', 'The upload is empty.', 'Send the bytes of an image archive.');
-  if (bytes % BLOCK !== 0 || tail.length < BLOCK || tail.some((byte) => byte !== 0))
-    throw imageRefused('truncated', 'The archive is cut off: its end is missing.', 'Copy it again, whole.');
-}
-
-async function walk(
-  tar: ReturnType<typeof extract>,
-  visit: (header: Header, body: Body) => Promise<void>,
-): Promise<void> {
-  let members = 0;
-  try {
-    for await (const entry of tar) {
-      members += 1;
-      await visit(entry.header, entry as unknown as Body);
-    }
-  } catch (error) {
-    if (error instanceof DrayageError) throw error;
-    const { message } = error as Error;
-    if (members > 0 && /unexpected end/i.test(message))
-      throw imageRefused(
-        'truncated',
-        'The archive is cut off in the middle of a file.',
-        'Copy it again, whole.',
-      );
-    if (members > 0)
-      throw imageRefused(
-        'damagedImage',
-        `The archive is damaged after its member ${String(members)}.`,
-        'Make or copy it again.',
-      );
-    throw imageRefused(
-      'notATar',
-      'The upload is not a tar archive.',
-      'Make it with `docker save`, or with tar of a root directory.',
-    );
   }
 }

@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import { Readable } from 'node:stream';
 import type { FastifyRequest } from 'fastify';
 import plugin from 'fastify-plugin';
 import { DrayageError } from '../../core/cause.ts';
@@ -33,6 +34,8 @@ export const idempotencyPlugin = plugin<{ context: ApiContext }>(async (app, { c
     if (claim.action === 'mismatch') throw reusedKey();
     if (claim.action === 'wait') throw busyKey();
     const { status, contentType, body } = claim.answer;
+    // A body that streams in is read and dropped, so that its sender sees the answer.
+    request.raw.resume();
     await reply
       .code(status)
       .header('idempotency-replayed', 'true')
@@ -61,9 +64,11 @@ export const idempotencyPlugin = plugin<{ context: ApiContext }>(async (app, { c
   return Promise.resolve();
 });
 
+/** A body that streams in has not come yet: of an upload its parameters count. */
 function requestHash(request: FastifyRequest): string {
+  const body = request.body instanceof Readable ? null : (request.body ?? null);
   return createHash('sha256')
-    .update(JSON.stringify([request.method, request.url, request.body ?? null]))
+    .update(JSON.stringify([request.method, request.url, body]))
     .digest('hex');
 }
 

@@ -1,14 +1,15 @@
 import { rm } from 'node:fs/promises';
-import type { Readable } from 'node:stream';
 import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod';
 import { z } from 'zod';
 import { idOrNameSchema, listOf, pageQuerySchema } from '../../core/api/common.ts';
 import { imageSchema, type ImageView, importImageQuerySchema } from '../../core/api/images.ts';
-import { createImage, imageInScope, type ImageWithBlob, listImages, removeImage } from '../../db/images.ts';
-import { type ApiContext, freshId } from '../context.ts';
+import { imageInScope, type ImageWithBlob, listImages, removeImage } from '../../db/images.ts';
+import type { ApiContext } from '../context.ts';
 import { receiveImage } from '../images/receive.ts';
 import { archivePath } from '../images/store.ts';
+import { storeImage } from '../images/storeImage.ts';
 import { accountOf, scopeOf, tenantOf } from '../plugins/auth.ts';
+import { acceptArchives, ARCHIVE_TYPES, takeBody } from '../streamedBody.ts';
 
 const params = z.object({ id: idOrNameSchema });
 const tags = ['images'];
@@ -55,13 +56,8 @@ export const imageRoutes: FastifyPluginAsyncZod<{ context: ApiContext }> = async
     },
   });
 
-  // Only here is a body a stream: everywhere else it is JSON.
   await app.register(async (scope: typeof app) => {
-    scope.removeAllContentTypeParsers();
-    const types = ['application/x-tar', 'application/octet-stream', 'application/gzip', 'application/x-gzip'];
-    scope.addContentTypeParser(types, (_request, payload, done) => {
-      done(null, payload);
-    });
+    acceptArchives(scope);
     scope.post('/images', {
       config: { needs: 'member' },
       schema: {
@@ -69,7 +65,7 @@ export const imageRoutes: FastifyPluginAsyncZod<{ context: ApiContext }> = async
         summary: "Import an image from a tar of `docker save` or of a root file system (the request's body)",
         description:
           'cmd, entrypoint (several times: a list), env and workdir are for a root file system, which does not know them.',
-        consumes: types,
+        consumes: ARCHIVE_TYPES,
         querystring: importImageQuerySchema,
         response: { 201: imageSchema },
       },
@@ -82,25 +78,14 @@ export const imageRoutes: FastifyPluginAsyncZod<{ context: ApiContext }> = async
           env: list(env),
           workingDir: workdir ?? '',
         };
-        const body = request.body as Readable;
-        const received = await receiveImage(config.dataDir, body, options, config.imageMaxBytes).catch(
-          (error: unknown) => {
-            // The rest is read and dropped: a sender whose connection breaks would not see the answer.
-            body.unpipe();
-            body.resume();
-            throw error;
-          },
+        const received = await takeBody(request, (body) =>
+          receiveImage(config.dataDir, body, options, config.imageMaxBytes),
         );
-        try {
-          const { digest, archiveHash, bytes, info } = received;
-          const blob = { digest, archiveHash, bytes, info };
-          const actor = accountOf(request).accountId;
-          const values = { id: freshId('image'), tenantId, name, blob, actor };
-          const row = await createImage(db, values, () => received.keep());
-          return await reply.code(201).send(imageView(row));
-        } finally {
-          await received.discard();
-        }
+        const row = await storeImage(context, received, {
+          ...{ tenantId, name },
+          actor: accountOf(request).accountId,
+        });
+        return reply.code(201).send(imageView(row));
       },
     });
     return Promise.resolve();

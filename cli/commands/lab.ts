@@ -11,6 +11,7 @@ import { onClient, onDevice, type Command as ShellCommand } from '../../lab/devi
 import { downLab } from '../../lab/down.ts';
 import { killPart, startParts } from '../../lab/power.ts';
 import { makeProgress, type Progress } from '../../lab/progress.ts';
+import { setBases } from '../../lab/setBases.ts';
 import { requireLab, type Lab } from '../../lab/state.ts';
 import { labStatus, type LabStatus } from '../../lab/status.ts';
 import { MAX_DEVICES, labNameSchema } from '../../lab/topology.ts';
@@ -42,6 +43,7 @@ export function registerLab(program: Command): void {
     .command('lab')
     .description('devices on this machine, for trials and tests (needs root)');
   registerUpDown(lab);
+  registerBases(lab);
   registerRunning(lab);
   registerPower(lab);
   registerFaults(lab);
@@ -82,6 +84,20 @@ function registerUpDown(lab: Command): void {
   );
   common(lab, 'status', 'addresses, the admin account, and what runs').action(
     refusing(async (flags: Common) => print(flags, await labStatus(await requireLab(flags.name)), describe)),
+  );
+}
+
+function registerBases(lab: Command): void {
+  common(
+    lab,
+    'bases',
+    "give the control plane what applications are built on: Debian's Node.js and Python",
+  ).action(
+    refusing(async (flags: Common) => {
+      const record = await requireLab(flags.name);
+      const items = await setBases(record, await controlApi(record), progressOf());
+      print(flags, { items }, () => items.map(({ runtime, digest }) => `${runtime}  ${digest}`).join('\n'));
+    }),
   );
 }
 

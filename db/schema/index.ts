@@ -1,3 +1,4 @@
+export * from './apps.ts';
 export * from './accounts.ts';
 export * from './computes.ts';
 export * from './devices.ts';

@@ -69,6 +69,26 @@ export class ControlClient {
     return this.#https.stream('GET', `/device/v1/images/${imageId}/archive`);
   }
 
+  /** The archive of an application that this device builds: the whole context of its build. */
+  appArchive(appId: string): Promise<Readable> {
+    return this.#https.stream('GET', `/device/v1/apps/${appId}/archive`);
+  }
+
+  /** Puts lines into the log of a build, from that line on. */
+  async appLog(appId: string, from: number, lines: string[]): Promise<void> {
+    await this.#https.call('POST', `/device/v1/apps/${appId}/log`, emptyResponseSchema, { from, lines });
+  }
+
+  /** Gives the image of an application that this device has built, in `docker save` form. */
+  async sendAppImage(appId: string, archive: Readable): Promise<void> {
+    await this.#https.send(
+      `/device/v1/apps/${appId}/image`,
+      'application/x-tar',
+      archive,
+      emptyResponseSchema,
+    );
+  }
+
   /** Where a peer's link is; the last known address while the control plane is away. */
   async peer(deviceId: string): Promise<Peer> {
     try {

@@ -1,6 +1,8 @@
 import https from 'node:https';
-import type { IncomingMessage } from 'node:http';
+import type { ClientRequest, IncomingMessage } from 'node:http';
+import type { Readable } from 'node:stream';
 import { text } from 'node:stream/consumers';
+import { pipeline } from 'node:stream/promises';
 import { z } from 'zod';
 import { causeSchema, DrayageError } from '../../core/cause.ts';
 
@@ -10,7 +12,10 @@ export interface Credentials {
   certificate?: string;
 }
 
+/** Without a byte in either direction, milliseconds. */
 const TIMEOUT_MS = 5000;
+/** What is large has to be checked and put in its place before it is answered, milliseconds. */
+const SENDING_TIMEOUT_MS = 120_000;
 /**
  * The control plane's name in its certificate, whatever address it was found at: our authority gives it to nobody else.
  */
@@ -49,9 +54,20 @@ export class HttpsJson {
     return schema.parse(JSON.parse(await text(response)));
   }
 
+  /** Sends what may be large. `body` is destroyed when it cannot be sent. @throws as `call` */
+  async send<T>(path: string, type: string, body: Readable, schema: z.ZodType<T>): Promise<T> {
+    const response = await this.#good(this.#sending(path, type, body));
+    return schema.parse(JSON.parse(await text(response)));
+  }
+
   /** The answer as a stream, for what may be large. @throws as `call` */
-  async stream(method: 'GET' | 'POST', path: string, body?: unknown): Promise<IncomingMessage> {
-    const response = await this.#request(method, path, body);
+  stream(method: 'GET' | 'POST', path: string, body?: unknown): Promise<IncomingMessage> {
+    return this.#good(this.#request(method, path, body));
+  }
+
+  /** An answer that is no problem. */
+  async #good(answer: Promise<IncomingMessage>): Promise<IncomingMessage> {
+    const response = await answer;
     const status = response.statusCode ?? 0;
     if (status >= 200 && status < 300) return response;
     const said = problemSchema.safeParse(parse(await text(response)));
@@ -81,26 +97,40 @@ export class HttpsJson {
         ? {}
         : { 'content-type': 'application/json', 'content-length': Buffer.byteLength(payload) };
     return new Promise((resolve, reject) => {
-      const request = https.request(
-        `${this.#base}${path}`,
-        { method, agent: this.#agent, headers, timeout: TIMEOUT_MS },
-        resolve,
-      );
-      request.once('timeout', () => request.destroy(new Error('no answer')));
-      request.once('error', (error) =>
-        reject(
-          new DrayageError(
-            {
-              code: 'controlPlaneUnreachable',
-              message: `The control plane does not answer at ${this.#base}: ${error.message}.`,
-              mend: 'Check the network to it, and DRAYAGE_CONTROL_URL.',
-            },
-            { cause: error, retryable: true },
-          ),
-        ),
-      );
-      request.end(payload);
+      this.#open(path, { method, headers, timeout: TIMEOUT_MS }, resolve, reject).end(payload);
     });
+  }
+
+  #sending(path: string, type: string, body: Readable): Promise<IncomingMessage> {
+    const headers = { 'content-type': type };
+    return new Promise((resolve, reject) => {
+      const options = { method: 'POST', headers, timeout: SENDING_TIMEOUT_MS };
+      const request = this.#open(path, options, resolve, reject);
+      pipeline(body, request).catch((error: unknown) => request.destroy(error as Error));
+    });
+  }
+
+  #open(
+    path: string,
+    options: https.RequestOptions,
+    resolve: (answer: IncomingMessage) => void,
+    reject: (error: DrayageError) => void,
+  ): ClientRequest {
+    const request = https.request(`${this.#base}${path}`, { ...options, agent: this.#agent }, resolve);
+    request.once('timeout', () => request.destroy(new Error('no answer')));
+    request.once('error', (error) =>
+      reject(
+        new DrayageError(
+          {
+            code: 'controlPlaneUnreachable',
+            message: `The control plane does not answer at ${this.#base}: ${error.message}.`,
+            mend: 'Check the network to it, and DRAYAGE_CONTROL_URL.',
+          },
+          { cause: error, retryable: true },
+        ),
+      ),
+    );
+    return request;
   }
 }
 

@@ -5,6 +5,7 @@ import type { Counters } from '../../core/metrics.ts';
 import type { Device, Machine } from '../device.ts';
 import { Failpoints } from '../failpoints.ts';
 import { Containers } from './containers.ts';
+import { fakeBuilder } from './fakeBuilder.ts';
 import { FakeEngine } from './fakeEngine.ts';
 import { FakeSource, FakeTarget } from './fakeMembers.ts';
 import { FakeMemory, fakePages } from './fakeMemory.ts';
@@ -78,6 +79,7 @@ export class FakeMachine {
     const deps = { runDir, containers, memory, life, losePower: onPowerLost };
     return {
       engine: new FakeEngine(containers, life),
+      builder: fakeBuilder,
       network: { prepare: () => life.lives(), open: () => life.lives(), remove: () => life.lives() },
       memory,
       pages: fakePages(containers, life),

@@ -1,70 +1,18 @@
-import { createHash } from 'node:crypto';
 import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import { buffer } from 'node:stream/consumers';
-import { setFlagsFromString } from 'node:v8';
-import { runInNewContext } from 'node:vm';
 import { gzipSync } from 'node:zlib';
 import { extract, pack } from 'tar-stream';
 import { describe, expect, it } from 'vitest';
 import { receiveImage } from '../../api/images/receive.ts';
 import { makeCompute, makeDevice } from './support/fixtures.ts';
 import { type AnswerBody, anyString } from './support/answer.ts';
+import { bufferMeter } from './support/bufferMeter.ts';
 import { useApi } from './support/api.ts';
+import { PROGRAM, saveOf, sha256, tarOf } from './support/tar.ts';
 
 const api = useApi();
-
-interface Member {
-  name: string;
-  content?: string | Buffer;
-  type?: 'file' | 'directory' | 'symlink' | 'link' | 'character-device';
-  linkname?: string;
-  mode?: number;
-}
-
-async function tarOf(members: Member[]): Promise<Buffer> {
-  const tar = pack();
-  for (const { content = '', ...header } of members) {
-    const body = Buffer.from(content);
-    const fixed = { mode: 0o644, mtime: new Date(0), ...header };
-    if ((header.type ?? 'file') === 'file') tar.entry({ ...fixed, size: body.length }, body);
-    else tar.entry(fixed);
-  }
-  tar.finalize();
-  return buffer(tar);
-}
-
-const sha256 = (bytes: Buffer) => createHash('sha256').update(bytes).digest('hex');
-const PROGRAM: Member = { name: 'bin/app', content: '#!/bin/sh\necho hi\n', mode: 0o755 };
-
-/** A `docker save` archive of one layer; `change` breaks it in some way. */
-async function saveOf(
-  change: (parts: {
-    config: Record<string, unknown>;
-    manifest: Record<string, unknown>[];
-    members: Member[];
-  }) => void = () => undefined,
-) {
-  const layer = await tarOf([PROGRAM]);
-  const config = {
-    architecture: 'amd64',
-    os: 'linux',
-    config: { Cmd: ['/bin/app'] },
-    rootfs: { type: 'layers', diff_ids: [`sha256:${sha256(layer)}`] },
-  };
-  const manifest = [{ Config: '', RepoTags: ['sample:latest'], Layers: ['blobs/sha256/layer'] }];
-  const members: Member[] = [{ name: 'blobs/sha256/layer', content: layer }];
-  change({ config, manifest, members });
-  const bytes = Buffer.from(JSON.stringify(config));
-  for (const entry of manifest) if (entry.Config === '') entry.Config = `blobs/sha256/${sha256(bytes)}`;
-  const archive = await tarOf([
-    { name: `blobs/sha256/${sha256(bytes)}`, content: bytes },
-    ...members,
-    { name: 'manifest.json', content: JSON.stringify(manifest) },
-  ]);
-  return { archive, digest: `sha256:${sha256(bytes)}` };
-}
 
 async function upload(body: Buffer, query = 'name=sample') {
   const token = (await api.call('POST', '/tokens', { name: 'x' })).body.secret;
@@ -319,13 +267,7 @@ describe('importing an image', () => {
     const tar = pack();
     const piece = Buffer.alloc(2 ** 20, 'x');
     const count = 256;
-    // Only what is still in use counts, not what waits for the collector.
-    setFlagsFromString('--expose-gc');
-    const collect = runInNewContext('gc') as () => void;
-    const used = () => {
-      collect();
-      return process.memoryUsage().arrayBuffers;
-    };
+    const used = bufferMeter();
     const before = used();
     let peak = 0;
     const filling = (async () => {

@@ -5,7 +5,7 @@ import { hashSecret } from '../../api/secrets.ts';
 import { getCompute } from '../../db/computes.ts';
 import { getMigration } from '../../db/migrationRecords.ts';
 import { callApp, useApi } from './support/api.ts';
-import { id, makeDevice, makeTransfer } from './support/fixtures.ts';
+import { id, makeApp, makeDevice, makeTransfer } from './support/fixtures.ts';
 import { addPerson, type Person } from './support/people.ts';
 
 const api = useApi();
@@ -26,6 +26,7 @@ const BODIES: Record<string, object> = {
   'POST /tenants': { name: 'third' },
   'POST /tokens': { name: 'a token' },
   'POST /devices/tokens': {},
+  'PUT /runtimes/{runtime}': { image: 'img_000000000000' },
   'POST /invitations/accept': { secret: 'no such secret' },
   'PATCH /computes/{id}': { cpus: 1 },
   'PATCH /tenants/{id}/quota': { computes: 1 },
@@ -37,7 +38,7 @@ const BODIES: Record<string, object> = {
 
 /** Of the first path segment: what stands for `{id}`. */
 type Ids = Record<
-  'computes' | 'images' | 'migrations' | 'tenants' | 'tokens' | 'devices' | 'webhooks',
+  'apps' | 'computes' | 'images' | 'migrations' | 'tenants' | 'tokens' | 'devices' | 'webhooks',
   string
 > & {
   account: string;
@@ -45,6 +46,7 @@ type Ids = Record<
 };
 
 const nobodys = (): Ids => ({
+  apps: id('app'),
   computes: id('compute'),
   images: id('image'),
   migrations: id('migration'),
@@ -65,6 +67,8 @@ let stranger: Person;
 function urlOf({ path }: Route, ids: Ids): string {
   const [, first = ''] = path.split('/');
   return path.replaceAll(/\{(\w+)\}/g, (_whole, name: string) => {
+    // The installation's, and known to all.
+    if (name === 'runtime') return 'node';
     const found = name === 'id' ? ids[first as keyof Ids] : ids[name as keyof Ids];
     if (found === undefined) throw new Error(`${path}: the test does not know what {${name}} stands for`);
     return found;
@@ -106,6 +110,7 @@ beforeEach(async () => {
   const token = await owner.call('POST', '/tokens', { name: 'mine' });
   const webhook = await owner.call('POST', '/webhooks', { url: 'https://example.org/' });
   theirs = {
+    apps: (await makeApp(db, owner.tenantId)).id,
     computes: compute.id,
     images: compute.imageId ?? '',
     migrations: migrationId,
@@ -119,13 +124,14 @@ beforeEach(async () => {
 });
 
 /** Of one tenant's things, the ones that are named in the path. */
-const ofThings = () => routes.filter(({ path }) => path.includes('{') && !path.startsWith('/devices'));
+const ofThings = () =>
+  routes.filter(({ path }) => path.includes('{') && !/^\/(devices|runtimes)\//.test(path));
 
 async function nothingHasChanged(): Promise<void> {
   const { db } = api.context;
   expect((await getCompute(db, theirs.computes)).state).toBe('running');
   expect((await getMigration(db, theirs.migrations)).state).toBe('pending');
-  for (const path of [`/images/${theirs.images}`, `/tenants/${theirs.tenants}`])
+  for (const path of [`/apps/${theirs.apps}`, `/images/${theirs.images}`, `/tenants/${theirs.tenants}`])
     expect((await owner.call('GET', path)).status, path).toBe(200);
   const [tokens, members] = await Promise.all([
     owner.call('GET', '/tokens'),

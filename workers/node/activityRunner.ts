@@ -1,10 +1,12 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { NativeConnection, Worker, type WorkerOptions } from '@temporalio/worker';
 import type { Logger } from 'pino';
+import { createApplicationActivities } from '../../activities/device/application.ts';
 import { createComputeActivities } from '../../activities/device/compute.ts';
 import { createMemoryActivities } from '../../activities/device/memory.ts';
 import { createMigrationActivities } from '../../activities/device/migration.ts';
 import { deviceTaskQueue } from '../../core/device.ts';
+import { BuildLog } from '../../device/control/buildLog.ts';
 import type { ControlClient } from '../../device/control/controlClient.ts';
 import type { StoredIdentity } from '../../device/control/identityStore.ts';
 import type { Device } from '../../device/device.ts';
@@ -104,6 +106,12 @@ export class ActivityRunner {
     });
     return {
       ...compute,
+      ...createApplicationActivities({
+        builder: device.builder,
+        engine: device.engine,
+        control,
+        openLog: (app) => new BuildLog((from, lines) => control.appLog(app, from, lines)),
+      }),
       ...createMemoryActivities({ device, control }),
       ...createMigrationActivities({
         device,

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import type { FastifyInstance, InjectOptions } from 'fastify';
 import { afterAll, afterEach, beforeAll, beforeEach, inject } from 'vitest';
 import { createApp } from '../../../api/app.ts';
+import { prepareAppStore } from '../../../api/apps/store.ts';
 import { readConfig } from '../../../api/config.ts';
 import type { ApiContext } from '../../../api/context.ts';
 import { createDeviceApp } from '../../../api/deviceApp.ts';
@@ -11,7 +12,12 @@ import { prepareStore } from '../../../api/images/store.ts';
 import { type Authority, type Identity, openAuthority } from '../../../api/pki/authority.ts';
 import type { Workflows } from '../../../api/workflows.ts';
 import { DrayageError } from '../../../core/cause.ts';
-import type { AbortAnswer, ComputeLifecycleInput, MigrateComputeInput } from '../../../workflows/contract.ts';
+import type {
+  AbortAnswer,
+  BuildApplicationInput,
+  ComputeLifecycleInput,
+  MigrateComputeInput,
+} from '../../../workflows/contract.ts';
 import { ADMIN } from './admin.ts';
 import type { AnswerBody } from './answer.ts';
 import { useDatabase } from './database.ts';
@@ -22,6 +28,7 @@ export { ADMIN };
 export class FakeWorkflows implements Workflows {
   lifecycles: ComputeLifecycleInput[] = [];
   migrations: MigrateComputeInput[] = [];
+  builds: BuildApplicationInput[] = [];
   running = new Set<string>();
   away = false;
   abortAnswer: AbortAnswer | null = { accepted: true, reason: 'It stops.' };
@@ -41,6 +48,10 @@ export class FakeWorkflows implements Workflows {
 
   startMigration(computeId: string, input: MigrateComputeInput): Promise<{ runId: string }> {
     return this.#start(computeId).then((run) => (this.migrations.push(input), run));
+  }
+
+  startBuild(input: BuildApplicationInput): Promise<{ runId: string }> {
+    return this.#start(input.app).then((run) => (this.builds.push(input), run));
   }
 
   abortMigration(): Promise<AbortAnswer | null> {
@@ -113,11 +124,13 @@ export function useApi(): TestApi {
       DRAYAGE_COMPUTE_RANGE: '10.77.1.0-10.77.1.9',
       DRAYAGE_ADMIN_EMAIL: ADMIN.email,
       DRAYAGE_ADMIN_PASSWORD: ADMIN.password,
+      DRAYAGE_APP_MAX_BYTES: String(16 * 2 ** 20),
       DRAYAGE_IMAGE_MAX_BYTES: String(64 * 2 ** 20),
     });
     const workflows = new FakeWorkflows();
     const context: ApiContext = { config, db: database.db, authority, identity, workflows };
     await prepareStore(dataDir);
+    await prepareAppStore(dataDir);
     current = {
       context,
       workflows,

@@ -75,6 +75,11 @@ export function roundResult(round: number, pages: number): MeasuredRound {
   };
 }
 
+const noApplications: Pick<ControlActivities, 'setAppState' | 'createAppCompute'> = {
+  setAppState: () => Promise.reject(new Error('a move builds nothing')),
+  createAppCompute: () => Promise.reject(new Error('a move builds nothing')),
+};
+
 /** Devices and control plane that do as they are told, and note in `said` what they were asked. */
 export function fakes(said: string[]) {
   const control: ControlActivities = {
@@ -97,6 +102,7 @@ export function fakes(said: string[]) {
     removeComputeRecord: async () => undefined,
     endUpdate: () => Promise.resolve(),
     undoUpdate: () => Promise.resolve(),
+    ...noApplications,
   };
   const phase = (name: 'freeze' | 'restore') => ({ name, startedAt: '2026-01-01T00:00:00.000Z', ms: 1 });
   const source: Pick<

@@ -5,6 +5,7 @@ import type { Inventory } from '../../../core/device.ts';
 import { newId } from '../../../core/ids.ts';
 import { parseAddressRange } from '../../../core/ipv4.ts';
 import type { PublishedPort } from '../../../core/publishedPorts.ts';
+import { type AppRecord, createApp } from '../../../db/apps.ts';
 import { type ComputeRecord, createCompute, setComputeState } from '../../../db/computes.ts';
 import type { Database } from '../../../db/database.ts';
 import { createAccount } from '../../../db/accounts.ts';
@@ -130,6 +131,29 @@ export async function makeCompute(
   });
   await setComputeState(db, made.id, 'running');
   return { ...made, state: 'running' };
+}
+
+/** An application that was uploaded, and is built on a device of its own, or on the given one. */
+export async function makeApp(db: Database, tenantId?: string, deviceId?: string): Promise<AppRecord> {
+  const of = tenantId ?? (await firstTenant(db));
+  const base = await makeImage(db, undefined, of);
+  return createApp(
+    db,
+    {
+      ...{
+        id: id('app'),
+        tenantId: of,
+        name: unique('app'),
+        runtime: 'node',
+        actor: id('user'),
+        bytes: 1024,
+      },
+      manifest: { start: ['node', 'server.js'], ports: [], env: { A: 'b' }, memory: 64 * 2 ** 20 },
+      base: { id: base.id, digest: base.digest, bytes: base.blob.bytes },
+      deviceId: deviceId ?? (await makeDevice(db)).id,
+    },
+    () => Promise.resolve(),
+  );
 }
 
 /** A compute with a move under way and its transfer open. */

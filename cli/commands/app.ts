@@ -1,0 +1,119 @@
+import { Transform, Readable } from 'node:stream';
+import { type Command, Option } from 'commander';
+import { appSchema, type AppView, appWithLogSchema, type AppWithLogView } from '../../core/api/apps.ts';
+import { acceptedSchema, listOf } from '../../core/api/common.ts';
+import { runtimeSchema } from '../../core/appManifest.ts';
+import { formatBytes } from '../../core/memorySize.ts';
+import { openClient } from '../client.ts';
+import { CommandFailed, Exit } from '../exit.ts';
+import { ago, details, type JsonFlag, print, startProgress, subcommand, table } from '../output.ts';
+import { packFolder } from '../packFolder.ts';
+import { waitForApp } from '../wait.ts';
+
+interface UploadFlags extends JsonFlag {
+  name?: string;
+  runtime?: string;
+  device?: string;
+  detach?: boolean;
+}
+
+/** `drayage app ...` */
+export function registerApp(program: Command): void {
+  const app = program.command('app').description('applications: their files become an image and a compute');
+
+  subcommand(app, 'upload <folder>', 'build an application from its folder (or a tar of it), and run it')
+    .option('--name <name>', "what its compute is called; without it drayage.json's name")
+    .addOption(
+      new Option('--runtime <runtime>', "what it runs on; without it drayage.json's runtime").choices(
+        runtimeSchema.options,
+      ),
+    )
+    .option('--device <device>', 'where; without it the one with the most memory is chosen')
+    .option('--detach', 'do not wait until it runs')
+    .addHelpText(
+      'after',
+      '\nIn the folder: drayage.json, such as {"start": ["node", "server.js"], "ports": [{"compute": 8080}]}.' +
+        '\nExample: drayage app upload ./shop --name shop --runtime node',
+    )
+    .action(upload);
+
+  subcommand(app, 'ls', 'list applications, newest first').action(async (flags: JsonFlag) => {
+    const client = await openClient();
+    const page = await client.request('GET', '/apps', listOf(appSchema), { query: { limit: '500' } });
+    print(flags, page, ({ items }) =>
+      table(['NAME', 'ID', 'RUNTIME', 'STATE', 'DEVICE', 'COMPUTE', 'UPLOADED'], items.map(row)),
+    );
+  });
+
+  subcommand(app, 'show <app>', 'show an application with the log of its build').action(
+    async (name: string, flags: JsonFlag) => {
+      const client = await openClient();
+      const shown = await client.request('GET', `/apps/${encodeURIComponent(name)}`, appWithLogSchema);
+      print(flags, shown, describe);
+    },
+  );
+}
+
+async function upload(
+  folder: string,
+  { name, runtime, device, detach, ...flags }: UploadFlags,
+): Promise<void> {
+  const client = await openClient();
+  const source = await packFolder(folder);
+  const progress = startProgress();
+  let sent = 0;
+  const count = new Transform({
+    transform(chunk: Buffer, _encoding, done) {
+      progress.say(`${formatBytes((sent += chunk.length))} sent`);
+      done(null, chunk);
+    },
+  });
+  source.once('error', (error) => count.destroy(error));
+  let broken: unknown = null;
+  count.once('error', (error) => (broken = error));
+  let id: string;
+  try {
+    const accepted = await client.request('POST', '/apps', acceptedSchema, {
+      query: { name, runtime, device },
+      headers: { 'content-type': 'application/octet-stream' },
+      stream: Readable.toWeb(source.pipe(count)) as ReadableStream<Uint8Array>,
+    });
+    if (detach === true) {
+      print(flags, accepted, (answer) => answer.id);
+      return;
+    }
+    ({ id } = accepted);
+  } catch (error) {
+    throw broken ?? error;
+  } finally {
+    progress.end();
+    source.destroy();
+  }
+  const ended = await waitForApp(client, id);
+  if (ended.state === 'failed')
+    throw new CommandFailed(Exit.failed, ended.causes, `${ended.name} could not be built`);
+  print(flags, ended, (view) => `${view.name} is running on ${view.device.name} (${view.compute?.id ?? ''})`);
+}
+
+function row(view: AppView): string[] {
+  const { name, id, runtime, state, device, compute, createdAt } = view;
+  return [name, id, runtime, state, device.name, compute?.name ?? '', ago(createdAt)];
+}
+
+function describe({ log, ...view }: AppWithLogView): string {
+  const about = details([
+    ['name', view.name],
+    ['id', view.id],
+    ['state', view.reason === '' ? view.state : `${view.state}: ${view.reason}`],
+    ...view.causes.map(({ message, mend }): [string, string] => ['cause', `${message} ${mend}`]),
+    ['runtime', view.runtime],
+    ['start', view.start.join(' ')],
+    ['ports', view.ports.map(({ compute, protocol }) => `${String(compute)}/${protocol}`).join(', ')],
+    ['device', view.device.name],
+    ['files', formatBytes(view.bytes)],
+    ['image', view.image?.name],
+    ['compute', view.compute?.name],
+    ['uploaded', ago(view.createdAt)],
+  ]);
+  return [about, ...(log.length === 0 ? [] : ['', ...log])].join('\n');
+}

@@ -1,0 +1,45 @@
+import { type Command, Argument } from 'commander';
+import { z } from 'zod';
+import { listOf } from '../../core/api/common.ts';
+import { runtimeBaseSchema, type RuntimeBaseView } from '../../core/api/runtimes.ts';
+import { runtimeSchema } from '../../core/appManifest.ts';
+import { openClient } from '../client.ts';
+import { ago, type JsonFlag, print, subcommand, table } from '../output.ts';
+
+const runtimeArgument = () => new Argument('<runtime>', 'node or python').choices(runtimeSchema.options);
+
+/** `drayage runtime ...` */
+export function registerRuntime(program: Command): void {
+  const runtime = program
+    .command('runtime')
+    .description('what applications are built on (the operator sets it)');
+
+  subcommand(runtime, 'ls', 'list the runtimes that applications can be built for').action(
+    async (flags: JsonFlag) => {
+      const client = await openClient();
+      const page = await client.request('GET', '/runtimes', listOf(runtimeBaseSchema));
+      print(flags, page, ({ items }) => table(['RUNTIME', 'DIGEST', 'ARCHITECTURE', 'SET'], items.map(row)));
+    },
+  );
+
+  subcommand(runtime, 'set', 'set the image that applications of a runtime are built on')
+    .addArgument(runtimeArgument())
+    .argument('<image>', "name or id of an image that has the runtime's programs")
+    .action(async (name: string, image: string, flags: JsonFlag) => {
+      const client = await openClient();
+      const set = await client.request('PUT', `/runtimes/${name}`, runtimeBaseSchema, { body: { image } });
+      print(flags, set, ({ digest }) => `${name} applications are built on ${digest}`);
+    });
+
+  subcommand(runtime, 'rm', 'build no more applications of a runtime')
+    .addArgument(runtimeArgument())
+    .action(async (name: string, flags: JsonFlag) => {
+      const client = await openClient();
+      await client.request('DELETE', `/runtimes/${name}`, z.null());
+      print(flags, { removed: name }, () => `${name} has no base any more`);
+    });
+}
+
+function row({ runtime, digest, architecture, setAt }: RuntimeBaseView): string[] {
+  return [runtime, digest.slice(0, 'sha256:'.length + 12), architecture, ago(setAt)];
+}

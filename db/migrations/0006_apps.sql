@@ -1,0 +1,42 @@
+CREATE TABLE "app" (
+	"id" text PRIMARY KEY NOT NULL,
+	"seq" bigint GENERATED ALWAYS AS IDENTITY (sequence name "app_seq_seq" INCREMENT BY 1 MINVALUE 1 MAXVALUE 9223372036854775807 START WITH 1 CACHE 1),
+	"tenant_id" text NOT NULL,
+	"name" text NOT NULL,
+	"runtime" text NOT NULL,
+	"manifest" jsonb NOT NULL,
+	"base" jsonb NOT NULL,
+	"device_id" text NOT NULL,
+	"bytes" bigint NOT NULL,
+	"state" text NOT NULL,
+	"reason" text DEFAULT '' NOT NULL,
+	"causes" jsonb DEFAULT '[]'::jsonb NOT NULL,
+	"log" text[] DEFAULT '{}' NOT NULL,
+	"image_id" text,
+	"compute_id" text,
+	"actor" text NOT NULL,
+	"run_id" text DEFAULT '' NOT NULL,
+	"created_at" timestamp with time zone DEFAULT now() NOT NULL,
+	"ended_at" timestamp with time zone,
+	CONSTRAINT "app_seq_unique" UNIQUE("seq"),
+	CONSTRAINT "app_runtime" CHECK ("app"."runtime" in ('node', 'python')),
+	CONSTRAINT "app_state" CHECK ("app"."state" in ('queued', 'fetching', 'building', 'storing', 'starting', 'running', 'failed')),
+	CONSTRAINT "app_ended" CHECK (("app"."ended_at" is not null) = ("app"."state" in ('running', 'failed')))
+);
+--> statement-breakpoint
+CREATE TABLE "runtime_base" (
+	"runtime" text PRIMARY KEY NOT NULL,
+	"image_id" text NOT NULL,
+	"set_at" timestamp with time zone DEFAULT now() NOT NULL,
+	CONSTRAINT "runtime_base_runtime" CHECK ("runtime_base"."runtime" in ('node', 'python'))
+);
+--> statement-breakpoint
+ALTER TABLE "app" ADD CONSTRAINT "app_tenant_id_tenant_id_fk" FOREIGN KEY ("tenant_id") REFERENCES "public"."tenant"("id") ON DELETE no action ON UPDATE no action;--> statement-breakpoint
+ALTER TABLE "app" ADD CONSTRAINT "app_device_id_device_id_fk" FOREIGN KEY ("device_id") REFERENCES "public"."device"("id") ON DELETE no action ON UPDATE no action;--> statement-breakpoint
+ALTER TABLE "app" ADD CONSTRAINT "app_image_id_image_id_fk" FOREIGN KEY ("image_id") REFERENCES "public"."image"("id") ON DELETE set null ON UPDATE no action;--> statement-breakpoint
+ALTER TABLE "app" ADD CONSTRAINT "app_compute_id_compute_id_fk" FOREIGN KEY ("compute_id") REFERENCES "public"."compute"("id") ON DELETE no action ON UPDATE no action;--> statement-breakpoint
+ALTER TABLE "runtime_base" ADD CONSTRAINT "runtime_base_image_id_image_id_fk" FOREIGN KEY ("image_id") REFERENCES "public"."image"("id") ON DELETE no action ON UPDATE no action;--> statement-breakpoint
+CREATE INDEX "app_tenant" ON "app" USING btree ("tenant_id","seq");--> statement-breakpoint
+CREATE INDEX "app_open" ON "app" USING btree ("tenant_id") WHERE "app"."ended_at" is null;--> statement-breakpoint
+CREATE INDEX "app_image" ON "app" USING btree ("image_id");--> statement-breakpoint
+CREATE INDEX "runtime_base_image" ON "runtime_base" USING btree ("image_id");
