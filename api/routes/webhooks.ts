@@ -8,7 +8,6 @@ import {
   webhookDeliverySchema,
   type WebhookDeliveryView,
   webhookSchema,
-  webhookTestSchema,
   type WebhookView,
 } from '../../core/api/webhooks.ts';
 import { parseEventTypes } from '../../core/eventFilter.ts';
@@ -128,7 +127,7 @@ export const webhookRoutes: FastifyPluginAsyncZod<{ context: ApiContext }> = asy
       tags,
       summary: 'Send a message of type webhook.test now, once, and tell what became of it',
       params,
-      response: { 200: webhookTestSchema },
+      response: { 200: webhookDeliverySchema },
     },
     handler: async (request) => {
       const row = await webhookInScope(db, scopeOf(request), request.params.id);

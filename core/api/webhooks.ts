@@ -60,6 +60,3 @@ export const webhookDeliverySchema = z.object({
   at: z.iso.datetime(),
 });
 export type WebhookDeliveryView = z.infer<typeof webhookDeliverySchema>;
-
-/** What a test became. */
-export const webhookTestSchema = webhookDeliverySchema;
