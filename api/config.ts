@@ -38,6 +38,13 @@ const fields = z.object({
   DRAYAGE_DEVICE_TEMPORAL_LISTEN: listenSchema.prefault('0.0.0.0:7234'),
   /** What devices are told of it; without it the advertised host and the port above. */
   DRAYAGE_DEVICE_TEMPORAL_ADDRESS: z.string().optional(),
+  /** For how long a device's certificate is valid; the device renews it when less than a third of that is left. */
+  DRAYAGE_DEVICE_CERTIFICATE_SECONDS: z.coerce
+    .number()
+    .int()
+    .min(10)
+    .max(3650 * 86_400)
+    .default(365 * 86_400),
   DRAYAGE_COMPUTE_SUBNET: z.string().default('10.77.0.0/16'),
   DRAYAGE_COMPUTE_RANGE: z.string().default('10.77.1.0-10.77.250.255'),
   /** The computes' gateway; without it they have none. */
@@ -79,6 +86,7 @@ export interface ApiConfig {
   gatewayListen: { host: string; port: number };
   advertiseHost: string;
   mdns: boolean;
+  deviceCertificateSeconds: number;
   addresses: AddressRange;
   admin: { email: string; password?: string | undefined };
   registration: 'open' | 'invitation' | 'closed';
@@ -112,6 +120,7 @@ export function readConfig(environment: NodeJS.ProcessEnv): ApiConfig {
     gatewayListen: env.DRAYAGE_DEVICE_TEMPORAL_LISTEN,
     advertiseHost: env.DRAYAGE_ADVERTISE_HOST,
     mdns: env.DRAYAGE_MDNS === 'on',
+    deviceCertificateSeconds: env.DRAYAGE_DEVICE_CERTIFICATE_SECONDS,
     addresses: parseAddressRange(
       env.DRAYAGE_COMPUTE_SUBNET,
       env.DRAYAGE_COMPUTE_RANGE,

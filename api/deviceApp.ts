@@ -2,6 +2,7 @@ import type { Server } from 'node:https';
 import fastify, { type FastifyBaseLogger, type FastifyInstance } from 'fastify';
 import { serializerCompiler, validatorCompiler, type ZodTypeProvider } from 'fastify-type-provider-zod';
 import type { ApiContext } from './context.ts';
+import { deviceAuditPlugin } from './devices/audit.ts';
 import { deviceIdentityPlugin } from './devices/identity.ts';
 import { deviceApiRoutes } from './devices/routes.ts';
 import { countRequests, type Metrics } from './metrics.ts';
@@ -34,6 +35,7 @@ export async function createDeviceApp(
   typed.setErrorHandler(sendProblem);
   typed.setNotFoundHandler(sendNotFound);
   if (metrics) countRequests(typed, metrics);
+  await typed.register(deviceAuditPlugin, { context });
   await typed.register(deviceIdentityPlugin, { context });
   await typed.register(deviceApiRoutes, { context, prefix: '/device/v1' });
   return typed;

@@ -1,6 +1,8 @@
 import type { Cause } from './cause.ts';
 import { decideVersion } from './decideVersion.ts';
 import type { Inventory } from './device.ts';
+import { type DeviceClass, deviceClass } from './deviceClass.ts';
+import { compareVersions } from './compareVersions.ts';
 
 /** What a compute needs and holds, measured on its device. */
 export interface ComputeUsage {
@@ -32,7 +34,7 @@ export function checkCompatibility(
   computes: ComputeUsage[],
 ): Compatibility {
   const causes = [
-    ...deviceCauses(source, target),
+    ...classCauses(deviceClass(source), deviceClass(target)),
     ...roomCauses(target, computes),
     ...computes.flatMap(computeCauses),
   ];
@@ -40,7 +42,8 @@ export function checkCompatibility(
   return { action: 'refuse', reason: causes[0]?.message ?? '', causes };
 }
 
-function deviceCauses(source: Inventory, target: Inventory): Cause[] {
+/** Why what runs on a device of one class cannot move to one of another, whatever it is; empty when it can. */
+export function classCauses(source: DeviceClass, target: DeviceClass): Cause[] {
   const causes: Cause[] = [];
   const versions = decideVersion(
     { who: 'source', version: source.version },
@@ -72,16 +75,16 @@ function deviceCauses(source: Inventory, target: Inventory): Cause[] {
       message: `The target has CRIU ${target.criu}, the source ${source.criu}.`,
       mend: 'Bring CRIU on the target to the same version.',
     });
-  if (compareVersions(target.criu, '4.2') < 0 && compareVersions(target.kernel, '6.16') >= 0)
+  if (target.criuTooOldForKernel)
     causes.push({
       code: 'criuTooOld',
-      message: `Kernel ${target.kernel} needs CRIU 4.2 or newer, the target has ${target.criu}.`,
+      message: `The target's kernel needs CRIU 4.2 or newer, the target has ${target.criu}.`,
       mend: 'Bring CRIU on the target to 4.2.',
     });
-  if (compareVersions(target.runc, '1.2.7') < 0)
+  if (target.runcRestoresOnce)
     causes.push({
       code: 'runcTooOld',
-      message: `The target has runc ${target.runc}; a compute restored by it could not move again.`,
+      message: 'The target has a runc before 1.2.7; a compute restored by it could not move again.',
       mend: 'Bring runc on the target to 1.2.7 or newer.',
     });
   return causes;
@@ -115,20 +118,6 @@ function computeCauses({ name, running, blockers }: ComputeUsage): Cause[] {
       mend: 'Start it first; only a running compute can be moved live.',
     },
   ];
-}
-
-/** Compares the leading numbers of two versions, as `sort -V` does: negative when a is older. */
-export function compareVersions(a: string, b: string): number {
-  const [left, right] = [numbers(a), numbers(b)];
-  for (let index = 0; index < Math.max(left.length, right.length); index += 1) {
-    const difference = (left[index] ?? 0) - (right[index] ?? 0);
-    if (difference !== 0) return difference;
-  }
-  return 0;
-}
-
-function numbers(version: string): number[] {
-  return (/\d+(\.\d+)*/.exec(version)?.[0] ?? '0').split('.').map(Number);
 }
 
 function sum<T>(items: T[], of: (item: T) => number): number {

@@ -2,10 +2,16 @@ import type { Cause } from './cause.ts';
 import type { DeviceState } from './device.ts';
 
 /** What is looked at of a device that might take a compute. */
-export interface Candidate {
+export interface Candidate extends Room {
   id: string;
   name: string;
   state: DeviceState;
+  /** What else speaks against it. */
+  against?: Cause[];
+}
+
+/** What a device has free. */
+export interface Room {
   memoryAvailableBytes: number;
   diskAvailableBytes: number;
 }
@@ -46,13 +52,27 @@ export function deviceCauses(device: Candidate, demand: Demand): Cause[] {
           : 'Choose another device, or uncordon it.',
     });
   }
-  const freeMemory = device.memoryAvailableBytes - RESERVED_MEMORY_BYTES;
-  if (freeMemory < demand.memoryBytes)
-    causes.push(shortage('outOfMemory', device.name, 'memory', demand.memoryBytes, freeMemory));
-  const freeDisk = device.diskAvailableBytes - RESERVED_DISK_BYTES;
-  if (freeDisk < demand.diskBytes)
-    causes.push(shortage('outOfDisk', device.name, 'disk', demand.diskBytes, freeDisk));
+  causes.push(...(device.against ?? []));
+  const { memoryBytes, diskBytes } = roomOf(device);
+  if (memoryBytes < demand.memoryBytes)
+    causes.push(shortage('outOfMemory', device.name, 'memory', demand.memoryBytes, memoryBytes));
+  if (diskBytes < demand.diskBytes)
+    causes.push(shortage('outOfDisk', device.name, 'disk', demand.diskBytes, diskBytes));
   return causes;
+}
+
+/** What a device can give to computes. */
+function roomOf({ memoryAvailableBytes, diskAvailableBytes }: Room): Demand {
+  return {
+    memoryBytes: memoryAvailableBytes - RESERVED_MEMORY_BYTES,
+    diskBytes: diskAvailableBytes - RESERVED_DISK_BYTES,
+  };
+}
+
+/** Whether a device has room for a compute. */
+export function hasRoom(device: Room, demand: Demand): boolean {
+  const { memoryBytes, diskBytes } = roomOf(device);
+  return memoryBytes >= demand.memoryBytes && diskBytes >= demand.diskBytes;
 }
 
 function shortage(code: string, name: string, what: string, needed: number, free: number): Cause {

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { TrackerName } from './chooseTracker.ts';
 
 export const DeviceState = {
   discovered: 'discovered',
@@ -30,6 +31,13 @@ export const inventorySchema = z.object({
   memoryAvailableBytes: z.number().int(),
   diskBytes: z.number().int(),
   diskAvailableBytes: z.number().int(),
+  /** How it finds what a compute has changed that has never moved, and why so; earlier versions do not say. */
+  dirtyTracker: z
+    .object({
+      name: z.enum(Object.values(TrackerName) as [TrackerName, ...TrackerName[]]),
+      reason: z.string(),
+    })
+    .optional(),
   /** host:port where the device's link listens. */
   linkAddress: z.string(),
   /** Drayage's own version on the device. */

@@ -11,11 +11,15 @@ import { lastExitSchema, limitsSchema } from './observed.ts';
 
 /** What a device and the control plane say to each other (HTTPS, JSON, under /device/v1); both sides check it. */
 
-/** Absent token: a device that joins again and proves who it is with its certificate. */
+/** The device's clock as it sent this, milliseconds since 1970; earlier versions do not say. */
+const clockSchema = z.number().int().optional();
+/** PEM; the certificate's subject is the control plane's choice, whatever this one says. */
+const csrSchema = z.string().max(16_384);
+
 export const joinRequestSchema = z.object({
-  token: z.string().max(512).optional(),
-  /** PEM; the certificate's subject is the control plane's choice, whatever this one says. */
-  csr: z.string().max(16_384),
+  token: z.string().max(512),
+  csr: csrSchema,
+  clock: clockSchema,
   name: nameSchema,
   inventory: inventorySchema,
 });
@@ -48,10 +52,20 @@ export const discoverResponseSchema = z.discriminatedUnion('state', [
 ]);
 export type DiscoverResponse = z.infer<typeof discoverResponseSchema>;
 
+/** A device asks for a certificate of another key, with a connection that proves one of its own that is on record. */
+export const renewalRequestSchema = z.object({ csr: csrSchema, clock: clockSchema });
+export type RenewalRequest = z.infer<typeof renewalRequestSchema>;
+
+export const renewalResponseSchema = z.object({
+  /** PEM. */
+  certificate: z.string(),
+});
+
 const epochSchema = z.number().int().min(0).max(MAX_EPOCH);
 
 export const heartbeatRequestSchema = z.object({
   inventory: inventorySchema,
+  clock: clockSchema,
   computes: z
     .array(
       z.object({
@@ -111,7 +125,12 @@ export type DevicePlacement = z.infer<typeof devicePlacementSchema>;
 /** All groups this device owns; those it would own after an open transfer are not among them. */
 export const placementsResponseSchema = z.object({ items: z.array(devicePlacementSchema) });
 
-export const peerResponseSchema = z.object({ id: idSchema('device'), linkAddress: z.string() });
+export const peerResponseSchema = z.object({
+  id: idSchema('device'),
+  linkAddress: z.string(),
+  /** What is on record of its certificate (core/decideCertificate.ts); earlier versions do not say. */
+  certificate: z.object({ keyHash: z.string(), issuedAt: z.number() }).optional(),
+});
 export type PeerResponse = z.infer<typeof peerResponseSchema>;
 
 export const askRequestSchema = z.object({

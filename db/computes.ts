@@ -11,7 +11,7 @@ import { addEvent } from './events.ts';
 import { cursorSequence, type Page, type PageRequest, toPage } from './pages.ts';
 import { publishPorts, releasePorts } from './ports.ts';
 import { claimQuota } from './quotas.ts';
-import { compute, computeGroup, device, image, placement, port } from './schema/index.ts';
+import { compute, computeGroup, device, image, imageBlob, placement, port } from './schema/index.ts';
 import { inScope } from './tenants.ts';
 
 export type ComputeRow = typeof compute.$inferSelect;
@@ -24,11 +24,14 @@ export interface ComputeRecord extends ComputeRow {
   placement: {
     deviceId: string;
     deviceName: string;
+    /** Of the device. */
+    classId: string | null;
     epoch: number;
     transferId: string | null;
     /** When its device was heard last. */
     heardAt: Date | null;
   } | null;
+  imageBytes: number;
 }
 
 const selection = {
@@ -37,9 +40,11 @@ const selection = {
   ports: sql<PublishedPort[]>`(select coalesce(
     json_agg(json_build_object('protocol', p.protocol, 'host', p.host, 'compute', p.port) order by p.protocol, p.host), '[]'
     ) from ${port} p where p.compute_id = ${compute.id})`,
+  imageBytes: imageBlob.bytes,
   placement: {
     deviceId: placement.deviceId,
     deviceName: device.name,
+    classId: device.classId,
     epoch: placement.epoch,
     transferId: placement.transferId,
     heardAt: device.lastHeartbeatAt,
@@ -51,20 +56,20 @@ function records(db: Database) {
     .select(selection)
     .from(compute)
     .leftJoin(image, eq(image.id, compute.imageId))
+    .leftJoin(imageBlob, eq(imageBlob.digest, image.digest))
     .leftJoin(placement, eq(placement.groupId, compute.groupId))
     .leftJoin(device, eq(device.id, placement.deviceId));
 }
 
 type Selected = Awaited<ReturnType<typeof records>>[number];
 
-function record({ compute: row, imageName, ports, placement: at }: Selected): ComputeRecord {
-  const { deviceId, deviceName, epoch, transferId, heardAt } = at;
+function record({ compute: row, imageName, imageBytes, ports, placement: at }: Selected): ComputeRecord {
+  const { deviceId, deviceName, classId, epoch, transferId, heardAt } = at;
   const placed = deviceId !== null && deviceName !== null && epoch !== null;
   return {
     ...row,
-    imageName,
-    ports,
-    placement: placed ? { deviceId, deviceName, epoch, transferId, heardAt } : null,
+    ...{ imageName, imageBytes: imageBytes ?? 0, ports },
+    placement: placed ? { deviceId, deviceName, classId, epoch, transferId, heardAt } : null,
   };
 }
 

@@ -1,10 +1,17 @@
 import { and, asc, eq, gt, inArray, isNull, ne, notInArray, sql } from 'drizzle-orm';
-import { DrayageError } from '../core/cause.ts';
+import { type Cause, DrayageError } from '../core/cause.ts';
+import {
+  type RecordedCertificate,
+  decideCertificate,
+  type ShownCertificate,
+} from '../core/decideCertificate.ts';
+import { clockCauses } from '../core/clockCauses.ts';
 import type { DeviceState, Inventory } from '../core/device.ts';
 import { type Database, isViolation, only, unknown } from './database.ts';
+import { classIdOf } from './deviceClasses.ts';
 import { addEvent } from './events.ts';
 import { cursorSequence, type Page, type PageRequest, toPage } from './pages.ts';
-import { device, placement } from './schema/index.ts';
+import { device, migration, placement } from './schema/index.ts';
 
 export type DeviceRow = typeof device.$inferSelect;
 
@@ -18,26 +25,42 @@ export function deviceState(row: Pick<DeviceRow, 'state' | 'unreachableAt'>): De
   return 'unreachable';
 }
 
-export async function createDevice(
-  db: Database,
-  values: { id: string; name: string; publicKeyHash: string; inventory: Inventory },
-): Promise<DeviceRow> {
+/** What a new device says of itself, and its key. */
+export interface NewDevice {
+  id: string;
+  name: string;
+  publicKeyHash: string;
+  inventory: Inventory;
+  clockOffsetMs?: number | null;
+}
+
+/** @throws DrayageError nameTaken, keyInUse */
+export async function createDevice(db: Database, values: NewDevice): Promise<DeviceRow> {
   try {
     // A transaction of its own: its failure must not spoil the caller's.
     return await db.transaction(async (tx) => {
       const row = only(
         await tx
           .insert(device)
-          .values({ ...values, state: 'pending' })
+          .values({ ...values, classId: classIdOf(values.inventory), state: 'pending' })
           .returning(),
       );
       await addEvent(tx, { type: 'device.joined', subject: row.id, message: `${row.name} joined.` });
       return row;
     });
   } catch (error) {
+    if (isViolation(error, '23505', 'device_key')) throw keyInUse();
     if (!isViolation(error, '23505', 'device_name')) throw error;
     throw nameTaken(values.name);
   }
+}
+
+function keyInUse(): DrayageError {
+  return new DrayageError({
+    code: 'keyInUse',
+    message: 'Another device has this key.',
+    mend: 'A key is never copied: make a new one on this device with `drayage device join --new-key`.',
+  });
 }
 
 export function nameTaken(name: string): DrayageError {
@@ -48,16 +71,31 @@ export function nameTaken(name: string): DrayageError {
   });
 }
 
-/** A device that joins again with its certificate, or repeats its join. */
+/** A device that asks once more to join, with the key that it is known by. */
 export async function rejoinDevice(
   db: Database,
   id: string,
-  values: { publicKeyHash: string; inventory: Inventory },
+  values: { inventory: Inventory; clockOffsetMs: number | null },
 ): Promise<void> {
   await db
     .update(device)
-    .set({ ...values, lastHeartbeatAt: sql`now()` })
+    .set({ ...values, classId: classIdOf(values.inventory), lastHeartbeatAt: sql`now()` })
     .where(eq(device.id, id));
+}
+
+/** What is on record of a device's certificate. */
+export function certificateOf({ publicKeyHash, certifiedAt }: DeviceRow): RecordedCertificate {
+  return { keyHash: publicKeyHash, issuedAt: certifiedAt.getTime() };
+}
+
+/** @throws DrayageError keyInUse when the key is, or was, another device's */
+export async function requireOwnKey(db: Database, id: string, keyHash: string): Promise<void> {
+  const [other] = await db
+    .select({ id: device.id })
+    .from(device)
+    .where(and(eq(device.publicKeyHash, keyHash), ne(device.id, id)))
+    .limit(1);
+  if (other) throw keyInUse();
 }
 
 /**
@@ -110,18 +148,57 @@ export async function allDevices(db: Database): Promise<DeviceRow[]> {
     .orderBy(asc(device.seq));
 }
 
-/** Records a sign of life; an unreachable device is back with it. */
-export async function heartbeat(db: Database, id: string, inventory: Inventory): Promise<void> {
-  await db.transaction(async (tx) => {
+/** What a sign of life shows beside what it says. */
+export interface Shown {
+  /** How far the device's clock is ahead, milliseconds; null when it has not said. @default null */
+  clockOffsetMs?: number | null;
+  /** Of the connection. */
+  certificate?: ShownCertificate;
+}
+
+/**
+ * Records a sign of life: an unreachable device is back with it, and a new key that it comes with is the only one from then on.
+ * Resolves with what has begun to be wrong with the device's clock.
+ */
+export async function heartbeat(
+  db: Database,
+  id: string,
+  inventory: Inventory,
+  { clockOffsetMs = null, certificate }: Shown = {},
+): Promise<Cause[]> {
+  return db.transaction(async (tx) => {
     const [before] = await tx.select().from(device).where(eq(device.id, id)).for('update');
     if (!before || before.state === 'retired') throw unknown('device', id);
+    const classId = classIdOf(inventory);
+    const isNewer = certificate && decideCertificate(certificate, certificateOf(before)).action === 'adopt';
+    const taken = isNewer
+      ? { publicKeyHash: certificate.keyHash, certifiedAt: new Date(certificate.issuedAt) }
+      : {};
     await tx
       .update(device)
-      .set({ inventory, lastHeartbeatAt: sql`now()`, unreachableAt: null })
+      .set({ inventory, classId, clockOffsetMs, ...taken, lastHeartbeatAt: sql`now()`, unreachableAt: null })
       .where(eq(device.id, id));
     if (before.unreachableAt !== null)
       await addEvent(tx, { type: 'device.reachable', subject: id, message: `${before.name} is back.` });
+    if (before.classId !== null && before.classId !== classId) {
+      const message = `${before.name} is of another class now: what may move to it and from it may have changed.`;
+      await addEvent(tx, { type: 'device.classChanged', subject: id, message, data: { class: classId } });
+    }
+    return noteClock(tx, before, clockOffsetMs);
   });
+}
+
+/** Tells of a clock that has begun to be wrong, or is right again; resolves with the causes of the former. */
+async function noteClock(tx: Database, before: DeviceRow, clockOffsetMs: number | null): Promise<Cause[]> {
+  const { id, name } = before;
+  const causes = clockCauses(name, clockOffsetMs);
+  const wasWrong = clockCauses(name, before.clockOffsetMs).length > 0;
+  const [wrong] = causes;
+  if (wrong !== undefined && !wasWrong)
+    await addEvent(tx, { type: 'device.clockWrong', subject: id, message: wrong.message });
+  if (wrong === undefined && wasWrong)
+    await addEvent(tx, { type: 'device.clockRight', subject: id, message: `The clock of ${name} is right.` });
+  return wasWrong ? [] : causes;
 }
 
 /** Marks devices that were silent for too long, by the database's clock; returns their ids. */
@@ -173,7 +250,25 @@ export async function setDeviceState(
   });
 }
 
-/** Takes a device out for good. Refused while computes are placed on it. */
+/** Changes what the operator says of a device; what is undefined stays as it is. @throws DrayageError unknownDevice */
+export async function updateDevice(
+  db: Database,
+  id: string,
+  values: { location?: string | null | undefined; labels?: Record<string, string> | undefined },
+  actor?: string,
+): Promise<DeviceRow> {
+  return db.transaction(async (tx) => {
+    await getDevice(tx, id);
+    if (Object.values(values).some((value) => value !== undefined)) {
+      await tx.update(device).set(values).where(eq(device.id, id));
+      const message = 'Its location or its labels were changed.';
+      await addEvent(tx, { type: 'device.updated', subject: id, actor, message });
+    }
+    return getDevice(tx, id);
+  });
+}
+
+/** Takes a device out for good. Refused while computes are placed on it, or move to it. */
 export async function retireDevice(db: Database, id: string, actor?: string): Promise<void> {
   await db.transaction(async (tx) => {
     const [row] = await tx.select().from(device).where(eq(device.id, id)).for('update');
@@ -184,6 +279,18 @@ export async function retireDevice(db: Database, id: string, actor?: string): Pr
         code: 'deviceInUse',
         message: `Computes are placed on device ${row.name}.`,
         mend: 'Move or delete them first.',
+      });
+    }
+    const [coming] = await tx
+      .select({ id: migration.id })
+      .from(migration)
+      .where(and(eq(migration.targetId, id), isNull(migration.endedAt)))
+      .limit(1);
+    if (coming) {
+      throw new DrayageError({
+        code: 'deviceInUse',
+        message: `A compute moves to device ${row.name}.`,
+        mend: `Wait for the end of ${coming.id}, or stop it with \`drayage migration abort\`.`,
       });
     }
     await tx.update(device).set({ state: 'retired' }).where(eq(device.id, id));

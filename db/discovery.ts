@@ -1,9 +1,16 @@
 import { and, count, desc, eq, inArray, lt, sql } from 'drizzle-orm';
 import { DrayageError } from '../core/cause.ts';
-import type { Inventory } from '../core/device.ts';
 import { FORGET_AFTER_HOURS, MAX_DISCOVERED } from '../core/discovery.ts';
 import { type Database, isViolation, only } from './database.ts';
-import { type DeviceRow, getDevice, nameTaken, rejoinDevice, setDeviceState } from './devices.ts';
+import {
+  type DeviceRow,
+  getDevice,
+  nameTaken,
+  type NewDevice,
+  rejoinDevice,
+  setDeviceState,
+} from './devices.ts';
+import { classIdOf } from './deviceClasses.ts';
 import { addEvent } from './events.ts';
 import { device } from './schema/index.ts';
 
@@ -14,10 +21,7 @@ const LOCK = 7_480_005;
  * A device asks to join by itself. The same key is the same device; a new key is a new device in state `discovered`.
  * @throws DrayageError deviceRefused (an operator removed a device with this key), tooManyDiscovered
  */
-export async function discoverDevice(
-  db: Database,
-  values: { id: string; name: string; publicKeyHash: string; inventory: Inventory },
-): Promise<DeviceRow> {
+export async function discoverDevice(db: Database, values: NewDevice): Promise<DeviceRow> {
   return db.transaction(async (tx) => {
     const known = await knownDevice(tx, values);
     if (known) return known;
@@ -30,7 +34,7 @@ export async function discoverDevice(
 /** What there is for this key, brought up to date; null when it is new. */
 async function knownDevice(
   tx: Database,
-  { name, publicKeyHash, inventory }: { name: string; publicKeyHash: string; inventory: Inventory },
+  { name, publicKeyHash, inventory, clockOffsetMs = null }: NewDevice,
 ): Promise<DeviceRow | null> {
   const rows = await tx
     .select()
@@ -42,7 +46,7 @@ async function knownDevice(
     if (rows.length > 0) throw refused();
     return null;
   }
-  await rejoinDevice(tx, row.id, { publicKeyHash, inventory });
+  await rejoinDevice(tx, row.id, { inventory, clockOffsetMs });
   // A name is a claim until the device is approved; then it is the operator's.
   if (row.state === 'discovered' && row.name !== name)
     await tx
@@ -52,10 +56,7 @@ async function knownDevice(
   return getDevice(tx, row.id);
 }
 
-async function insertDiscovered(
-  tx: Database,
-  values: { id: string; name: string; publicKeyHash: string; inventory: Inventory },
-): Promise<DeviceRow> {
+async function insertDiscovered(tx: Database, values: NewDevice): Promise<DeviceRow> {
   const [waiting] = await tx.select({ number: count() }).from(device).where(eq(device.state, 'discovered'));
   if ((waiting?.number ?? 0) >= MAX_DISCOVERED) {
     throw new DrayageError({
@@ -67,7 +68,7 @@ async function insertDiscovered(
   const row = only(
     await tx
       .insert(device)
-      .values({ ...values, state: 'discovered' })
+      .values({ ...values, classId: classIdOf(values.inventory), state: 'discovered' })
       .returning(),
   );
   const message = `A device that calls itself ${row.name} asks to join.`;

@@ -3,7 +3,10 @@ import { readFile, statfs } from 'node:fs/promises';
 import os from 'node:os';
 import { promisify } from 'node:util';
 import Docker from 'dockerode';
+import { chooseTracker } from '../core/chooseTracker.ts';
 import type { Inventory } from '../core/device.ts';
+import { findNativePrograms } from './memory/nativePrograms.ts';
+import { probeSoftDirty } from './memory/probeSoftDirty.ts';
 
 const run = promisify(execFile);
 
@@ -30,12 +33,13 @@ export class InventoryReader {
   /** Asks engine, CRIU and runc once. @throws when one of them is missing or does not answer */
   static async start({ dockerSocket, linkAddress, version }: InventoryOptions): Promise<InventoryReader> {
     const docker = new Docker({ socketPath: dockerSocket });
-    const [info, engine, criu, runc, cpuinfo] = await Promise.all([
+    const [info, engine, criu, runc, cpuinfo, dirtyTracker] = await Promise.all([
       docker.info() as Promise<{ CgroupVersion?: string; CgroupDriver: string; DockerRootDir: string }>,
       docker.version(),
       run('criu', ['--version']),
       run('runc', ['--version']),
       readFile('/proc/cpuinfo', 'utf8'),
+      findTracker(),
     ]);
     const fixed: Fixed = {
       hostname: os.hostname(),
@@ -49,6 +53,7 @@ export class InventoryReader {
       cpuFeatures: cpuFeatures(cpuinfo),
       cpus: os.availableParallelism(),
       memoryBytes: os.totalmem(),
+      dirtyTracker,
       linkAddress,
       version,
     };
@@ -65,6 +70,19 @@ export class InventoryReader {
       diskAvailableBytes: disk.bavail * disk.bsize,
     };
   }
+}
+
+/** Of a compute that has never moved. */
+async function findTracker(): Promise<NonNullable<Inventory['dirtyTracker']>> {
+  const [{ softDirty, words }, { memorySource }] = await Promise.all([
+    probeSoftDirty(),
+    findNativePrograms(),
+  ]);
+  const helper = memorySource !== null;
+  const probes = { softDirty, softDirtyWords: words, watchable: false, helper };
+  const { action, reason } = chooseTracker(probes);
+  // What a probe that failed has said may be anything.
+  return { name: action, reason: reason.replaceAll(/[^\x20-\x7e]+/g, ' ').slice(0, 500) };
 }
 
 /** The flags (x86) or Features (arm) of the first CPU, sorted. */

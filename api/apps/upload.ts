@@ -4,13 +4,13 @@ import type { uploadAppQuerySchema } from '../../core/api/apps.ts';
 import type { Accepted } from '../../core/api/common.ts';
 import { appDockerfile } from '../../core/appDockerfile.ts';
 import { type AppManifest, MANIFEST_NAME, runtimeOf } from '../../core/appManifest.ts';
-import { DrayageError } from '../../core/cause.ts';
+import { type Cause, DrayageError } from '../../core/cause.ts';
 import { type AppRecord, createApp, requireFreeName, setAppRun } from '../../db/apps.ts';
-import { allDevices, getDevice } from '../../db/devices.ts';
+import { type DeviceRow, getDevice } from '../../db/devices.ts';
 import { getRuntime, type RuntimeBase } from '../../db/runtimes.ts';
 import { isTemporalAway } from '../computes/operate.ts';
 import { type ApiContext, freshId } from '../context.ts';
-import { chooseDevice, demandOf, requireDevice } from '../placement.ts';
+import { chooseDevice, demandOf, requireDevice, requireNone } from '../placement.ts';
 import { receiveApp } from './receiveApp.ts';
 
 /** Node's names of architectures, by Docker's. */
@@ -90,22 +90,17 @@ async function deviceFor(
 ): Promise<string> {
   const demand = demandOf(manifest.memory, base.bytes + 2 * bytes);
   const architecture = ARCHITECTURES[base.architecture] ?? base.architecture;
-  if (named === undefined) {
-    const others = (await allDevices(db)).filter((row) => row.inventory.architecture !== architecture);
-    return (
-      await chooseDevice(
-        db,
-        demand,
-        others.map(({ id }) => id),
-      )
-    ).device.id;
-  }
+  const against = ({ name, inventory }: DeviceRow): Cause[] =>
+    inventory.architecture === architecture ? [] : [otherArchitecture(base, name, inventory.architecture)];
+  if (named === undefined) return (await chooseDevice(db, demand, against)).device.id;
   const row = await getDevice(db, named);
   requireDevice(row, demand);
-  if (row.inventory.architecture === architecture) return row.id;
-  throw new DrayageError({
-    code: 'otherArchitecture',
-    message: `The base of ${base.runtime} is for ${base.architecture}, and device ${row.name} is ${row.inventory.architecture}.`,
-    mend: 'Name a device of that architecture, or none.',
-  });
+  requireNone(against(row));
+  return row.id;
 }
+
+const otherArchitecture = (base: RuntimeBase, device: string, architecture: string): Cause => ({
+  code: 'otherArchitecture',
+  message: `The base of ${base.runtime} is for ${base.architecture}, and device ${device} is ${architecture}.`,
+  mend: 'Name a device of that architecture, or none.',
+});

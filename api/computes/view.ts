@@ -2,7 +2,9 @@ import type { ComputeView } from '../../core/api/computes.ts';
 import type { Cause } from '../../core/cause.ts';
 import { DEFAULT_PIDS } from '../../core/compute.ts';
 import { lastUpdateSchema } from '../../core/observed.ts';
+import { type Fleet, targetCauses } from '../../core/targetCauses.ts';
 import type { ComputeRecord } from '../../db/computes.ts';
+import { demandOf } from '../placement.ts';
 
 /** What forbids to move a compute now, whatever the target. */
 export function movableCauses(row: ComputeRecord): Cause[] {
@@ -28,9 +30,16 @@ export function movableCauses(row: ComputeRecord): Cause[] {
   ];
 }
 
-export function computeView(row: ComputeRecord): ComputeView {
-  const { spec, placement } = row;
+/** What forbids to move a compute to any of the devices that there are. */
+function unmovable(row: ComputeRecord, fleet: Fleet): Cause[] {
   const causes = movableCauses(row);
+  if (causes.length > 0 || row.placement === null) return causes;
+  return targetCauses(row.placement, demandOf(row.spec.memoryBytes, row.imageBytes), fleet);
+}
+
+export function computeView(row: ComputeRecord, fleet: Fleet): ComputeView {
+  const { spec, placement } = row;
+  const causes = unmovable(row, fleet);
   return {
     id: row.id,
     name: row.name,

@@ -1,5 +1,6 @@
 import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod';
 import { DrayageError } from '../../core/cause.ts';
+import { clockCauses } from '../../core/clockCauses.ts';
 import {
   discoverRequestSchema,
   discoverResponseSchema,
@@ -9,9 +10,10 @@ import {
 import { JOIN_REQUESTS_PER_MINUTE } from '../../core/discovery.ts';
 import { discoverDevice } from '../../db/discovery.ts';
 import { type ApiContext, freshId } from '../context.ts';
+import { requireNone } from '../placement.ts';
 import { registerRateLimit } from '../rateLimit.ts';
 import { provedKeyHash } from './identity.ts';
-import { certify } from './join.ts';
+import { certify, clockOffset } from './join.ts';
 import { requireVersion } from './requireVersion.ts';
 
 /** Anybody on the network may send one: an inventory is a few KB. */
@@ -37,11 +39,11 @@ export const discoveryRoutes: FastifyPluginAsyncZod<{ context: ApiContext }> = a
 /**
  * Writes down that a device would like to join, or gives it its certificate once the operator has approved it.
  * `provedKey` is the hash of the key that the connection has proved.
- * @throws DrayageError versionsApart, keyNotProved, deviceRefused, tooManyDiscovered, badCsr
+ * @throws DrayageError versionsApart, keyNotProved, clockWrong, deviceRefused, tooManyDiscovered, badCsr
  */
 async function askToJoin(
   context: ApiContext,
-  { csr, name, inventory }: DiscoverRequest,
+  { csr, name, inventory, clock }: DiscoverRequest,
   provedKey: string | null,
 ): Promise<DiscoverResponse> {
   requireVersion(inventory.version);
@@ -56,7 +58,10 @@ async function askToJoin(
       mend: 'Connect with a certificate of that key; one that the device made itself is enough.',
     });
   }
-  const device = await discoverDevice(context.db, { id: freshId('device'), name, publicKeyHash, inventory });
+  const clockOffsetMs = clockOffset(clock);
+  requireNone(clockCauses(name, clockOffsetMs));
+  const values = { id: freshId('device'), name, publicKeyHash, inventory, clockOffsetMs };
+  const device = await discoverDevice(context.db, values);
   if (device.state === 'discovered') return { state: 'discovered', deviceId: device.id };
   return { state: 'joined', ...(await certify(context, csr, device.id)) };
 }

@@ -1,30 +1,22 @@
 import type { JoinRequest, JoinResponse } from '../../core/deviceApi.ts';
+import { clockCauses } from '../../core/clockCauses.ts';
 import { parseJoinToken } from '../../core/joinToken.ts';
 import type { Database } from '../../db/database.ts';
 import { createDevice, getDevice, rejoinDevice } from '../../db/devices.ts';
 import { markJoinTokenUsed, refusedJoinToken, takeJoinToken } from '../../db/joinTokens.ts';
 import { type ApiContext, freshId } from '../context.ts';
+import { requireNone } from '../placement.ts';
 import { hashSecret } from '../secrets.ts';
 import { requireVersion } from './requireVersion.ts';
 
 /**
- * Lets a device in. With its certificate (`knownAs`) it keeps its id and gets a new certificate; otherwise it needs a
- * token, which serves one device: the same key may repeat its request (the answer may have been lost), no other.
- * @throws DrayageError versionsApart, joinTokenRefused, nameTaken, badCsr
+ * Lets a device in that has a token, which serves one device: the same key may repeat its request (the answer may have been
+ * lost), no other. @throws DrayageError versionsApart, joinTokenRefused, clockWrong, nameTaken, keyInUse, badCsr
  */
-export async function joinDevice(
-  context: ApiContext,
-  request: JoinRequest,
-  knownAs: string | null,
-): Promise<JoinResponse> {
-  const { authority, db } = context;
+export async function joinDevice(context: ApiContext, request: JoinRequest): Promise<JoinResponse> {
   requireVersion(request.inventory.version);
-  const publicKeyHash = await authority.publicKeyHash(request.csr);
-  const deviceId = await db.transaction(async (tx) => {
-    const id = knownAs ?? (await admit(tx, request, publicKeyHash));
-    await rejoinDevice(tx, id, { publicKeyHash, inventory: request.inventory });
-    return id;
-  });
+  const publicKeyHash = await context.authority.publicKeyHash(request.csr);
+  const deviceId = await context.db.transaction((tx) => admit(tx, request, publicKeyHash));
   return certify(context, request.csr, deviceId);
 }
 
@@ -34,21 +26,31 @@ export async function certify(
   csr: string,
   deviceId: string,
 ): Promise<JoinResponse> {
-  const { certificate } = await authority.signRequest(csr, deviceId);
+  const { certificate } = await authority.signRequest(csr, deviceId, config.deviceCertificateSeconds);
   return { deviceId, certificate, ca: authority.certificate, temporal: config.deviceTemporal };
 }
 
 async function admit(tx: Database, request: JoinRequest, publicKeyHash: string): Promise<string> {
-  const parts = parseJoinToken(request.token ?? '');
+  const parts = parseJoinToken(request.token);
   if (!parts) throw refusedJoinToken();
   const token = await takeJoinToken(tx, parts.id, hashSecret(parts.secret));
+  const { name, inventory } = request;
+  const clockOffsetMs = clockOffset(request.clock);
+  // After the token: only who has one is told anything of what else is wrong.
+  requireNone(clockCauses(name, clockOffsetMs));
   if (token.deviceId !== null) {
     const device = await getDevice(tx, token.deviceId).catch(() => null);
     if (device?.publicKeyHash !== publicKeyHash) throw refusedJoinToken();
+    await rejoinDevice(tx, device.id, { inventory, clockOffsetMs });
     return device.id;
   }
-  const { name, inventory } = request;
-  const device = await createDevice(tx, { id: freshId('device'), name, publicKeyHash, inventory });
+  const values = { id: freshId('device'), name, publicKeyHash, inventory, clockOffsetMs };
+  const device = await createDevice(tx, values);
   await markJoinTokenUsed(tx, token.id, device.id);
   return device.id;
+}
+
+/** How far a device's clock is ahead, milliseconds; what it said has taken its way. Null when it does not say. */
+export function clockOffset(clock: number | undefined): number | null {
+  return clock === undefined ? null : clock - Date.now();
 }

@@ -17,6 +17,8 @@ import {
   peerResponseSchema,
   placementsResponseSchema,
   progressRequestSchema,
+  renewalRequestSchema,
+  renewalResponseSchema,
   reportRequestSchema,
 } from '../../core/deviceApi.ts';
 import { idSchema, transferIdSchema } from '../../core/ids.ts';
@@ -26,7 +28,7 @@ import type { TransferRole } from '../../core/transfer.ts';
 import { computesOnDevice, reconcileRunning, recordExit, recordHealth } from '../../db/computes.ts';
 import { recordObserved } from '../../db/computeUpdates.ts';
 import type { Database } from '../../db/database.ts';
-import { getDevice, heartbeat } from '../../db/devices.ts';
+import { certificateOf, getDevice, heartbeat } from '../../db/devices.ts';
 import { recordHandOver, settleEpochs } from '../../db/epochs.ts';
 import { getImage } from '../../db/images.ts';
 import { addMetrics } from '../../db/metrics.ts';
@@ -36,9 +38,10 @@ import type { ApiContext } from '../context.ts';
 import { archivePath } from '../images/store.ts';
 import { deviceAppRoutes } from './appRoutes.ts';
 import { discoveryRoutes } from './discover.ts';
-import { deviceOf } from './identity.ts';
-import { joinDevice } from './join.ts';
+import { certificateShown, deviceOf } from './identity.ts';
+import { clockOffset, joinDevice } from './join.ts';
 import { NetworkRulesReader } from './networkRules.ts';
+import { renewCertificate } from './renew.ts';
 
 /** An inventory is a few KB, a heartbeat of a full device some hundred. */
 const BODY_LIMIT = 4 * 2 ** 20;
@@ -54,9 +57,19 @@ export const deviceApiRoutes: FastifyPluginAsyncZod<{ context: ApiContext }> = a
 
   app.post('/join', {
     bodyLimit: BODY_LIMIT,
-    config: { certificateOptional: true },
+    config: { certificateOptional: true, admits: true },
     schema: { body: joinRequestSchema, response: { 200: joinResponseSchema } },
-    handler: (request) => joinDevice(context, request.body, request.deviceId),
+    handler: (request) => joinDevice(context, request.body),
+  });
+
+  app.post('/renewal', {
+    config: { mayHaveExpired: true, admits: true },
+    schema: { body: renewalRequestSchema, response: { 200: renewalResponseSchema } },
+    handler: async (request) => {
+      const { csr, clock } = request.body;
+      const asked = { csr, clockOffsetMs: clockOffset(clock) };
+      return { certificate: await renewCertificate(context, deviceOf(request), asked) };
+    },
   });
 
   app.post('/heartbeat', {
@@ -66,8 +79,9 @@ export const deviceApiRoutes: FastifyPluginAsyncZod<{ context: ApiContext }> = a
     schema: { body: heartbeatRequestSchema, response: { 200: heartbeatResponseSchema } },
     handler: async (request) => {
       const deviceId = deviceOf(request);
-      const { inventory, computes } = request.body;
-      await heartbeat(db, deviceId, inventory);
+      const { inventory, clock, computes } = request.body;
+      const shown = { clockOffsetMs: clockOffset(clock), certificate: certificateShown(request) };
+      request.refusedFor = (await heartbeat(db, deviceId, inventory, shown)).map(({ code }) => code);
       const outdated = await settleEpochs(db, deviceId, computes);
       await reconcileRunning(db, deviceId, computes);
       await recordObserved(db, deviceId, computes);
@@ -120,8 +134,8 @@ export const deviceApiRoutes: FastifyPluginAsyncZod<{ context: ApiContext }> = a
   app.get('/peers/:deviceId', {
     schema: { params: z.object({ deviceId: idSchema('device') }), response: { 200: peerResponseSchema } },
     handler: async (request) => {
-      const { id, inventory } = await getDevice(db, request.params.deviceId);
-      return { id, linkAddress: inventory.linkAddress };
+      const row = await getDevice(db, request.params.deviceId);
+      return { id: row.id, linkAddress: row.inventory.linkAddress, certificate: certificateOf(row) };
     },
   });
 

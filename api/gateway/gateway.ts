@@ -3,6 +3,7 @@ import type { FastifyBaseLogger } from 'fastify';
 import type { Database } from '../../db/database.ts';
 import { audit } from '../audit.ts';
 import type { Identity } from '../pki/authority.ts';
+import { Refusals } from '../refusals.ts';
 import { KnownDevices } from './devices.ts';
 import { allMethods, type Allowed, checkRequest, sealResponse } from './methods.ts';
 import { SealedTokens } from './sealedTokens.ts';
@@ -38,7 +39,7 @@ export class Gateway {
   readonly #tokens: SealedTokens;
   readonly #server = new grpc.Server({ 'grpc.max_receive_message_length': MESSAGE_BYTES });
   readonly #upstream: grpc.Client;
-  readonly #auditedAt = new Map<string, number>();
+  readonly #refusals = new Refusals(AUDIT_EVERY_MS);
 
   constructor(options: GatewayOptions) {
     this.#options = options;
@@ -79,15 +80,17 @@ export class Gateway {
     const { namespace } = this.#options.temporal;
     try {
       const certificate = call.getAuthContext()?.sslPeerCertificate?.raw;
-      const deviceId = certificate ? await this.#devices.of(certificate) : null;
-      if (deviceId === null) {
+      const known = await this.#devices.of(certificate);
+      if (known.action === 'refuse') {
+        await this.#audit(known.named, method, call.getPeer(), { status: 401, cause: 'noCertificate' });
         answer(status(grpc.status.UNAUTHENTICATED, 'This certificate is of no device that is known here.'));
         return;
       }
+      const { deviceId } = known;
       const allowed: Allowed = { namespace, deviceId, tokens: this.#tokens };
       const checked = checkRequest(method, call.request, allowed);
       if (checked.action === 'refuse') {
-        await this.#audit(deviceId, method, call.getPeer());
+        await this.#audit(deviceId, method, call.getPeer(), { status: 403, cause: 'notForDevices' });
         answer(status(grpc.status.PERMISSION_DENIED, `Refused to this device: ${checked.reason}.`));
       } else if (checked.action === 'answer') answer(null, checked.message);
       else
@@ -119,14 +122,16 @@ export class Gateway {
     });
   }
 
-  async #audit(deviceId: string, method: string, address: string): Promise<void> {
-    const now = performance.now();
-    if (now - (this.#auditedAt.get(deviceId) ?? -AUDIT_EVERY_MS) < AUDIT_EVERY_MS) return;
-    this.#auditedAt.set(deviceId, now);
+  async #audit(
+    subject: string | null,
+    method: string,
+    address: string,
+    { status, cause }: { status: number; cause: string },
+  ): Promise<void> {
+    if (!this.#refusals.isNew(`${String(subject)} ${cause}`)) return;
     const { db, log } = this.#options;
-    log.warn({ device: deviceId, method }, 'a device asked for what it may not have');
-    const causes = ['notForDevices'];
-    await audit(db, log, { action: `temporal ${method}`, subject: deviceId, address, status: 403, causes });
+    log.warn({ device: subject, method, cause }, 'a device asked for what it may not have');
+    await audit(db, log, { action: `temporal ${method}`, subject, address, status, causes: [cause] });
   }
 }
 

@@ -4,7 +4,7 @@ import { type Cause, DrayageError } from '../../core/cause.ts';
 import type { Scope } from '../../core/tenancy.ts';
 import { computeInScope, type ComputeRecord, computesOfGroup, getCompute } from '../../db/computes.ts';
 import type { Database } from '../../db/database.ts';
-import { getDevice } from '../../db/devices.ts';
+import { type DeviceRow, getDevice } from '../../db/devices.ts';
 import { findImage } from '../../db/images.ts';
 import {
   createMigration,
@@ -18,7 +18,7 @@ import { computeWorkflowId } from '../../workflows/contract.ts';
 import { isTemporalAway, somethingRuns } from '../computes/operate.ts';
 import { movableCauses } from '../computes/view.ts';
 import { type ApiContext, freshId } from '../context.ts';
-import { candidate, chooseDevice, demandOf, requireDevice, requireNone } from '../placement.ts';
+import { candidate, chooseTarget, demandOf, requireDevice, requireNone } from '../placement.ts';
 
 export interface StartedMigration {
   id: string;
@@ -49,12 +49,13 @@ export async function startMigration(
   const group = await computesOfGroup(db, compute.groupId);
   requireNone(group.flatMap(movableCauses));
   const { deviceId: source, epoch } = await getPlacement(db, compute.groupId);
-  requireNone(await sourceCauses(db, source));
+  const own = await getDevice(db, source);
+  requireNone(sourceCauses(own));
   const demand = await demandOfGroup(db, group);
   if (given) requireDevice(given, demand);
   const { device: target, reason } = given
     ? { device: candidate(given), reason: `${given.name} was asked for` }
-    : await chooseDevice(db, demand, [source]);
+    : await chooseTarget(db, demand, own);
   return record(context, compute, {
     source,
     target,
@@ -133,8 +134,7 @@ export async function launchMigration(context: ApiContext, row: MigrationRow): P
   }
 }
 
-async function sourceCauses(db: Database, source: string): Promise<Cause[]> {
-  const row = await getDevice(db, source);
+function sourceCauses(row: DeviceRow): Cause[] {
   if (row.unreachableAt === null) return [];
   return [
     {

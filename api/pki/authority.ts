@@ -6,13 +6,12 @@ import { join } from 'node:path';
 import * as x509 from '@peculiar/x509';
 import { z } from 'zod';
 import { DrayageError } from '../../core/cause.ts';
+import { BACKDATED_MS } from '../../core/decideRenewal.ts';
 
 const { subtle } = webcrypto;
 type CryptoKey = webcrypto.CryptoKey;
 const ALGORITHM = { name: 'ECDSA', namedCurve: 'P-256', hash: 'SHA-256' } as const;
-const DAY_MS = 86_400_000;
-const CA_DAYS = 3650;
-const DEVICE_DAYS = 365;
+const CA_MS = 3650 * 86_400_000;
 
 /** Names of the control plane in its own certificate. */
 export const CONTROL_NAME = 'control';
@@ -38,13 +37,24 @@ export interface Authority {
   certificate: string;
   /** base64url SHA-256 of the certificate's DER; part of every join token. */
   fingerprint: string;
-  /** Signs a device's request; the certificate names `deviceId`, whatever the request says. @throws DrayageError badCsr */
-  signRequest(csrPem: string, deviceId: string): Promise<IssuedCertificate>;
+  /**
+   * Signs a device's request, for so many seconds from now; the certificate names `deviceId`, whatever the request says. With
+   * `after` it is newer than one that was issued then, whatever the clock says. @throws DrayageError badCsr
+   */
+  signRequest(
+    csrPem: string,
+    deviceId: string,
+    lifeSeconds: number,
+    after?: Date,
+  ): Promise<IssuedCertificate>;
   /** SHA-256 (hex) of the SPKI of the request's key. @throws DrayageError badCsr */
   publicKeyHash(csrPem: string): Promise<string>;
   /** 32 bytes for one purpose, the same in every process that has this authority (HKDF-SHA-256 of its key). */
   secretFor(purpose: string): Buffer;
-  /** A new key and certificate of the control plane itself, for the names and addresses under which it is reached. */
+  /**
+   * A new key and certificate of the control plane itself, for the names and addresses under which it is reached. Each start
+   * of a process makes one, and its key is nowhere else: it is valid for as long as the authority.
+   */
   controlIdentity(hosts: string[]): Promise<Identity>;
 }
 
@@ -73,8 +83,8 @@ async function createStored(directory: string, path: string): Promise<z.infer<ty
   const certificate = await x509.X509CertificateGenerator.createSelfSigned({
     serialNumber: serialNumber(),
     name: 'CN=Drayage control plane CA',
-    notBefore: new Date(now - DAY_MS),
-    notAfter: new Date(now + CA_DAYS * DAY_MS),
+    notBefore: new Date(now - BACKDATED_MS),
+    notAfter: new Date(now + CA_MS),
     signingAlgorithm: ALGORITHM,
     keys,
     extensions: [
@@ -100,15 +110,17 @@ async function createStored(directory: string, path: string): Promise<z.infer<ty
 function authority(key: CryptoKey, stored: z.infer<typeof fileSchema>): Authority {
   const { certificate } = stored;
   const ca = new x509.X509Certificate(certificate);
-  const issue = async (name: string, publicKey: CryptoKey, hosts: string[]): Promise<string> => {
-    const now = Date.now();
+  const issue = async (
+    name: string,
+    publicKey: CryptoKey,
+    { hosts = [], at = new Date(), notAfter }: { hosts?: string[]; at?: Date; notAfter: Date },
+  ): Promise<string> => {
     const issued = await x509.X509CertificateGenerator.create({
       serialNumber: serialNumber(),
       subject: [{ CN: [name] }],
       issuer: ca.subject,
-      // A device's clock may be behind; a day is more than any that can still use TLS.
-      notBefore: new Date(now - DAY_MS),
-      notAfter: new Date(now + DEVICE_DAYS * DAY_MS),
+      notBefore: new Date(at.getTime() - BACKDATED_MS),
+      notAfter: notAfter < ca.notAfter ? notAfter : ca.notAfter,
       signingAlgorithm: ALGORITHM,
       publicKey,
       signingKey: key,
@@ -128,9 +140,12 @@ function authority(key: CryptoKey, stored: z.infer<typeof fileSchema>): Authorit
   return {
     certificate,
     fingerprint: createHash('sha256').update(new Uint8Array(ca.rawData)).digest('base64url'),
-    async signRequest(csrPem, deviceId) {
+    async signRequest(csrPem, deviceId, lifeSeconds, after = new Date(0)) {
       const { publicKey, hash } = await readRequest(csrPem);
-      return { certificate: await issue(deviceId, publicKey, []), publicKeyHash: hash };
+      // Certificates tell whole seconds.
+      const at = new Date(Math.max(Date.now(), after.getTime() + 1000));
+      const notAfter = new Date(at.getTime() + lifeSeconds * 1000);
+      return { certificate: await issue(deviceId, publicKey, { at, notAfter }), publicKeyHash: hash };
     },
     secretFor: (purpose) => Buffer.from(hkdfSync('sha256', stored.key, '', `drayage ${purpose}`, 32)),
     publicKeyHash: async (csrPem) => (await readRequest(csrPem)).hash,
@@ -138,7 +153,7 @@ function authority(key: CryptoKey, stored: z.infer<typeof fileSchema>): Authorit
       const keys = await subtle.generateKey(ALGORITHM, true, ['sign', 'verify']);
       return {
         key: await exportKey(keys.privateKey),
-        certificate: await issue(CONTROL_NAME, keys.publicKey, hosts),
+        certificate: await issue(CONTROL_NAME, keys.publicKey, { hosts, notAfter: ca.notAfter }),
       };
     },
   };

@@ -12,6 +12,7 @@ import { computeInScope, listComputes } from '../../db/computes.ts';
 import { makeCompute, operate } from '../computes/operate.ts';
 import { updateCompute } from '../computes/update.ts';
 import { computeView } from '../computes/view.ts';
+import { readFleet } from '../fleet.ts';
 import { metricsView } from '../metricsView.ts';
 import type { ApiContext } from '../context.ts';
 import { accountOf, scopeOf, tenantOf } from '../plugins/auth.ts';
@@ -36,7 +37,8 @@ export const computeRoutes: FastifyPluginAsyncZod<{ context: ApiContext }> = asy
         ...{ limit: request.query.limit, cursor: request.query.cursor },
         labels: Object.keys(request.query.label).length === 0 ? undefined : request.query.label,
       });
-      return { items: items.map(computeView), nextCursor };
+      const fleet = await readFleet(db);
+      return { items: items.map((row) => computeView(row, fleet)), nextCursor };
     },
   });
 
@@ -57,7 +59,8 @@ export const computeRoutes: FastifyPluginAsyncZod<{ context: ApiContext }> = asy
   app.get('/computes/:id', {
     config: { needs: 'viewer' },
     schema: { tags, summary: 'Show a compute', params, response: { 200: computeSchema } },
-    handler: async (request) => computeView(await computeInScope(db, scopeOf(request), request.params.id)),
+    handler: async (request) =>
+      computeView(await computeInScope(db, scopeOf(request), request.params.id), await readFleet(db)),
   });
 
   app.get('/computes/:id/metrics', {

@@ -5,10 +5,15 @@ import {
   approveRequestSchema,
   createJoinTokenRequestSchema,
   createJoinTokenResponseSchema,
+  deviceClassSchema,
+  deviceDetailSchema,
   deviceSchema,
   type DeviceView,
+  updateDeviceRequestSchema,
 } from '../../core/api/devices.ts';
 import { metricsQuerySchema, metricsSchema } from '../../core/api/metrics.ts';
+import { clockCauses } from '../../core/clockCauses.ts';
+import { deviceClass } from '../../core/deviceClass.ts';
 import { formatJoinToken } from '../../core/joinToken.ts';
 import { keyFingerprint } from '../../core/keyFingerprint.ts';
 import {
@@ -18,10 +23,13 @@ import {
   listDevices,
   retireDevice,
   setDeviceState,
+  updateDevice,
 } from '../../db/devices.ts';
+import { listClasses } from '../../db/deviceClasses.ts';
 import { approveDevice } from '../../db/discovery.ts';
 import { createJoinToken } from '../../db/joinTokens.ts';
 import { type ApiContext, freshId } from '../context.ts';
+import { movesOf } from '../fleet.ts';
 import { accountOf } from '../plugins/auth.ts';
 import { metricsView } from '../metricsView.ts';
 import { hashSecret, newSecret } from '../secrets.ts';
@@ -49,8 +57,49 @@ export const deviceRoutes: FastifyPluginAsyncZod<{ context: ApiContext }> = asyn
 
   app.get('/devices/:id', {
     config: { needs: 'signedIn' },
-    schema: { tags, summary: 'Show a device', params, response: { 200: deviceSchema } },
-    handler: async (request) => deviceView(await getDevice(db, request.params.id)),
+    schema: {
+      tags,
+      summary: 'Show a device, and to which classes of devices what runs on it can move',
+      params,
+      response: { 200: deviceDetailSchema },
+    },
+    handler: async (request) => {
+      const row = await getDevice(db, request.params.id);
+      const movesTo = movesOf(row.inventory, await listClasses(db, row.id));
+      return { ...deviceView(row), movesTo };
+    },
+  });
+
+  app.get('/devices/compatibility', {
+    config: { needs: 'signedIn' },
+    schema: {
+      tags,
+      summary: 'List the classes of devices: from which to which computes can move, and if not, why',
+      response: { 200: listOf(deviceClassSchema) },
+    },
+    handler: async () => {
+      const classes = await listClasses(db);
+      const items = classes.map(({ id, inventory, devices, examples }) => {
+        return { id, facts: deviceClass(inventory), devices, examples, movesTo: movesOf(inventory, classes) };
+      });
+      // As many as there are kinds of devices: one page.
+      return { items, nextCursor: null };
+    },
+  });
+
+  app.patch('/devices/:id', {
+    config: { needs: 'operator' },
+    schema: {
+      tags,
+      summary: 'Say where a device is and label it',
+      params,
+      body: updateDeviceRequestSchema,
+      response: { 200: deviceSchema },
+    },
+    handler: async (request) => {
+      const { id } = await getDevice(db, request.params.id);
+      return deviceView(await updateDevice(db, id, request.body, accountOf(request).accountId));
+    },
   });
 
   app.get('/devices/:id/metrics', {
@@ -148,8 +197,13 @@ function deviceView(row: DeviceRow): DeviceView {
     id: row.id,
     name: row.name,
     state: deviceState(row),
+    location: row.location,
+    labels: row.labels,
     inventory: row.inventory,
     keyFingerprint: keyFingerprint(row.publicKeyHash),
+    class: row.classId,
+    causes: clockCauses(row.name, row.clockOffsetMs),
+    clockOffsetMs: row.clockOffsetMs,
     lastHeartbeatAt: row.lastHeartbeatAt.toISOString(),
     createdAt: row.createdAt.toISOString(),
   };

@@ -1,11 +1,17 @@
 import type { Command } from 'commander';
 import { z } from 'zod';
 import { listOf } from '../../core/api/common.ts';
-import { createJoinTokenResponseSchema, deviceSchema, type DeviceView } from '../../core/api/devices.ts';
+import {
+  createJoinTokenResponseSchema,
+  type DeviceDetail,
+  deviceDetailSchema,
+  deviceSchema,
+  type DeviceView,
+} from '../../core/api/devices.ts';
 import { formatBytes } from '../../core/memorySize.ts';
 import { openClient } from '../client.ts';
 import { ago, details, type JsonFlag, print, subcommand, table } from '../output.ts';
-import { wholeNumber } from '../parse.ts';
+import { keyValue, wholeNumber } from '../parse.ts';
 import { registerJoin } from './deviceJoin.ts';
 
 const APPROVE_HELP = `
@@ -26,7 +32,8 @@ export function registerDevice(program: Command): void {
 
   subcommand(device, 'show <device>', 'show a device').action(async (name: string, flags: JsonFlag) => {
     const client = await openClient();
-    print(flags, await client.request('GET', `/devices/${encodeURIComponent(name)}`, deviceSchema), describe);
+    const path = `/devices/${encodeURIComponent(name)}`;
+    print(flags, await client.request('GET', path, deviceDetailSchema), describe);
   });
 
   subcommand(device, 'approve <device>', 'let a device take part that has joined or was discovered')
@@ -41,6 +48,24 @@ export function registerDevice(program: Command): void {
         flags,
         approved,
         ({ name, state, keyFingerprint }) => `${name} is ${state}, with the key ${keyFingerprint}`,
+      );
+    });
+
+  subcommand(device, 'update <device>', 'say where a device is and label it')
+    .option('--location <text>', 'where it is; an empty text: not known any more')
+    .option('--label <K=V>', 'all of its labels, one each time; those that it had are gone', keyValue)
+    .action(async (name: string, flags: JsonFlag & { location?: string; label?: Record<string, string> }) => {
+      const client = await openClient();
+      const { location, label: labels } = flags;
+      const body = {
+        ...(location === undefined ? {} : { location: location === '' ? null : location }),
+        labels,
+      };
+      const path = `/devices/${encodeURIComponent(name)}`;
+      print(
+        flags,
+        await client.request('PATCH', path, deviceSchema, { body }),
+        (now) => `${now.name} was changed`,
       );
     });
 
@@ -88,7 +113,7 @@ function row(device: DeviceView): string[] {
   return [device.name, device.id, device.state, ...free, inventory.linkAddress, ago(device.lastHeartbeatAt)];
 }
 
-function describe(device: DeviceView): string {
+function describe(device: DeviceDetail): string {
   const { inventory: it } = device;
   return details([
     ['name', device.name],
@@ -96,12 +121,27 @@ function describe(device: DeviceView): string {
     ['state', device.state],
     ['key', device.keyFingerprint],
     ['heard', ago(device.lastHeartbeatAt)],
+    ['location', device.location],
+    [
+      'labels',
+      Object.entries(device.labels)
+        .map(([name, value]) => `${name}=${value}`)
+        .join(' '),
+    ],
     ['link', it.linkAddress],
     ['host', `${it.hostname}, ${it.architecture}, ${String(it.cpus)} CPUs, kernel ${it.kernel}`],
     ['engine', `Docker ${it.engine}, runc ${it.runc}, CRIU ${it.criu}`],
+    ['CPU', it.cpuFeatures.join(' ')],
+    ['tracker', it.dirtyTracker && `${it.dirtyTracker.name}: ${it.dirtyTracker.reason}`],
     ['cgroups', `v${it.cgroupVersion}, ${it.cgroupDriver}`],
     ['memory', `${formatBytes(it.memoryAvailableBytes)} free of ${formatBytes(it.memoryBytes)}`],
     ['disk', `${formatBytes(it.diskAvailableBytes)} free of ${formatBytes(it.diskBytes)}`],
     ['version', it.version],
+    ['class', device.class],
+    ...device.movesTo.map(({ class: id, devices, ok, causes }): [string, string] => [
+      ok ? 'moves to' : 'not to',
+      `${id} (${String(devices)} devices)${ok ? '' : `: ${causes.map(({ message }) => message).join(' ')}`}`,
+    ]),
+    ...device.causes.map(({ message, mend }): [string, string] => ['wrong', `${message} ${mend}`]),
   ]);
 }

@@ -1,20 +1,67 @@
 import { z } from 'zod';
+import { causeSchema } from '../cause.ts';
 import { DeviceState, inventorySchema } from '../device.ts';
-import { nameSchema } from '../compute.ts';
+import { labelsSchema, nameSchema } from '../compute.ts';
+import { referenceSchema } from './common.ts';
 
 export const deviceSchema = z
   .object({
     id: z.string(),
     name: z.string(),
     state: z.enum(Object.values(DeviceState) as [DeviceState, ...DeviceState[]]),
+    /** Where it is; null when nobody has said. */
+    location: z.string().nullable(),
+    labels: labelsSchema,
     inventory: inventorySchema,
     /** `SHA256:…` of its public key; the device's own log shows it too, to be compared before it is approved. */
     keyFingerprint: z.string(),
+    /** Of which it is to a move; null until it has said. */
+    class: z.string().nullable(),
+    /** What is wrong with it. */
+    causes: z.array(causeSchema),
+    /** How far its clock is ahead of the control plane's, milliseconds; null when it has not said. */
+    clockOffsetMs: z.number().int().nullable(),
     lastHeartbeatAt: z.iso.datetime(),
     createdAt: z.iso.datetime(),
   })
   .meta({ id: 'Device' });
 export type DeviceView = z.infer<typeof deviceSchema>;
+
+/** Whether what runs on devices of one class can move to those of another. */
+const classMoveSchema = z.object({
+  class: z.string(),
+  /** How many devices are of it. */
+  devices: z.number().int(),
+  ok: z.boolean(),
+  causes: z.array(causeSchema),
+});
+export type ClassMove = z.infer<typeof classMoveSchema>;
+
+/** A device with what can move from it, to which class of devices. */
+export const deviceDetailSchema = deviceSchema
+  .extend({ movesTo: z.array(classMoveSchema) })
+  .meta({ id: 'DeviceDetail' });
+export type DeviceDetail = z.infer<typeof deviceDetailSchema>;
+
+/** Devices that are the same to a move. */
+export const deviceClassSchema = z
+  .object({
+    id: z.string(),
+    /** All that makes the class. */
+    facts: z.object({
+      architecture: z.string(),
+      cgroupVersion: z.enum(['1', '2']),
+      criu: z.string(),
+      criuTooOldForKernel: z.boolean(),
+      runcRestoresOnce: z.boolean(),
+      cpuFeatures: z.array(z.string()),
+    }),
+    devices: z.number().int(),
+    /** Some of them. */
+    examples: z.array(referenceSchema),
+    movesTo: z.array(classMoveSchema),
+  })
+  .meta({ id: 'DeviceClass' });
 
 export const createJoinTokenRequestSchema = z.object({
   /** How long a device may use it. */
@@ -38,4 +85,17 @@ export const createJoinTokenResponseSchema = z.object({
 export const approveRequestSchema = z.object({
   /** Another name than the one that the device gave itself. */
   name: nameSchema.optional(),
+});
+
+export const updateDeviceRequestSchema = z.object({
+  /** Null: not known any more. */
+  location: z
+    .string()
+    .min(1)
+    .max(120)
+    .regex(/^[^\p{Cc}]*$/u, 'must have no control characters')
+    .nullable()
+    .optional(),
+  /** All of them: those that it had are gone. */
+  labels: labelsSchema.optional(),
 });

@@ -48,7 +48,7 @@ export const token = pgTable(
     expiresAt: instant('expires_at'),
   },
   (table) => [
-    index('token_account').on(table.accountId),
+    index('token_account').on(table.accountId, table.kind, table.seq),
     check('token_kind', sql`${table.kind} in ('session', 'api')`),
     check('token_session_expires', sql`${table.kind} <> 'session' or ${table.expiresAt} is not null`),
   ],

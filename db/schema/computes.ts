@@ -68,6 +68,9 @@ export const compute = pgTable(
     uniqueIndex('compute_name')
       .on(table.tenantId, table.name)
       .where(sql`${table.deletedAt} is null`),
+    index('compute_tenant')
+      .on(table.tenantId, table.seq)
+      .where(sql`${table.deletedAt} is null`),
     index('compute_group_id').on(table.groupId),
     index('compute_image').on(table.imageId),
     check(

@@ -1,5 +1,5 @@
 import { sql } from 'drizzle-orm';
-import { check, index, jsonb, pgTable, text, uniqueIndex } from 'drizzle-orm/pg-core';
+import { bigint, check, index, jsonb, pgTable, text, uniqueIndex } from 'drizzle-orm/pg-core';
 import type { Inventory } from '../../core/device.ts';
 import { account } from './accounts.ts';
 import { createdAt, instant, sequence } from './columns.ts';
@@ -19,6 +19,15 @@ export const device = pgTable(
     }).notNull(),
     /** SHA-256 (hex) of the public key its certificate was issued for, or of a discovered device's that has none yet. */
     publicKeyHash: text('public_key_hash').notNull(),
+    /** When the certificate with that key was issued, or before: one that was issued later is newer. */
+    certifiedAt: instant('certified_at').notNull().defaultNow(),
+    /** How far its clock is ahead of the control plane's, milliseconds; null when it has not said. */
+    clockOffsetMs: bigint('clock_offset_ms', { mode: 'number' }),
+    /** Where it is, for a person. */
+    location: text('location'),
+    labels: jsonb('labels').$type<Record<string, string>>().notNull().default({}),
+    /** Of which it is by its inventory (classIdOf); null until it has said something since this column is there. */
+    classId: text('class_id'),
     inventory: jsonb('inventory').$type<Inventory>().notNull(),
     lastHeartbeatAt: instant('last_heartbeat_at').notNull().defaultNow(),
     unreachableAt: instant('unreachable_at'),
@@ -29,10 +38,12 @@ export const device = pgTable(
     uniqueIndex('device_name')
       .on(table.name)
       .where(sql`${table.state} not in ('discovered', 'retired')`),
-    uniqueIndex('device_discovered_key')
+    // A key is one device's. Those of removed devices stay: they are refused.
+    uniqueIndex('device_key')
       .on(table.publicKeyHash)
-      .where(sql`${table.state} = 'discovered'`),
+      .where(sql`${table.state} <> 'retired'`),
     index('device_public_key').on(table.publicKeyHash),
+    index('device_class').on(table.classId),
     check(
       'device_state',
       sql`${table.state} in ('discovered', 'pending', 'ready', 'cordoned', 'draining', 'drained', 'retired')`,

@@ -38,6 +38,7 @@ export const image = pgTable(
   },
   (table) => [
     uniqueIndex('image_name').on(table.tenantId, table.name),
+    index('image_tenant').on(table.tenantId, table.seq),
     index('image_digest').on(table.digest),
   ],
 );

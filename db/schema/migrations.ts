@@ -69,7 +69,7 @@ export const migration = pgTable(
     uniqueIndex('migration_one_open')
       .on(table.groupId)
       .where(sql`${table.endedAt} is null`),
-    index('migration_compute').on(table.computeId),
+    index('migration_compute').on(table.computeId, table.seq),
     check('migration_restore', sql`${table.restoreMode} in ('lazy', 'eager')`),
     check('migration_bandwidth', sql`${table.bandwidthMbit} > 0`),
     check('migration_throttle', sql`${table.throttle} > 0 and ${table.throttle} <= 1`),

@@ -57,6 +57,7 @@ export const membership = pgTable(
   (table) => [
     primaryKey({ columns: [table.tenantId, table.accountId] }),
     index('membership_account').on(table.accountId),
+    index('membership_tenant').on(table.tenantId, table.seq),
     check('membership_role', sql`${table.role} in ('viewer', 'member', 'owner')`),
   ],
 );

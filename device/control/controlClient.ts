@@ -6,7 +6,9 @@ import {
   emptyResponseSchema,
   heartbeatResponseSchema,
   peerResponseSchema,
+  type PeerResponse,
   placementsResponseSchema,
+  renewalResponseSchema,
   type DevicePlacement,
   type ExitRequest,
   type HandOverRequest,
@@ -28,15 +30,22 @@ export class ControlClient {
   readonly #peers = new Map<string, Peer>();
 
   constructor(controlUrl: string, identity: StoredIdentity) {
-    this.#https = new HttpsJson(controlUrl, {
-      ca: identity.ca,
-      key: identity.key,
-      certificate: identity.certificate,
-    });
+    this.#https = new HttpsJson(controlUrl, identity);
+  }
+
+  /** Shows another certificate from the next call on; those under way are not disturbed. */
+  use(identity: StoredIdentity): void {
+    this.#https.use(identity);
+  }
+
+  /** A certificate (PEM) for another key of this device. */
+  async renew(csr: string): Promise<string> {
+    const body = { csr, clock: Date.now() };
+    return (await this.#https.call('POST', '/device/v1/renewal', renewalResponseSchema, body)).certificate;
   }
 
   heartbeat(inventory: Inventory, computes: HeartbeatRequest['computes']): Promise<HeartbeatResponse> {
-    const body = { inventory, computes };
+    const body = { inventory, computes, clock: Date.now() };
     return this.#https.call('POST', '/device/v1/heartbeat', heartbeatResponseSchema, body);
   }
 
@@ -92,14 +101,20 @@ export class ControlClient {
   /** Where a peer's link is; the last known address while the control plane is away. */
   async peer(deviceId: string): Promise<Peer> {
     try {
-      const peer = await this.#https.call('GET', `/device/v1/peers/${deviceId}`, peerResponseSchema);
+      const { id, linkAddress } = await this.askPeer(deviceId);
+      const peer = { id, linkAddress };
       this.#peers.set(deviceId, peer);
       return peer;
     } catch (error) {
       const known = this.#peers.get(deviceId);
-      if (known) return known;
+      if (known && error instanceof DrayageError && error.retryable) return known;
       throw error;
     }
+  }
+
+  /** What the control plane says of a peer now. @throws DrayageError unknownDevice when it was removed */
+  askPeer(deviceId: string): Promise<PeerResponse> {
+    return this.#https.call('GET', `/device/v1/peers/${deviceId}`, peerResponseSchema);
   }
 
   ask(transfer: string, role: 'source' | 'target', wants: VerdictWish): Promise<VerdictAnswer> {

@@ -4,7 +4,7 @@ import type { Readable } from 'node:stream';
 import { text } from 'node:stream/consumers';
 import { pipeline } from 'node:stream/promises';
 import { z } from 'zod';
-import { causeSchema, DrayageError } from '../../core/cause.ts';
+import { type Cause, causeSchema, DrayageError } from '../../core/cause.ts';
 
 export interface Credentials {
   ca: string;
@@ -30,22 +30,20 @@ const problemSchema = z.object({
 /** HTTPS to the control plane with this device's certificate; connections are kept. */
 export class HttpsJson {
   readonly #base: string;
-  readonly #agent: https.Agent;
+  #agent: https.Agent;
   #closed = false;
 
-  constructor(base: string, { ca, key, certificate }: Credentials) {
+  constructor(base: string, credentials: Credentials) {
     this.#base = base.replace(/\/$/, '');
-    this.#agent = new https.Agent({
-      keepAlive: true,
-      maxSockets: 8,
-      // One is always in use by the heartbeats; more would be kept open long after a busy moment.
-      maxFreeSockets: 1,
-      ca,
-      key,
-      cert: certificate,
-      servername: CONTROL_NAME,
-      minVersion: 'TLSv1.3',
-    });
+    this.#agent = agentFor(credentials);
+  }
+
+  /** Shows another certificate from the next request on; connections go once what is under way on them has ended. */
+  use(credentials: Credentials): void {
+    const before = this.#agent;
+    this.#agent = agentFor(credentials);
+    before.maxFreeSockets = 0;
+    for (const socket of Object.values(before.freeSockets).flat()) socket?.destroy();
   }
 
   /** @throws DrayageError with the control plane's own cause, or `controlPlaneUnreachable` (retryable) */
@@ -119,16 +117,7 @@ export class HttpsJson {
     const request = https.request(`${this.#base}${path}`, { ...options, agent: this.#agent }, resolve);
     request.once('timeout', () => request.destroy(new Error('no answer')));
     request.once('error', (error) =>
-      reject(
-        new DrayageError(
-          {
-            code: 'controlPlaneUnreachable',
-            message: `The control plane does not answer at ${this.#base}: ${error.message}.`,
-            mend: 'Check the network to it, and DRAYAGE_CONTROL_URL.',
-          },
-          { cause: error, retryable: true },
-        ),
-      ),
+      reject(new DrayageError(noAnswer(this.#base, error), { cause: error, retryable: true })),
     );
     return request;
   }
@@ -139,6 +128,37 @@ function workerEnded(): DrayageError {
     { code: 'workerEnded', message: "This device's worker has ended.", mend: 'Ask the next one.' },
     { retryable: true },
   );
+}
+
+function agentFor({ ca, key, certificate }: Credentials): https.Agent {
+  return new https.Agent({
+    keepAlive: true,
+    maxSockets: 8,
+    // One is always in use by the heartbeats; more would be kept open long after a busy moment.
+    maxFreeSockets: 1,
+    ca,
+    key,
+    cert: certificate,
+    servername: CONTROL_NAME,
+    minVersion: 'TLSv1.3',
+  });
+}
+
+/** What is said of a request that got no answer. */
+function noAnswer(base: string, error: NodeJS.ErrnoException): Cause {
+  if (error.code === 'CERT_NOT_YET_VALID' || error.code === 'CERT_HAS_EXPIRED') {
+    const now = new Date().toISOString();
+    return {
+      code: 'clockWrong',
+      message: `The control plane's certificate is not valid at the time of this device's clock, ${now}.`,
+      mend: 'Set the clock of this device, and keep it by NTP: `timedatectl set-ntp true`.',
+    };
+  }
+  return {
+    code: 'controlPlaneUnreachable',
+    message: `The control plane does not answer at ${base}: ${error.message}.`,
+    mend: 'Check the network to it, and DRAYAGE_CONTROL_URL.',
+  };
 }
 
 function parse(body: string): unknown {

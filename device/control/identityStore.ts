@@ -15,6 +15,8 @@ const storedSchema = z.object({
   certificate: z.string(),
   ca: z.string(),
   temporal: z.object({ address: z.string(), namespace: z.string() }),
+  /** A key for which a certificate is asked for, and the request. */
+  next: z.object({ key: z.string(), csr: z.string() }).optional(),
   /** Where the control plane was when this device found it by itself; DRAYAGE_CONTROL_URL goes before it. */
   controlUrl: z.string().optional(),
 });

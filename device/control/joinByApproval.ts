@@ -31,7 +31,7 @@ export interface ApprovalInput {
   /** What happens, each line once. */
   log: (message: string, detail: Record<string, unknown>) => void;
   signal: AbortSignal;
-  /** Whether the operator's no ends it. @default false */
+  /** Whether it ends where somebody has to do something first: with the operator's no, or a wrong clock. @default false */
   endWhenRefused?: boolean;
 }
 
@@ -53,7 +53,7 @@ type Answer =
  * Asks to join without a token and waits until the operator has approved this device, however long that takes. The key
  * stays here; a certificate that the device made itself proves it. The authority that is learned first is the only one
  * that is trusted from then on (`forgetWaitingKey` ends that).
- * @throws DrayageError deviceRefused, with `endWhenRefused`; what `signal` was aborted with
+ * @throws DrayageError deviceRefused and clockWrong, with `endWhenRefused`; what `signal` was aborted with
  */
 export function joinByApproval(input: ApprovalInput): Promise<StoredIdentity> {
   return new Joining(input).run();
@@ -115,7 +115,8 @@ class Joining {
   }
 
   #failed(cause: Cause): void {
-    if (cause.code === 'deviceRefused' && this.#input.endWhenRefused === true) throw new DrayageError(cause);
+    const ends = this.#input.endWhenRefused === true && ['deviceRefused', 'clockWrong'].includes(cause.code);
+    if (ends) throw new DrayageError(cause);
     this.#say('this device cannot join now; it is tried again', { ...cause }, cause.message);
   }
 
@@ -177,6 +178,7 @@ class Joining {
       csr,
       name,
       inventory: await inventory(),
+      clock: Date.now(),
     });
     if (answer.state === 'discovered') return { kind: 'waiting', deviceId: answer.deviceId };
     const { deviceId, certificate, ca, temporal } = answer;

@@ -41,6 +41,7 @@ export async function joinControlPlane({
       csr,
       name,
       inventory,
+      clock: Date.now(),
     });
     return {
       deviceId: joined.deviceId,

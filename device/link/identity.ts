@@ -1,4 +1,7 @@
+import { createHash } from 'node:crypto';
 import type { TLSSocket, PeerCertificate } from 'node:tls';
+import type { ShownCertificate } from '../../core/decideCertificate.ts';
+import { BACKDATED_MS } from '../../core/decideRenewal.ts';
 
 /** A device's keys and the one authority it trusts, all PEM. */
 export interface Identity {
@@ -13,6 +16,15 @@ export function peerName(socket: TLSSocket): string | null {
   const certificate = socket.getPeerCertificate() as PeerCertificate | undefined;
   const name = certificate?.subject?.CN;
   return typeof name === 'string' ? name : null;
+}
+
+/** What a peer's certificate says, to tell whether it is the peer's newest. Null when it presented none. */
+export function peerCertificate(socket: TLSSocket): ShownCertificate | null {
+  const certificate = socket.getPeerX509Certificate();
+  if (!certificate) return null;
+  const spki = certificate.publicKey.export({ type: 'spki', format: 'der' });
+  const keyHash = createHash('sha256').update(spki).digest('hex');
+  return { keyHash, issuedAt: Date.parse(certificate.validFrom) + BACKDATED_MS };
 }
 
 /** TLS settings of both ends of the link: version 1.3, our authority only, a certificate from either side. */

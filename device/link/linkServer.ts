@@ -2,7 +2,8 @@ import http2, { type ServerHttp2Session, type ServerHttp2Stream, type IncomingHt
 import http, { type IncomingMessage, type ServerResponse } from 'node:http';
 import tls, { type TLSSocket } from 'node:tls';
 import type { Duplex } from 'node:stream';
-import { peerName, tlsOptions, type Identity } from './identity.ts';
+import { peerCertificate, peerName, tlsOptions, type Identity } from './identity.ts';
+import type { ShownCertificate } from '../../core/decideCertificate.ts';
 import { patient } from '../patience.ts';
 
 /** A request of a peer device: a one-way stream of data, a session, or an exchange. */
@@ -15,6 +16,8 @@ export interface LinkRequest {
 }
 
 export interface LinkHandlers {
+  /** Whether a device with this certificate is served; asked for each connection, and again while it lasts. */
+  allows(deviceId: string, certificate: ShownCertificate): Promise<boolean>;
   /** Requests of other devices, HTTP/2. */
   device(request: LinkRequest): Promise<void>;
   /** Requests of the control plane, HTTP/1.1 (logs, exec). */
@@ -32,6 +35,8 @@ const PEER_SILENCE_MS = patient(3000);
 const READ_MS = 100;
 
 const CONTROL_PEER = 'control';
+/** Often enough to end what a removed device began, seldom enough to cost nothing. */
+const LOOK_MS = 15_000;
 
 /**
  * The device's data plane: one TLS 1.3 port, certificates of our authority on both sides. ALPN tells peers (h2) from the
@@ -42,8 +47,10 @@ export class LinkServer {
   readonly #http1: http.Server;
   readonly #handlers: LinkHandlers;
   readonly #sockets = new Set<TLSSocket>();
+  readonly #looking: NodeJS.Timeout;
 
-  constructor(identity: Identity, handlers: LinkHandlers) {
+  /** `lookMs`: how often those are looked at that are served, milliseconds; one that was removed is cut off. */
+  constructor(identity: Identity, handlers: LinkHandlers, lookMs = LOOK_MS) {
     this.#handlers = handlers;
     this.#http1 = http.createServer((request, response) => {
       handlers.control(request, response).catch((error: unknown) => {
@@ -54,8 +61,9 @@ export class LinkServer {
     this.#http1.on('upgrade', (request, socket, head) => handlers.controlUpgrade(request, socket, head));
     this.#server = tls.createServer(
       { ...tlsOptions(identity), ALPNProtocols: ['h2', 'http/1.1'] },
-      (socket) => this.#accept(socket),
+      (socket) => void this.#accept(socket),
     );
+    this.#looking = setInterval(() => void this.#look(), lookMs).unref();
     this.#server.on('tlsClientError', (error, socket) =>
       handlers.log('a peer was refused', { address: socket.remoteAddress, error: error.message }),
     );
@@ -79,11 +87,12 @@ export class LinkServer {
   }
 
   async close(): Promise<void> {
+    clearInterval(this.#looking);
     for (const socket of this.#sockets) socket.destroy();
     await new Promise<void>((resolve) => this.#server.close(() => resolve()));
   }
 
-  #accept(socket: TLSSocket): void {
+  async #accept(socket: TLSSocket): Promise<void> {
     const peer = peerName(socket);
     socket.on('error', () => undefined);
     if (!socket.authorized || peer === null) {
@@ -93,20 +102,42 @@ export class LinkServer {
     this.#sockets.add(socket);
     socket.once('close', () => this.#sockets.delete(socket));
     socket.setNoDelay(true);
-    if (socket.alpnProtocol === 'h2')
-      this.#serve(
-        http2.performServerHandshake(socket, { settings: { initialWindowSize: WINDOW.stream } }),
-        peer,
-        socket,
-      );
-    else if (peer === CONTROL_PEER) this.#http1.emit('connection', socket);
-    else {
+    if (peer === CONTROL_PEER && socket.alpnProtocol !== 'h2') this.#http1.emit('connection', socket);
+    else if (socket.alpnProtocol !== 'h2') {
       this.#handlers.log('a device asked for what only the control plane may', { peer });
       socket.destroy();
+    } else if (await this.#allows(socket, peer)) {
+      // What it has said meanwhile waits in the socket, which nobody has read from.
+      if (!socket.destroyed) this.#serve(socket, peer);
     }
   }
 
-  #serve(session: ServerHttp2Session, peer: string, socket: TLSSocket): void {
+  /** Cuts a peer off that is not to be served. */
+  async #allows(socket: TLSSocket, peer: string): Promise<boolean> {
+    if (peer === CONTROL_PEER) return true;
+    const certificate = peerCertificate(socket);
+    if (certificate && (await this.#handlers.allows(peer, certificate))) return true;
+    this.#handlers.log(
+      'a device was refused that was removed, or shows a certificate that a newer one has followed',
+      {
+        peer,
+        address: socket.remoteAddress,
+      },
+    );
+    socket.destroy();
+    return false;
+  }
+
+  async #look(): Promise<void> {
+    for (const socket of this.#sockets) {
+      const peer = peerName(socket);
+      if (peer !== null && !socket.destroyed) await this.#allows(socket, peer);
+    }
+  }
+
+  #serve(socket: TLSSocket, peer: string): void {
+    const settings = { initialWindowSize: WINDOW.stream };
+    const session: ServerHttp2Session = http2.performServerHandshake(socket, { settings });
     session.setLocalWindowSize(WINDOW.session);
     // Its pings are signs of life, but Node counts them only where somebody listens. A peer behind a cut cable says no goodbye.
     session.on('ping', () => undefined);

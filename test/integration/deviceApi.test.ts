@@ -12,16 +12,17 @@ import { createAccount } from '../../db/accounts.ts';
 import { getCompute, removeCompute, setComputeState, setDesired } from '../../db/computes.ts';
 import { eventsOf } from '../../db/events.ts';
 import { getDevice, markUnreachable, retireDevice } from '../../db/devices.ts';
+import { listAudit } from '../../db/audit.ts';
 import { getPlacement } from '../../db/placements.ts';
 import { device as deviceTable, joinToken as joinTokenTable } from '../../db/schema/index.ts';
 import { openTransfer } from '../../db/transfers.ts';
 import { createMigration } from '../../db/migrationRecords.ts';
 import { networkRulesSchema } from '../../core/networkRules.ts';
-import { anyString } from './support/answer.ts';
+import { anyString, containing } from './support/answer.ts';
 import { createTenant } from '../../db/tenants.ts';
 import { useApi } from './support/api.ts';
 import { id, makeCompute, makeImage, makeInventory, transferId } from './support/fixtures.ts';
-import { ask, makeRequest, type TlsIdentity } from './support/tls.ts';
+import { ask, makeRequest, type TlsIdentity, LIFE_SECONDS } from './support/tls.ts';
 
 const api = useApi();
 let url = '';
@@ -99,7 +100,7 @@ describe('joining', () => {
       code(await ask(url, { ca }, 'POST', '/device/v1/join', { token, csr: request, name, inventory }));
     const token = await newToken();
     const refused = [401, 'joinTokenRefused'];
-    expect(await attempt(undefined, 'edge')).toEqual(refused);
+    expect(await attempt(undefined, 'edge')).toEqual([400, 'invalid']);
     expect(await attempt('nonsense', 'edge')).toEqual(refused);
     expect(await attempt(token.replace(/_[0-9a-f]{64}_/, `_${'0'.repeat(64)}_`), 'edge')).toEqual(refused);
     expect(await attempt(token, 'edge')).toEqual([200, undefined]);
@@ -137,19 +138,6 @@ describe('joining', () => {
     expect(await attempt({ inventory: {} })).toEqual([400, 'invalid']);
     expect(await attempt({})).toEqual([200, undefined]);
   });
-
-  it('keeps the id of a device that shows its certificate, and its old key is worth nothing then', async () => {
-    const { deviceId, tls } = await joinAs('edge');
-    const { key, csr } = await makeRequest();
-    const again = joinResponseSchema.parse(
-      (await ask(url, tls, 'POST', '/device/v1/join', { csr, name: 'edge', inventory })).body,
-    );
-    expect(again.deviceId).toBe(deviceId);
-    expect(
-      (await ask(url, { key, cert: again.certificate, ca }, 'GET', '/device/v1/placements')).status,
-    ).toBe(200);
-    expect(code(await ask(url, tls, 'GET', '/device/v1/placements'))).toEqual([403, 'noCertificate']);
-  });
 });
 
 describe("the devices' routes", () => {
@@ -172,7 +160,7 @@ describe("the devices' routes", () => {
     const directory = await mkdtemp(join(tmpdir(), 'drayage-other-'));
     const other = await openAuthority(directory);
     const { key, csr } = await makeRequest();
-    const foreign = { key, cert: (await other.signRequest(csr, deviceId)).certificate, ca };
+    const foreign = { key, cert: (await other.signRequest(csr, deviceId, LIFE_SECONDS)).certificate, ca };
     const control = { key: api.context.identity.key, cert: api.context.identity.certificate, ca };
     for (const [method, path] of ROUTES) {
       for (const identity of [{ ca }, foreign, tls, control])
@@ -258,7 +246,7 @@ describe("the devices' routes", () => {
       },
     ]);
     expect((await ask(url, target.tls, 'GET', '/device/v1/placements')).body).toEqual({ items: [] });
-    expect((await ask(url, target.tls, 'GET', `/device/v1/peers/${source.deviceId}`)).body).toEqual({
+    expect((await ask(url, target.tls, 'GET', `/device/v1/peers/${source.deviceId}`)).body).toMatchObject({
       id: source.deviceId,
       linkAddress: inventory.linkAddress,
     });
@@ -422,5 +410,114 @@ describe('the authority', () => {
     expect((await stat(join(directory, 'pki'))).mode & 0o777).toBe(0o700);
     expect((await stat(join(directory, 'pki', 'ca.json'))).mode & 0o777).toBe(0o600);
     await rm(directory, { recursive: true });
+  });
+});
+
+describe('what is refused to a device', () => {
+  const HOUR = 3_600_000;
+  const entries = async () => (await listAudit(api.context.db, null, { limit: 50 })).items;
+  const joinWith = async (over: object, tls: TlsIdentity = { ca }) => {
+    const { csr } = await makeRequest();
+    const body = { token: await newToken(), csr, name: 'edge', inventory, ...over };
+    return ask(url, tls, 'POST', '/device/v1/join', body);
+  };
+
+  it('is written down with who, from where and why; so is who was let in', async () => {
+    const { deviceId } = await joinAs('taken');
+    await joinAs('expired');
+    const token = await newToken();
+    await api.context.db.update(joinTokenTable).set({ expiresAt: new Date(Date.now() - 1000) });
+    expect(code(await joinWith({ token, name: 'late' }))).toEqual([401, 'joinTokenRefused']);
+    expect(code(await joinWith({ name: 'taken' }))).toEqual([409, 'nameTaken']);
+    const written = (await entries()).filter(({ action }) => action === 'POST /device/v1/join');
+    expect(
+      written.map(({ subject, status, causes, address }) => ({ subject, status, causes, address })),
+    ).toEqual([
+      { subject: 'taken', status: 409, causes: ['nameTaken'], address: '127.0.0.1' },
+      { subject: 'late', status: 401, causes: ['joinTokenRefused'], address: '127.0.0.1' },
+      { subject: 'expired', status: 200, causes: [], address: '127.0.0.1' },
+      { subject: 'taken', status: 200, causes: [], address: '127.0.0.1' },
+    ]);
+    expect((await getDevice(api.context.db, 'taken')).id).toBe(deviceId);
+  });
+
+  it('is written down once, however often it is asked for', async () => {
+    const { tls, deviceId } = await joinAs('gone');
+    await retireDevice(api.context.db, deviceId);
+    for (let count = 0; count < 5; count += 1)
+      expect(code(await ask(url, tls, 'GET', '/device/v1/placements'))).toEqual([403, 'noCertificate']);
+    expect(await ask(url, tls, 'POST', '/device/v1/heartbeat', { inventory, computes: [] })).toMatchObject({
+      status: 403,
+    });
+    const written = (await entries()).filter(({ causes }) => causes.includes('noCertificate'));
+    expect(written.map(({ action, subject }) => [action, subject])).toEqual([
+      ['POST /device/v1/heartbeat', deviceId],
+      ['GET /device/v1/placements', deviceId],
+    ]);
+  });
+
+  it("is to be another device: its key, its id in a body or a request, and its place in another's move", async () => {
+    const { db } = api.context;
+    const victim = await joinAs('victim');
+    const thief = await joinAs('thief');
+    // Its key, with a token of its own: a disk that was copied.
+    const again = await joinWith({ csr: victim.csr, name: 'copy' });
+    expect(code(again)).toEqual([409, 'keyInUse']);
+    expect(again.body.causes[0]!.mend).toContain('--new-key');
+    const renewed = await ask(url, thief.tls, 'POST', '/device/v1/renewal', { csr: victim.csr });
+    expect(code(renewed)).toEqual([409, 'keyInUse']);
+    // Its id: whoever asks is who the connection proves.
+    const { csr } = await makeRequest(`CN=${victim.deviceId}`);
+    const own = await ask(url, thief.tls, 'POST', '/device/v1/renewal', { csr, deviceId: victim.deviceId });
+    expect(new X509Certificate(own.body.certificate).subject).toBe(`CN=${thief.deviceId}`);
+    const before = (await getDevice(db, victim.deviceId)).lastHeartbeatAt;
+    const beat = { inventory, computes: [], id: victim.deviceId, deviceId: victim.deviceId };
+    await ask(url, thief.tls, 'POST', '/device/v1/heartbeat', beat);
+    expect((await getDevice(db, victim.deviceId)).lastHeartbeatAt).toEqual(before);
+    expect((await ask(url, victim.tls, 'GET', '/device/v1/placements')).status).toBe(200);
+    const causes = (await entries()).flatMap((entry) => entry.causes);
+    expect(causes.filter((cause) => cause === 'keyInUse')).toHaveLength(2);
+  });
+
+  it.each([
+    ['ahead', HOUR, '60 minutes ahead of'],
+    ['behind', -HOUR, '60 minutes behind'],
+  ])('is to join with a clock that is an hour %s', async (_way, offset, words) => {
+    const answer = await joinWith({ clock: Date.now() + offset });
+    expect(code(answer)).toEqual([409, 'clockWrong']);
+    expect(answer.body.causes[0]).toMatchObject({
+      message: containing(words),
+      mend: containing('timedatectl'),
+    });
+    expect((await api.call('GET', '/devices')).body.items).toEqual([]);
+    expect((await entries())[0]).toMatchObject({ subject: 'edge', status: 409, causes: ['clockWrong'] });
+    // The token still serves, once the clock is right.
+    const token = await newToken();
+    expect(code(await joinWith({ token, clock: Date.now() + offset }))).toEqual([409, 'clockWrong']);
+    expect((await joinWith({ token, clock: Date.now() })).status).toBe(200);
+  });
+
+  it('is not its life: a clock that goes wrong later is shown and written down once, until it is right', async () => {
+    const { deviceId, tls } = await joinAs('edge');
+    const beat = (offset: number) =>
+      ask(url, tls, 'POST', '/device/v1/heartbeat', { inventory, computes: [], clock: Date.now() + offset });
+    const causes = async () => (await api.call('GET', '/devices/edge')).body.causes.map(({ code }) => code);
+    for (const offset of [0, HOUR, HOUR + 1000]) expect((await beat(offset)).status).toBe(200);
+    expect(await causes()).toEqual(['clockWrong']);
+    const { csr } = await makeRequest();
+    const renewal = { csr, clock: Date.now() + HOUR };
+    expect(code(await ask(url, tls, 'POST', '/device/v1/renewal', renewal))).toEqual([409, 'clockWrong']);
+    await beat(1000);
+    expect(await causes()).toEqual([]);
+    expect((await eventsOf(api.context.db, deviceId)).map(({ type }) => type)).toEqual([
+      'device.joined',
+      'device.clockWrong',
+      'device.clockRight',
+    ]);
+    const written = (await entries()).filter((entry) => entry.causes.includes('clockWrong'));
+    expect(written.map(({ action, status }) => [action, status])).toEqual([
+      ['POST /device/v1/renewal', 409],
+      ['POST /device/v1/heartbeat', 200],
+    ]);
   });
 });

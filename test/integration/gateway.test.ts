@@ -7,11 +7,11 @@ import { allMethods, messageType } from '../../api/gateway/methods.ts';
 import { createLogger } from '../../api/logger.ts';
 import { until } from '../../core/until.ts';
 import { listAudit } from '../../db/audit.ts';
-import { createDevice, retireDevice } from '../../db/devices.ts';
+import { createDevice, heartbeat, retireDevice } from '../../db/devices.ts';
 import { useApi } from './support/api.ts';
 import { id, makeInventory } from './support/fixtures.ts';
 import { startTemporal } from './support/temporalServer.ts';
-import { makeRequest } from './support/tls.ts';
+import { makeRequest, LIFE_SECONDS } from './support/tls.ts';
 
 const SCHEDULE_ACTIVITY = 1;
 const COMMAND = 'COMMAND_TYPE_SCHEDULE_ACTIVITY_TASK';
@@ -51,11 +51,11 @@ interface TestDevice {
   call(method: string, fields?: object, service?: string): Promise<Record<string, unknown>>;
 }
 
-async function makeDevice(name: string): Promise<TestDevice> {
+async function makeDevice(name: string, lifeSeconds = LIFE_SECONDS): Promise<TestDevice> {
   const { authority, db } = api.context;
   const deviceId = id('device');
   const { key, csr } = await makeRequest();
-  const { certificate, publicKeyHash } = await authority.signRequest(csr, deviceId);
+  const { certificate, publicKeyHash } = await authority.signRequest(csr, deviceId, lifeSeconds);
   await createDevice(db, { id: deviceId, name, publicKeyHash, inventory: makeInventory() });
   return { id: deviceId, call: callerOf(key, certificate) };
 }
@@ -181,19 +181,47 @@ describe('the gateway', () => {
       expect(await codeOf(a.call(method, {}, service)), method).toBe(status.PERMISSION_DENIED);
   });
 
-  it('knows nobody without a certificate, with a key that is not on record, or that was removed', async () => {
+  it('knows nobody without a certificate, that is not on record, or that was removed', async () => {
     const { authority, db } = api.context;
     const a = await makeDevice('a');
     expect(await codeOf(callerOf(null, null)('GetSystemInfo'))).toBe(status.UNAVAILABLE);
-    // Issued by our authority, for another key than the one that the device has joined with.
+    // Issued by our authority, for a device that there is not.
+    const nobody = id('device');
     const { key, csr } = await makeRequest();
-    const { certificate } = await authority.signRequest(csr, a.id);
+    const { certificate } = await authority.signRequest(csr, nobody, LIFE_SECONDS);
     expect(await codeOf(callerOf(key, certificate)('GetSystemInfo'))).toBe(status.UNAUTHENTICATED);
     expect(await codeOf(a.call('GetSystemInfo'))).toBe(status.OK);
+    expect(await refusals()).toMatchObject([
+      { action: 'temporal GetSystemInfo', subject: nobody, status: 401, causes: ['noCertificate'] },
+    ]);
     await retireDevice(db, a.id);
     await until('the removed device to be nobody', 15_000, async () => {
       return (await codeOf(a.call('GetSystemInfo'))) === status.UNAUTHENTICATED;
     });
+  });
+
+  it('takes a newer certificate at once, and the old one no more once a sign of life came with the newer', async () => {
+    const { authority, db } = api.context;
+    const a = await makeDevice('a');
+    expect(await codeOf(a.call('GetSystemInfo'))).toBe(status.OK);
+    const { key, csr } = await makeRequest();
+    const inAMinute = new Date(Date.now() + 60_000);
+    const { certificate, publicKeyHash } = await authority.signRequest(csr, a.id, LIFE_SECONDS, inAMinute);
+    const renewed = callerOf(key, certificate);
+    expect(await codeOf(renewed('GetSystemInfo'))).toBe(status.OK);
+    expect(await codeOf(a.call('GetSystemInfo'))).toBe(status.OK);
+    const newer = { keyHash: publicKeyHash, issuedAt: inAMinute.getTime() };
+    await heartbeat(db, a.id, makeInventory(), { certificate: newer });
+    await until('the old certificate to be refused', 15_000, async () => {
+      return (await codeOf(a.call('GetSystemInfo'))) === status.UNAUTHENTICATED;
+    });
+    expect(await codeOf(renewed('GetSystemInfo'))).toBe(status.OK);
+  });
+
+  it('refuses a certificate that has run out', async () => {
+    const a = await makeDevice('a', 1);
+    await until('it to run out', 10_000, async () => (await codeOf(a.call('GetSystemInfo'))) !== status.OK);
+    expect(await codeOf(a.call('GetSystemInfo'))).not.toBe(status.OK);
   });
 
   it('lets nothing of the request be lost that it does not know', async () => {

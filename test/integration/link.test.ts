@@ -1,14 +1,20 @@
+import { createHash, X509Certificate } from 'node:crypto';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import tls from 'node:tls';
-import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { openAuthority, type Authority } from '../../api/pki/authority.ts';
+import { DrayageError } from '../../core/cause.ts';
+import { BACKDATED_MS } from '../../core/decideRenewal.ts';
+import type { PeerResponse } from '../../core/deviceApi.ts';
 import { newCertificateRequest } from '../../device/control/identityStore.ts';
 import type { Identity } from '../../device/link/identity.ts';
 import { LinkClient, SILENCE_MS } from '../../device/link/linkClient.ts';
-import { LinkServer, type LinkRequest } from '../../device/link/linkServer.ts';
+import { KnownPeers } from '../../device/link/knownPeers.ts';
+import { type LinkHandlers, type LinkRequest, LinkServer } from '../../device/link/linkServer.ts';
+import { LIFE_SECONDS } from './support/tls.ts';
 
 let directory: string;
 let ours: Authority;
@@ -17,14 +23,42 @@ let server: LinkServer;
 let address: string;
 let served: string[];
 let logged: string[];
+let peers: KnownPeers;
+/** What the control plane says of a peer. */
+let control: (deviceId: string) => Promise<PeerResponse>;
+const away = new DrayageError(
+  { code: 'controlPlaneUnreachable', message: 'It is away.', mend: 'Wait.' },
+  { retryable: true },
+);
 
 const SERVER = 'dev_000000000001';
 const PEER = 'dev_000000000002';
 
-async function identity(authority: Authority, deviceId: string): Promise<Identity> {
+async function identity(authority: Authority, deviceId: string, after?: Date): Promise<Identity> {
   const { key, csr } = await newCertificateRequest('anything');
-  const { certificate } = await authority.signRequest(csr, deviceId);
+  const { certificate } = await authority.signRequest(csr, deviceId, LIFE_SECONDS, after);
   return { deviceId, key, certificate, ca: authority.certificate };
+}
+
+/** A link's server, listening at `address`. */
+async function started(lookMs?: number): Promise<LinkServer> {
+  const handlers: LinkHandlers = {
+    async device({ stream, path, peer }: LinkRequest) {
+      served.push(`${peer} ${path} ${await text(stream)}`);
+      stream.respond({ ':status': 200 });
+      stream.end(JSON.stringify({ heard: path }));
+    },
+    async control(request, response) {
+      served.push(`control ${request.url}`);
+      response.end('logs');
+    },
+    controlUpgrade: (_request, socket) => socket.destroy(),
+    log: (message) => logged.push(message),
+    allows: (deviceId, certificate) => peers.allows(deviceId, certificate),
+  };
+  const made = new LinkServer(await identity(ours, SERVER), handlers, lookMs);
+  address = `127.0.0.1:${await made.listen('127.0.0.1', 0)}`;
+  return made;
 }
 
 beforeAll(async () => {
@@ -38,20 +72,9 @@ afterAll(() => rm(directory, { recursive: true }));
 
 beforeEach(async () => {
   [served, logged] = [[], []];
-  server = new LinkServer(await identity(ours, SERVER), {
-    async device({ stream, path, peer }: LinkRequest) {
-      served.push(`${peer} ${path} ${await text(stream)}`);
-      stream.respond({ ':status': 200 });
-      stream.end(JSON.stringify({ heard: path }));
-    },
-    async control(request, response) {
-      served.push(`control ${request.url}`);
-      response.end('logs');
-    },
-    controlUpgrade: (_request, socket) => socket.destroy(),
-    log: (message) => logged.push(message),
-  });
-  address = `127.0.0.1:${await server.listen('127.0.0.1', 0)}`;
+  control = () => Promise.reject(away);
+  peers = new KnownPeers((deviceId) => control(deviceId));
+  server = await started();
 });
 afterEach(() => server.close());
 
@@ -171,4 +194,76 @@ test('a machine that stood still does not take its own silence for the peer’s,
   expect(await Promise.race([client.closed.then(() => 'closed'), lived])).toBe('lives');
   expect(await client.call('/v1/x', 2)).toEqual({ heard: '/v1/x' });
   client.close();
+});
+
+describe('the control plane says whose certificates count', () => {
+  /** As it is on record: the key of a certificate, and when that was issued. */
+  const recordOf = (who: Identity) => {
+    const certificate = new X509Certificate(who.certificate);
+    const spki = certificate.publicKey.export({ type: 'spki', format: 'der' });
+    const issuedAt = Date.parse(certificate.validFrom) + BACKDATED_MS;
+    return { keyHash: createHash('sha256').update(spki).digest('hex'), issuedAt };
+  };
+  const says = (who?: Identity) => () =>
+    Promise.resolve({ id: PEER, linkAddress: '', ...(who ? { certificate: recordOf(who) } : {}) });
+  const inAnHour = new Date(Date.now() + 3_600_000);
+  const removed = () =>
+    Promise.reject(
+      new DrayageError({ code: 'unknownDevice', message: 'There is none.', mend: 'List them.' }),
+    );
+  const asks = async (who: Identity) => {
+    const client = await LinkClient.connect(who, peer());
+    try {
+      return await client.call('/v1/x', {});
+    } finally {
+      client.close();
+    }
+  };
+
+  test('one that it has for the device is served; one that a newer one has followed is not', async () => {
+    const [old, current] = [await identity(ours, PEER), await identity(ours, PEER, inAnHour)];
+    control = says(current);
+    expect(await asks(current)).toEqual({ heard: '/v1/x' });
+    await expect(asks(old)).rejects.toThrow();
+    expect(served).toEqual([`${PEER} /v1/x {}`]);
+    expect(logged.filter((line) => line.includes('was refused that was removed'))).toHaveLength(1);
+  });
+
+  test('a newer one is served, too, although the control plane has not heard of it', async () => {
+    const [old, newer] = [await identity(ours, PEER), await identity(ours, PEER, inAnHour)];
+    control = says(old);
+    for (const who of [old, newer, old]) expect(await asks(who)).toEqual({ heard: '/v1/x' });
+  });
+
+  test('those of a removed device are not served, also while it is away', async () => {
+    const who = await identity(ours, PEER);
+    control = removed;
+    await expect(asks(who)).rejects.toThrow();
+    control = () => Promise.reject(away);
+    await expect(asks(who)).rejects.toThrow();
+    expect(served).toEqual([]);
+  });
+
+  test('of one that does not say which, as earlier versions, all are', async () => {
+    control = says();
+    expect(await asks(await identity(ours, PEER))).toEqual({ heard: '/v1/x' });
+  });
+
+  test('while it does not answer at all, peers are not kept waiting', async () => {
+    control = () => new Promise(() => undefined);
+    expect(await asks(await identity(ours, PEER))).toEqual({ heard: '/v1/x' });
+  });
+
+  test('a peer that was good is served at once, and cut off when it turns out to be removed', async () => {
+    await server.close();
+    peers = new KnownPeers((deviceId) => control(deviceId), 0);
+    server = await started(20);
+    const who = await identity(ours, PEER);
+    control = says(who);
+    const client = await LinkClient.connect(who, peer());
+    await client.call('/v1/x', {});
+    control = removed;
+    await client.closed;
+    expect(logged.some((line) => line.includes('was refused that was removed'))).toBe(true);
+  });
 });

@@ -13,6 +13,7 @@ import { PageListener } from '../../device/memory/pageListener.ts';
 import { PageStore } from '../../device/memory/pageStore.ts';
 import { Holder } from '../../device/memory/scan/fixtures/holder.ts';
 import { MemorySource } from '../../device/memory/stream/memorySource.ts';
+import { LIFE_SECONDS } from './support/tls.ts';
 
 const { memoryTarget, memorySource } = await findNativePrograms();
 const PAGES = 4000;
@@ -153,6 +154,6 @@ describe.skipIf(memoryTarget === null)('memory over the link', { timeout: 60_000
 
 async function identity(authority: Authority, deviceId: string): Promise<Identity> {
   const { key, csr } = await newCertificateRequest('anything');
-  const { certificate } = await authority.signRequest(csr, deviceId);
+  const { certificate } = await authority.signRequest(csr, deviceId, LIFE_SECONDS);
   return { deviceId, key, certificate, ca: authority.certificate };
 }

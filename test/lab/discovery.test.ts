@@ -1,5 +1,6 @@
-import { readFile } from 'node:fs/promises';
+import { copyFile, readFile } from 'node:fs/promises';
 import { describe, expect, it } from 'vitest';
+import { z } from 'zod';
 import { deviceSchema } from '../../core/api/devices.ts';
 import { until } from '../../core/until.ts';
 import { WORKER_LOG } from '../../lab/device.ts';
@@ -13,6 +14,9 @@ import { withOwnLab } from './support.ts';
 /** Silence of 8 s makes a device unreachable; a worker on a busy machine starts in some seconds. */
 const HEARD_MS = patient(60_000);
 const DEVICES = ['d1', 'd2', 'd3'];
+/** Debian's package faketime: what a clock says to the programs that it is loaded into. */
+const FAKE_TIME = `/usr/lib/${process.arch === 'arm64' ? 'aarch64' : 'x86_64'}-linux-gnu/faketime/libfaketime.so.1`;
+const auditSchema = z.object({ items: z.array(z.looseObject({ subject: z.string().nullable() })) });
 
 describe('devices that nobody joins', () => {
   const lab = withOwnLab('found', { devices: DEVICES.length, join: false });
@@ -85,6 +89,27 @@ describe('devices that nobody joins', () => {
   it('are joined by a person on the device itself, too, who waits for the approval', async () => {
     const before = await show('d1');
     expect(await lab.kill('d1', 'worker')).toBe(true);
+    // An hour behind, as far as its programs can tell.
+    await copyFile(FAKE_TIME, await fileOnDevice(lab.lab, 'd1', '/var/lib/faketime.so'));
+    const shifted = (by: string) =>
+      lab.exec(
+        'd1',
+        [
+          ...['env', 'LD_PRELOAD=/var/lib/faketime.so', `FAKETIME=${by}`, 'FAKETIME_DONT_FAKE_MONOTONIC=1'],
+          ...join('d1'),
+        ],
+        { allowFailure: true },
+      );
+    const refused = await shifted('-60m');
+    expect(refused.code).toBe(3);
+    expect(refused.stderr).toContain("The clock of device d1 is 60 minutes behind the control plane's.");
+    expect(refused.stderr).toContain('timedatectl');
+    // So far off that TLS does not come about: the device itself says it.
+    const ancient = await shifted('-400d');
+    expect(ancient.code).toBe(3);
+    expect(ancient.stderr).toContain("is not valid at the time of this device's clock");
+    const written = auditSchema.parse(await (await lab.api()).request('GET', '/audit?all=true&limit=20'));
+    expect(written.items).toContainEqual(expect.objectContaining({ subject: 'd1', causes: ['clockWrong'] }));
     const joining = lab.exec('d1', [...join('d1'), '--json'], { timeoutMs: HEARD_MS });
     expect((await runCli(lab, 'device', 'approve', 'd1')).code).toBe(0);
     const { id: deviceId, keyFingerprint } = before;

@@ -8,7 +8,7 @@ import { createMigrationActivities } from '../../activities/device/migration.ts'
 import { deviceTaskQueue } from '../../core/device.ts';
 import { BuildLog } from '../../device/control/buildLog.ts';
 import type { ControlClient } from '../../device/control/controlClient.ts';
-import type { StoredIdentity } from '../../device/control/identityStore.ts';
+import type { LiveIdentity } from '../../device/control/liveIdentity.ts';
 import type { Device } from '../../device/device.ts';
 import type { ExecSessions } from '../../device/engine/execSessions.ts';
 import type { TransferTable } from '../../device/ownership/transferTable.ts';
@@ -32,7 +32,7 @@ export const POLLING: Polling = {
 };
 
 interface Deps {
-  identity: StoredIdentity;
+  identity: LiveIdentity;
   device: Device;
   sessions: ExecSessions;
   placements: Pick<Placements, 'refresh'>;
@@ -45,6 +45,8 @@ interface Deps {
 /** Polls the device's own task queue; a Temporal server that is away is waited for. */
 export class ActivityRunner {
   readonly #deps: Deps;
+  /** The one that polls now. */
+  #worker: Worker | null = null;
 
   constructor(deps: Deps) {
     this.#deps = deps;
@@ -62,17 +64,47 @@ export class ActivityRunner {
     }
   }
 
-  async #once(signal: AbortSignal): Promise<void> {
-    const { identity, polling } = this.#deps;
-    const connection = await NativeConnection.connect({
-      address: identity.temporal.address,
+  /**
+   * Speaks to the gateway with this device's newest certificate from now on; what is under way goes on. A gateway that is away
+   * is waited for, as long as the worker polls.
+   */
+  async renew(): Promise<void> {
+    const worker = this.#worker;
+    while (worker !== null && worker === this.#worker) {
+      try {
+        const connection = await this.#connect();
+        if (worker !== this.#worker) return await connection.close();
+        const before = worker.connection;
+        worker.connection = connection;
+        await before?.close();
+        return;
+      } catch (error) {
+        this.#deps.log.warn(
+          { error: String(error) },
+          'Temporal cannot be asked with the new certificate yet',
+        );
+        await pause(AGAIN_MS);
+      }
+    }
+  }
+
+  #connect(): Promise<NativeConnection> {
+    const { temporal, ca, certificate, key } = this.#deps.identity.current;
+    return NativeConnection.connect({
+      address: temporal.address,
       // The control plane's gateway: it proves who it is, and lets this device have its own tasks.
       tls: {
-        serverRootCACertificate: Buffer.from(identity.ca),
+        serverRootCACertificate: Buffer.from(ca),
         serverNameOverride: CONTROL_NAME,
-        clientCertPair: { crt: Buffer.from(identity.certificate), key: Buffer.from(identity.key) },
+        clientCertPair: { crt: Buffer.from(certificate), key: Buffer.from(key) },
       },
     });
+  }
+
+  async #once(signal: AbortSignal): Promise<void> {
+    const { polling } = this.#deps;
+    const identity = this.#deps.identity.current;
+    const connection = await this.#connect();
     try {
       const worker = await Worker.create({
         connection,
@@ -84,13 +116,18 @@ export class ActivityRunner {
         defaultHeartbeatThrottleInterval: '1 second',
         ...polling,
       });
+      this.#worker = worker;
+      // Renewed since it was connected.
+      if (identity !== this.#deps.identity.current) void this.renew();
       const stop = () => worker.shutdown();
       signal.addEventListener('abort', stop, { once: true });
       if (signal.aborted) stop();
       await worker.run();
       signal.removeEventListener('abort', stop);
     } finally {
-      await connection.close();
+      const last = this.#worker?.connection ?? connection;
+      this.#worker = null;
+      await last.close();
     }
   }
 

@@ -2,11 +2,13 @@ import type { Logger } from 'pino';
 import { linkHost } from '../../core/device.ts';
 import { ControlClient } from '../../device/control/controlClient.ts';
 import { linkIdentity, type StoredIdentity } from '../../device/control/identityStore.ts';
+import { LiveIdentity } from '../../device/control/liveIdentity.ts';
 import type { Device, Machine } from '../../device/device.ts';
 import { ExecSessions } from '../../device/engine/execSessions.ts';
 import { handleHttp, handleUpgrade } from '../../device/engine/linkRoutes.ts';
 import { runRestarter, type ReportedExit } from '../../device/engine/restarter.ts';
 import type { Engine } from '../../device/engine/types.ts';
+import { KnownPeers } from '../../device/link/knownPeers.ts';
 import { LinkServer, type LinkRequest } from '../../device/link/linkServer.ts';
 import { TransferTable } from '../../device/ownership/transferTable.ts';
 import { ActivityRunner, type Polling } from './activityRunner.ts';
@@ -16,6 +18,15 @@ import { Heartbeats } from './heartbeats.ts';
 import { Metrics } from './metrics.ts';
 import { controlUrlOf, obtainIdentity } from './obtainIdentity.ts';
 import { Placements } from './placements.ts';
+import { Renewals } from './renewals.ts';
+
+/** Who answers peers and the control plane on the link. */
+interface LinkParts {
+  device: Device;
+  sessions: ExecSessions;
+  table: TransferTable;
+  control: ControlClient;
+}
 
 interface Deps {
   config: NodeConfig;
@@ -66,25 +77,24 @@ export class NodeWorker {
     for (const part of this.#talking) void part.close();
   }
 
-  async #runJoined(machine: Machine, identity: StoredIdentity): Promise<void> {
+  async #runJoined(machine: Machine, obtained: StoredIdentity): Promise<void> {
     const { stateDir, runDir, link: address } = this.#config;
-    const control = new ControlClient(controlUrlOf(this.#config, identity), identity);
+    const controlUrl = controlUrlOf(this.#config, obtained);
+    const live = new LiveIdentity(stateDir, obtained);
+    const identity = () => linkIdentity(live.current);
+    const control = new ControlClient(controlUrl, obtained);
     const device = await machine.join({
-      identity: () => linkIdentity(identity),
-      controlHosts: [
-        new URL(controlUrlOf(this.#config, identity)).hostname,
-        linkHost(identity.temporal.address),
-      ],
+      identity,
+      controlHosts: [new URL(controlUrl).hostname, linkHost(obtained.temporal.address)],
       fetchNetwork: () => control.network(),
     });
     const { engine, members, memory } = device;
     const table = new TransferTable({
-      ...{ runDir, stateDir, members, memory, control },
-      identity: () => linkIdentity(identity),
+      ...{ runDir, stateDir, members, memory, control, identity },
       log: (message, detail) => this.#log.info(detail, message),
     });
     const sessions = new ExecSessions(engine);
-    const link = this.#link(identity, device, sessions, table);
+    const link = this.#link(live, { device, sessions, table, control });
     this.#talking = [link, table, control];
     this.#parts = [link, table, device, control];
     await link.listen(address.host, address.port);
@@ -100,14 +110,20 @@ export class NodeWorker {
     });
     const metrics = new Metrics({ control, device, log });
     const activities = new ActivityRunner({
-      ...{ identity, device, sessions, placements, table, control, polling, log },
+      ...{ identity: live, device, sessions, placements, table, control, polling, log },
     });
-    this.#parts.unshift(metrics, heartbeats, health, placements);
+    const renewals = new Renewals({ identity: live, control, log });
+    live.onChange(() => activities.renew());
+    live.onChange((renewed) => link.renew(linkIdentity(renewed)));
+    // Last: the first sign of life with the new certificate ends the old one.
+    live.onChange((renewed) => control.use(renewed));
+    this.#parts.unshift(renewals, metrics, heartbeats, health, placements);
+    renewals.start();
     heartbeats.start();
     metrics.start();
     await placements.start(this.#stop.signal, () => heartbeats.tell());
     this.#watchExits(engine, placements, health, control);
-    this.#log.info({ device: identity.deviceId }, 'ready');
+    this.#log.info({ device: obtained.deviceId }, 'ready');
     await activities.run(this.#stop.signal);
   }
 
@@ -133,14 +149,11 @@ export class NodeWorker {
     runRestarter(deps, this.#stop.signal);
   }
 
-  #link(
-    identity: StoredIdentity,
-    device: Device,
-    sessions: ExecSessions,
-    table: TransferTable,
-  ): LinkServer {
+  #link(live: LiveIdentity, { device, sessions, table, control }: LinkParts): LinkServer {
     const { engine } = device;
-    return new LinkServer(linkIdentity(identity), {
+    const peers = new KnownPeers((deviceId) => control.askPeer(deviceId));
+    return new LinkServer(linkIdentity(live.current), {
+      allows: (deviceId, certificate) => peers.allows(deviceId, certificate),
       device: async (request: LinkRequest) => {
         if ((await table.serve(request)) || (await device.serve(request))) return;
         request.stream.respond({ ':status': 404 });

@@ -19,7 +19,7 @@ interface Log {
 /**
  * The identity from an earlier join, or a new one: by the join token, and without one by the operator's approval. Waits
  * for a control plane that is away, and for the approval. Null when `signal` is aborted meanwhile.
- * @throws DrayageError when the token is refused; with `endWhenRefused` also when the operator says no
+ * @throws DrayageError when the token is refused; with `endWhenRefused` also when the operator says no or the clock is wrong
  */
 export async function obtainIdentity(
   config: NodeConfig,

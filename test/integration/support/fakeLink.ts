@@ -5,6 +5,7 @@ import type { TLSSocket } from 'node:tls';
 import { WebSocketServer } from 'ws';
 import type { Authority } from '../../../api/pki/authority.ts';
 import { makeRequest } from './tls.ts';
+import { LIFE_SECONDS } from './tls.ts';
 
 export interface FakeLink {
   /** host:port */
@@ -21,7 +22,7 @@ export async function startFakeLink(
   logs: (request: IncomingMessage, response: ServerResponse) => void,
 ): Promise<FakeLink> {
   const { key, csr } = await makeRequest();
-  const { certificate } = await authority.signRequest(csr, name);
+  const { certificate } = await authority.signRequest(csr, name, LIFE_SECONDS);
   const asked: string[] = [];
   const note = (request: IncomingMessage) => {
     const socket = request.socket as TLSSocket;

@@ -6,6 +6,9 @@ import type { AnswerBody } from './answer.ts';
 
 const ALGORITHM = { name: 'ECDSA', namedCurve: 'P-256', hash: 'SHA-256' } as const;
 
+/** Of certificates that tests issue. */
+export const LIFE_SECONDS = 3600;
+
 export interface KeyAndRequest {
   /** PEM. */
   key: string;
