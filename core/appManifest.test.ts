@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { type AppManifest, readAppManifest, runtimeOf } from './appManifest.ts';
+import { type AppManifest, publishedOf, readAppManifest, runtimeOf } from './appManifest.ts';
 import { RefusedError } from './cause.ts';
 
 const START = ['node', 'server.js'];
@@ -22,16 +22,26 @@ describe('readAppManifest', () => {
   it('reads all that may be said', () => {
     const text = JSON.stringify({
       ...{ name: 'shop', runtime: 'node', start: START, memory: '256m', cpus: 0.5, env: { A: '$(b); c' } },
-      ports: [{ compute: 8080 }, { compute: 53, protocol: 'udp' }],
+      ports: [{ compute: 8080, host: 18_080 }, { compute: 53, protocol: 'udp' }],
     });
     expect(readAppManifest(text)).toEqual({
       ...{ name: 'shop', runtime: 'node', start: START, memory: 256 * 2 ** 20, cpus: 0.5 },
       env: { A: '$(b); c' },
       ports: [
-        { compute: 8080, protocol: 'tcp' },
+        { compute: 8080, host: 18_080, protocol: 'tcp' },
         { compute: 53, protocol: 'udp' },
       ],
     });
+  });
+
+  it('publishes the ports that have a host port, each once', () => {
+    const ports = (list: object[]) => readAppManifest(JSON.stringify({ start: START, ports: list })).ports;
+    expect(publishedOf(ports([{ compute: 80, host: 8080 }, { compute: 81 }]))).toEqual([
+      { compute: 80, host: 8080, protocol: 'tcp' },
+    ]);
+    const twice = [80, 81].map((compute) => ({ compute, host: 8080 }));
+    expect(refusalOf(() => ports(twice)).codes).toEqual(['badManifest']);
+    expect(refusalOf(() => ports([{ compute: 80, host: 80 }])).codes).toEqual(['badManifest']);
   });
 
   it('needs no more than a start', () => {

@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { createComputeRequestSchema } from './api/computes.ts';
 import { type Cause, RefusedError } from './cause.ts';
 import { memorySizeSchema } from './memorySize.ts';
+import { type PublishedPort, publishedPortSchema, publishedPortsSchema } from './publishedPorts.ts';
 
 /** Where an application's archive says what it is. */
 export const MANIFEST_NAME = 'drayage.json';
@@ -44,10 +45,19 @@ const portNumberSchema = z.number().int().min(1).max(65_535);
 export const appPortSchema = z.strictObject({
   /** On which the application listens. */
   compute: portNumberSchema,
+  /** Of every device, that leads to it; without it the port is reached at the compute's own address. */
+  host: publishedPortSchema.shape.host.optional(),
   protocol: z.enum(['tcp', 'udp']).default('tcp'),
 });
 
 const asked = createComputeRequestSchema.shape;
+
+type AppPort = z.infer<typeof appPortSchema>;
+
+/** The ports of an application that are published. */
+export function publishedOf(ports: readonly AppPort[]): PublishedPort[] {
+  return ports.flatMap(({ host, ...port }) => (host === undefined ? [] : [{ ...port, host }]));
+}
 
 export const appManifestSchema = z.strictObject({
   /** What its compute is called, where the upload does not say it. */
@@ -56,7 +66,14 @@ export const appManifestSchema = z.strictObject({
   runtime: runtimeSchema.optional(),
   /** The program and its arguments; its working directory is the archive's own. */
   start: startSchema,
-  ports: z.array(appPortSchema).max(64).default([]),
+  ports: z
+    .array(appPortSchema)
+    .max(64)
+    .refine(
+      (ports) => publishedPortsSchema.safeParse(publishedOf(ports)).success,
+      'publishes a host port twice, or too many',
+    )
+    .default([]),
   env: asked.env,
   /** As in `256m`. */
   memory: memorySizeSchema.pipe(asked.memoryBytes.unwrap()).optional(),

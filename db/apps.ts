@@ -1,5 +1,5 @@
 import { and, count, desc, eq, getTableColumns, inArray, isNotNull, isNull, lt, sql } from 'drizzle-orm';
-import type { AppManifest, Runtime } from '../core/appManifest.ts';
+import { type AppManifest, publishedOf, type Runtime } from '../core/appManifest.ts';
 import { type AppState, FINAL_APP_STATES, LOG_MAX_LINES, requireStillReady } from '../core/application.ts';
 import { type Cause, DrayageError } from '../core/cause.ts';
 import type { ComputeSpec } from '../core/compute.ts';
@@ -209,7 +209,8 @@ export async function createAppCompute(
         ...{ capabilities: [], labels: {}, volumes: [], tmpfs: [] },
         restartPolicy: { name: 'no' as const, maximumRetries: 0 },
       };
-      await createCompute(tx, { tenantId, spec, deviceId, range: values.range, actor });
+      const ports = publishedOf(manifest.ports);
+      await createCompute(tx, { tenantId, spec, deviceId, range: values.range, ports, actor });
       // The build's own workflow starts its making, and nobody else need.
       await setCreateRun(tx, values.computeId, id);
       await tx.update(app).set({ computeId: values.computeId }).where(eq(app.id, id));

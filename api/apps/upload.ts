@@ -3,11 +3,13 @@ import type { z } from 'zod';
 import type { uploadAppQuerySchema } from '../../core/api/apps.ts';
 import type { Accepted } from '../../core/api/common.ts';
 import { appDockerfile } from '../../core/appDockerfile.ts';
-import { type AppManifest, MANIFEST_NAME, runtimeOf } from '../../core/appManifest.ts';
+import { type AppManifest, MANIFEST_NAME, publishedOf, runtimeOf } from '../../core/appManifest.ts';
 import { type Cause, DrayageError } from '../../core/cause.ts';
+import { refusePorts } from '../../core/publishedPorts.ts';
 import { type AppRecord, createApp, requireFreeName, setAppRun } from '../../db/apps.ts';
 import { type DeviceRow, getDevice } from '../../db/devices.ts';
 import { getRuntime, type RuntimeBase } from '../../db/runtimes.ts';
+import { reservedPorts } from '../reservedPorts.ts';
 import { isTemporalAway } from '../computes/operate.ts';
 import { type ApiContext, freshId } from '../context.ts';
 import { chooseDevice, demandOf, requireDevice, requireNone } from '../placement.ts';
@@ -36,6 +38,7 @@ export async function uploadApp(
   try {
     const { manifest, bytes } = received;
     const name = nameOf(query.name, manifest);
+    requireNone(refusePorts(publishedOf(manifest.ports), await reservedPorts(context)));
     const runtime = runtimeOf(query.runtime, manifest);
     const base = await getRuntime(db, runtime);
     const deviceId = await deviceFor(context, base, manifest, bytes, query.device);
