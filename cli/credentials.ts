@@ -51,6 +51,12 @@ export async function saveCredentials(
   await rename(temporary, path);
 }
 
+/** Of the control plane in use: DRAYAGE_URL, or where the CLI was signed in last. */
+export async function knownUrl(environment: NodeJS.ProcessEnv = process.env): Promise<string | undefined> {
+  const { profiles } = await readProfiles(credentialsPath(environment));
+  return environment['DRAYAGE_URL'] ?? profiles[profileName(environment)]?.url;
+}
+
 /** DRAYAGE_URL and DRAYAGE_TOKEN win over the file. @throws DrayageError notSignedIn */
 export async function loadCredentials(environment: NodeJS.ProcessEnv = process.env): Promise<Credentials> {
   const { profiles } = await readProfiles(credentialsPath(environment));

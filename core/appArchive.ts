@@ -85,7 +85,7 @@ export class AppArchiveCheck {
         `${shown()} would run with the rights of its owner.`,
         'Take that off: chmod ug-s.',
       );
-    if (Object.keys((member.pax ?? {}) as object).some((key) => key.startsWith('GNU.sparse')))
+    if (Object.keys(member.pax ?? {}).some((key) => key.startsWith('GNU.sparse')))
       throw refused(
         'unsafeFile',
         `${shown()} is stored as a sparse file.`,

@@ -22,7 +22,10 @@ describe('readAppManifest', () => {
   it('reads all that may be said', () => {
     const text = JSON.stringify({
       ...{ name: 'shop', runtime: 'node', start: START, memory: '256m', cpus: 0.5, env: { A: '$(b); c' } },
-      ports: [{ compute: 8080, host: 18_080 }, { compute: 53, protocol: 'udp' }],
+      ports: [
+        { compute: 8080, host: 18_080 },
+        { compute: 53, protocol: 'udp' },
+      ],
     });
     expect(readAppManifest(text)).toEqual({
       ...{ name: 'shop', runtime: 'node', start: START, memory: 256 * 2 ** 20, cpus: 0.5 },

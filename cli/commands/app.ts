@@ -108,7 +108,15 @@ function describe({ log, ...view }: AppWithLogView): string {
     ...view.causes.map(({ message, mend }): [string, string] => ['cause', `${message} ${mend}`]),
     ['runtime', view.runtime],
     ['start', view.start.join(' ')],
-    ['ports', view.ports.map(({ compute, host, protocol }) => `${host === undefined ? '' : `${String(host)}:`}${String(compute)}/${protocol}`).join(', ')],
+    [
+      'ports',
+      view.ports
+        .map(
+          ({ compute, host, protocol }) =>
+            `${host === undefined ? '' : `${String(host)}:`}${String(compute)}/${protocol}`,
+        )
+        .join(', '),
+    ],
     ['device', view.device.name],
     ['files', formatBytes(view.bytes)],
     ['image', view.image?.name],

@@ -1,19 +1,19 @@
 import type { Command } from 'commander';
 import { registerRequestSchema, signInResponseSchema } from '../../core/api/auth.ts';
 import { createClient } from '../client.ts';
-import { saveCredentials } from '../credentials.ts';
+import { knownUrl, saveCredentials } from '../credentials.ts';
 import { usageError } from '../exit.ts';
 import { type JsonFlag, print, subcommand } from '../output.ts';
 
 interface AccountFlags extends JsonFlag {
-  url: string;
+  url?: string;
   email: string;
 }
 
 /** `drayage login` and `register`: both keep a token for the commands after it. */
 export function registerLogin(program: Command): void {
   subcommand(program, 'register', 'make an account; the password is asked for, or DRAYAGE_PASSWORD')
-    .requiredOption('--url <url>', 'of the control plane, e.g. http://127.0.0.1:7480')
+    .option('--url <url>', 'of the control plane, e.g. http://127.0.0.1:7480; without it the one in use')
     .requiredOption('--email <email>', 'of the account')
     .option('--tenant <name>', 'name of your own tenant; without it one is made of the email')
     .option('--invitation <secret>', 'join the tenant that invited you instead')
@@ -31,7 +31,7 @@ export function registerLogin(program: Command): void {
     });
 
   subcommand(program, 'login', 'sign in; the password is asked for, or DRAYAGE_PASSWORD')
-    .requiredOption('--url <url>', 'of the control plane, e.g. http://127.0.0.1:7480')
+    .option('--url <url>', 'of the control plane, e.g. http://127.0.0.1:7480; without it the one in use')
     .requiredOption('--email <email>', 'of the account')
     .action((flags: AccountFlags) =>
       signIn(flags, '/auth/sign-in', (password) => ({ email: flags.email, password, session: 'token' })),
@@ -43,7 +43,8 @@ async function signIn(
   path: string,
   bodyWith: (password: string) => object,
 ): Promise<void> {
-  const { url } = flags;
+  const url = flags.url ?? (await knownUrl());
+  if (url === undefined) throw usageError('Which control plane?', 'Say `--url URL`, or set DRAYAGE_URL.');
   if (!URL.canParse(url)) throw usageError(`${url} is not a URL.`, 'Give one such as http://127.0.0.1:7480.');
   const body = bodyWith(process.env['DRAYAGE_PASSWORD'] ?? (await askPassword()));
   const client = createClient({ url, token: '' });

@@ -68,7 +68,8 @@ export class Containers {
     const { containerId, startedAt, spec } = container;
     const exit = { computeId: spec.id, containerId, exitCode, requested };
     const at = new Date().toISOString();
-    for (const tell of this.#watchers) tell({ ...exit, ranMs: performance.now() - startedAt, at, oom: false });
+    for (const tell of this.#watchers)
+      tell({ ...exit, ranMs: performance.now() - startedAt, at, oom: false });
   }
 
   remove(computeId: string): void {

@@ -339,8 +339,8 @@ describe('what is refused', () => {
 async function headOf(size: number): Promise<Buffer> {
   const tar = pack();
   tar.entry({ name: 'zeros', size });
-  const { value } = await tar[Symbol.asyncIterator]().next();
-  return value as Buffer;
+  for await (const chunk of tar) return chunk as Buffer;
+  throw new Error('There is no header.');
 }
 
 describe('the compute of an application', () => {

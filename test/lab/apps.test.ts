@@ -2,15 +2,18 @@ import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import type { ZodType } from 'zod';
 import { appWithLogSchema } from '../../core/api/apps.ts';
 import { problemSchema } from '../../core/api/common.ts';
 import { computeSchema } from '../../core/api/computes.ts';
+import { metricsSchema } from '../../core/api/metrics.ts';
 import { until } from '../../core/until.ts';
 import { moveCompute, removeCompute } from '../../lab/demo/sampleCompute.ts';
 import { makeProgress } from '../../lab/progress.ts';
 import { RUNTIME_BASES } from '../../lab/programs/runtimeBases.ts';
 import { setBases } from '../../lab/setBases.ts';
-import { runCli } from './cliProgram.ts';
+import { runCli, runCliAs } from './cliProgram.ts';
+import { secondTenant } from './support/secondTenant.ts';
 import { withLab } from './support.ts';
 
 /** The bases are built where the cache has none: of some hundred megabytes of packages. */
@@ -18,9 +21,12 @@ const SETUP_MS = 900_000;
 const BUILD_MS = 300_000;
 const ANSWER_MS = 60_000;
 
+/** Published on every device. */
+const HOST_PORT = 18_080;
+
 const NODE_APP = {
   'drayage.json': JSON.stringify({
-    ...{ runtime: 'node', start: ['node', 'server.js'], ports: [{ compute: 8080 }] },
+    ...{ runtime: 'node', start: ['node', 'server.js'], ports: [{ compute: 8080, host: HOST_PORT }] },
     ...{ env: { WHO: 'node' }, memory: '128m' },
   }),
   'server.js': `
@@ -28,8 +34,9 @@ const NODE_APP = {
     let count = 0;
     http.createServer((_request, response) => {
       fs.writeFileSync('kept', String(++count));
+      console.log('visit ' + count);
       response.end(JSON.stringify({ who: process.env.WHO, uid: process.getuid(), dir: process.cwd(), dep: require('dep'), count }));
-    }).listen(8080);`,
+    }).listen(8080, () => console.log('listening'));`,
   'node_modules/dep/index.js': 'module.exports = 42;',
   '.git/config': 'stays where it is',
 };
@@ -86,32 +93,85 @@ describe('an application that is uploaded', () => {
     await rm(folder, { recursive: true, force: true });
   }, SETUP_MS);
 
-  async function write(name: string, files: Record<string, string>): Promise<string> {
+  /** `own`: it becomes the operator's. */
+  async function write(name: string, files: Record<string, string>, own = true): Promise<string> {
     for (const [path, text] of Object.entries(files)) {
       await mkdir(dirname(join(folder, name, path)), { recursive: true });
       await writeFile(join(folder, name, path), text);
     }
-    made.push(name);
+    if (own) made.push(name);
     return join(folder, name);
   }
   const show = async (name: string) =>
     appWithLogSchema.parse(await (await lab.api()).request('GET', `/apps/${name}`));
   const compute = async (name: string) =>
     computeSchema.parse(await (await lab.api()).request('GET', `/computes/${name}`));
+  const answerOf = async (name: string) => answerAt(`http://${(await compute(name)).ip}:8080/`);
   /** What it says to a client beside the devices. */
-  async function answerOf(name: string): Promise<unknown> {
-    const { ip } = await compute(name);
-    const program = `fetch('http://${ip}:8080/', {signal: AbortSignal.timeout(2000)}).then((r) => r.text()).then(console.log)`;
-    return until(`${name} to answer`, ANSWER_MS, async () => {
+  async function answerAt(url: string): Promise<unknown> {
+    const program = `fetch('${url}', {signal: AbortSignal.timeout(2000)}).then((r) => r.text()).then(console.log)`;
+    return until(`an answer at ${url}`, ANSWER_MS, async () => {
       const { stdout } = await lab.client([process.execPath, '-e', program], { allowFailure: true });
       return stdout.trim() !== '' && (JSON.parse(stdout) as unknown);
     });
   }
+  const addressOf = (device: string) => lab.lab.addresses.device(device);
 
-  test.each([
-    ['node', NODE_APP],
-    ['python', PYTHON_APP],
-  ] as const)(
+  test(
+    'is the whole life of a tenant: registered, uploaded, reached, watched, moved, stopped, deleted',
+    async () => {
+      // Nobody knows them yet; they get a tenant of their own.
+      const tenant = await secondTenant(lab, 'life@example.org');
+      const request = async <T>(schema: ZodType<T>, method: string, path: string, body?: unknown) =>
+        schema.parse(await tenant.request(method, path, body));
+
+      // An application becomes an image and a compute.
+      const name = 'life';
+      const files = await write(name, NODE_APP, false);
+      const cli = await runCliAs(lab, tenant, 'app', 'upload', files, '--name', name, '--json');
+      expect(cli, cli.stderr).toMatchObject({ code: 0 });
+      const app = await request(appWithLogSchema, 'GET', `/apps/${name}`);
+      expect(app).toMatchObject({
+        runtime: 'node',
+        state: 'running',
+        image: { name: `life:${app.id.slice(4)}` },
+      });
+      const { id, device } = await request(computeSchema, 'GET', `/computes/${name}`);
+
+      // It is reached through its published port, on the device that it is on and on the other.
+      const visit = (through: string) => answerAt(`http://${addressOf(through)}:${String(HOST_PORT)}/`);
+      expect(await visit('d1')).toEqual({ who: 'node', uid: 65_534, dir: '/app', dep: 42, count: 1 });
+      expect(await visit('d2')).toMatchObject({ count: 2 });
+
+      // What it says and what it uses.
+      const logs = await runCliAs(lab, tenant, 'compute', 'logs', name);
+      expect(logs.stdout.split('\n').filter(Boolean)).toEqual(['listening', 'visit 1', 'visit 2']);
+      const used = () => request(metricsSchema, 'GET', `/computes/${name}/metrics`);
+      const told = async () => (await used()).items.some(({ memoryBytes }) => memoryBytes > 2 ** 20);
+      await until('its use to be told', ANSWER_MS, told, 500);
+
+      // It moves with all of that.
+      const target = device.name === 'd1' ? 'd2' : 'd1';
+      expect(await moveCompute(tenant, name, target)).toMatchObject({ state: 'succeeded' });
+      expect(await visit('d1')).toMatchObject({ count: 3 });
+      expect(await request(computeSchema, 'GET', `/computes/${name}`)).toMatchObject({
+        ...{ id, state: 'running' },
+        device: { name: target },
+      });
+
+      // It ends.
+      await tenant.request('POST', `/computes/${name}/stop`);
+      const state = async () => (await request(computeSchema, 'GET', `/computes/${name}`)).state;
+      await until('it to be stopped', ANSWER_MS, async () => (await state()) === 'stopped', 200);
+      await removeCompute(tenant, name);
+      await tenant.request('DELETE', `/images/${app.image?.id ?? ''}`);
+      for (const list of ['computes', 'images'])
+        expect(await tenant.request('GET', `/${list}`)).toMatchObject({ items: [] });
+    },
+    BUILD_MS,
+  );
+
+  test.each([['python', PYTHON_APP]] as const)(
     'of %s is built on a device, runs as nobody, answers, and moves',
     async (runtime, files) => {
       const name = `app-${runtime}`;

@@ -3,6 +3,7 @@ import { fileURLToPath } from 'node:url';
 import { problemSchema, type Problem } from '../../core/api/common.ts';
 import { until } from '../../core/until.ts';
 import { apiUrl } from '../../lab/control.ts';
+import type { ControlApi } from '../../lab/controlApi.ts';
 import type { TestLab } from './support.ts';
 
 const PROGRAM = fileURLToPath(new URL('../../cli/drayage.sh', import.meta.url));
@@ -24,7 +25,10 @@ export interface RunningCli {
 
 /** Starts the CLI, signed in to the lab by its environment alone. */
 export async function startCli(lab: TestLab, words: string[]): Promise<RunningCli> {
-  const { token } = await lab.api();
+  return startCliAs(lab, await lab.api(), words);
+}
+
+function startCliAs(lab: TestLab, { token }: Pick<ControlApi, 'token'>, words: string[]): RunningCli {
   const child = spawn(PROGRAM, words, {
     env: { ...process.env, DRAYAGE_URL: apiUrl(lab.lab), DRAYAGE_TOKEN: token },
     stdio: ['ignore', 'pipe', 'pipe'],
@@ -48,6 +52,11 @@ export async function startCli(lab: TestLab, words: string[]): Promise<RunningCl
 
 export async function runCli(lab: TestLab, ...words: string[]): Promise<CliOutcome> {
   return (await startCli(lab, words)).done;
+}
+
+/** The same, signed in as somebody else. */
+export async function runCliAs(lab: TestLab, who: ControlApi, ...words: string[]): Promise<CliOutcome> {
+  return startCliAs(lab, who, words).done;
 }
 
 /** What the API answers when it says no. */
