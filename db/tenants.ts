@@ -5,7 +5,16 @@ import { type AccountRole, decideOwnerChange, type Scope, type TenantRole } from
 import { type Database, isViolation, only, unknown } from './database.ts';
 import { addEvent } from './events.ts';
 import { cursorSequence, type Page, type PageRequest, toPage } from './pages.ts';
-import { account, type app, compute, image, invitation, membership, tenant, webhook } from './schema/index.ts';
+import {
+  account,
+  type app,
+  compute,
+  image,
+  invitation,
+  membership,
+  tenant,
+  webhook,
+} from './schema/index.ts';
 
 export type Tenant = typeof tenant.$inferSelect;
 

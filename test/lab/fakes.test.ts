@@ -37,7 +37,9 @@ describe('fake devices', () => {
   const show = async (name: string) =>
     computeSchema.parse(await (await lab.api()).request('GET', `/computes/${name}`));
   const create = async (name: string, device: string, env: Record<string, string | number> = {}) => {
-    const told = Object.entries({ FAKE_MEMORY_MB: 16, ...env }).map(([key, value]) => [key, String(value)] as const);
+    const told = Object.entries({ FAKE_MEMORY_MB: 16, ...env }).map(
+      ([key, value]) => [key, String(value)] as const,
+    );
     const body = { name, image, device, env: Object.fromEntries(told) };
     await (await lab.api()).request('POST', '/computes', body);
     await until(`${name} to run`, HEARD_MS, async () => (await show(name)).state === 'running', 100);
