@@ -1,7 +1,7 @@
 import { STATUS_CODES } from 'node:http';
 import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify';
 import { hasZodFastifySchemaValidationErrors } from 'fastify-type-provider-zod';
-import type { Problem } from '../core/api/common.ts';
+import { type Problem, PROBLEM_TYPE } from '../core/api/common.ts';
 import { statusOfCause } from '../core/api/statusOfCause.ts';
 import { type Cause, DrayageError, RefusedError } from '../core/cause.ts';
 
@@ -78,7 +78,7 @@ export function sendProblem(error: unknown, request: FastifyRequest, reply: Fast
   // Serialised here: the routes' response schemas are for their own answers.
   void reply
     .code(document.status)
-    .type('application/problem+json')
+    .type(PROBLEM_TYPE)
     .serializer((payload: unknown) => JSON.stringify(payload))
     .send(document);
 }

@@ -1,8 +1,8 @@
 import { CommanderError } from 'commander';
+import { ProblemError } from '../client/problemError.ts';
 import type { Problem } from '../core/api/common.ts';
 import { statusOfCause } from '../core/api/statusOfCause.ts';
 import { type Cause, DrayageError } from '../core/cause.ts';
-import { ProblemError } from './client.ts';
 
 /** Exit codes of CONTRACT. */
 export const Exit = { done: 0, failed: 1, usage: 2, refused: 3, interrupted: 130 } as const;

@@ -1,7 +1,8 @@
 import { describe, expect, it } from 'vitest';
+import type { Client } from '../client/createClient.ts';
+import { ProblemError } from '../client/problemError.ts';
 import type { EventView } from '../core/api/events.ts';
 import { DrayageError } from '../core/cause.ts';
-import { type ApiClient, ProblemError, type RequestOptions } from './client.ts';
 import { followEvents } from './followEvents.ts';
 
 const event = (id: number | null, message: string): EventView => ({
@@ -29,17 +30,21 @@ function problem(status: number): ProblemError {
   return new ProblemError({ type: 'about:blank', title: 'x', status, detail: 'x', causes: [] });
 }
 
+interface Resumed {
+  params: { header?: Record<string, string> };
+}
+
 /** Follows a server that gives these answers one after the other; the last one ends it. */
 async function follow(answers: (Response | Error)[]) {
   const asked: (string | undefined)[] = [];
   const heard: string[] = [];
   const notes: string[] = [];
-  const open = (_path: string, options?: RequestOptions) => {
-    asked.push(options?.headers?.['last-event-id']);
+  const open: Client['open'] = (_path, ...[options]) => {
+    asked.push((options as Resumed | undefined)?.params.header?.['last-event-id']);
     const next = answers.shift();
     return next instanceof Response ? Promise.resolve(next) : Promise.reject(next ?? problem(401));
   };
-  const client = { open } as unknown as ApiClient;
+  const client = { open } as Client;
   let end: unknown;
   try {
     for await (const { message } of followEvents(client, {}, (line) => notes.push(line))) heard.push(message);

@@ -1,8 +1,9 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { createParser, type EventSourceMessage } from 'eventsource-parser';
+import type { Client } from '../client/createClient.ts';
+import { ProblemError } from '../client/problemError.ts';
 import { type EventView, eventSchema, LAST_EVENT_ID } from '../core/api/events.ts';
 import { DrayageError } from '../core/cause.ts';
-import { type ApiClient, ProblemError } from './client.ts';
 
 /** Three signs of life that did not come: the connection is dead, milliseconds. */
 const SILENCE_MS = 45_000;
@@ -15,7 +16,7 @@ const AGAIN_MS = { first: 250, most: 5_000 };
  * @throws ProblemError when it refuses, DrayageError apiAway when it is away at the first attempt
  */
 export async function* followEvents(
-  client: ApiClient,
+  client: Client,
   query: { types?: string | undefined; subject?: string | undefined },
   note: (line: string) => void,
 ): AsyncGenerator<EventView, never> {
@@ -26,8 +27,12 @@ export async function* followEvents(
     const silence = new AbortController();
     const watchdog = setTimeout(() => silence.abort(), SILENCE_MS);
     try {
-      const headers = last === null ? undefined : { [LAST_EVENT_ID]: last };
-      const response = await client.open('/events', { query, headers, signal: silence.signal });
+      const header: { [LAST_EVENT_ID]: string } | undefined =
+        last === null ? undefined : { [LAST_EVENT_ID]: last };
+      const response: Response = await client.open('/events', {
+        params: { query, header },
+        signal: silence.signal,
+      });
       if (last === null) note('following events; Ctrl-C ends it');
       else if (away) note('the control plane is back');
       last ??= response.headers.get(LAST_EVENT_ID);

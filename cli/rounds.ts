@@ -1,11 +1,11 @@
+import type { Schemas } from '../client/createClient.ts';
 import { formatBytes } from '../core/memorySize.ts';
-import type { Migration, Round } from '../core/migration.ts';
 import { formatMs, table } from './output.ts';
 
 const HEAD = ['ROUND', 'PAGES', 'ON THE WIRE', 'TIME', 'CHANGING', 'THEN'];
 
 /** A move's rounds, one line each, with what was decided after it and why. */
-export function roundLines(rounds: Round[]): string[] {
+export function roundLines(rounds: Schemas['Migration']['rounds']): string[] {
   if (rounds.length === 0) return [];
   const rows = rounds.map(
     ({ round, closing, pages, wireBytes, ms, dirtyPagesPerSecond, decision, reason }) => [
@@ -23,7 +23,7 @@ export function roundLines(rounds: Round[]): string[] {
 }
 
 /** How far the memory of a move is, one line; null when nothing is known. */
-export function progressLine(progress: Migration['progress']): string | null {
+export function progressLine(progress: Schemas['Migration']['progress']): string | null {
   if (progress === null) return null;
   const { round, pages, bytes, bytesPerSecond, expectedFreezeMs } = progress;
   const freeze = expectedFreezeMs === null ? '' : `, a freeze now would take ${formatMs(expectedFreezeMs)}`;

@@ -1,10 +1,11 @@
-import { HOT_PHASES, type Migration, type Phase } from '../core/migration.ts';
+import type { Schemas } from '../client/createClient.ts';
+import { HOT_PHASES } from '../core/migration.ts';
 import { formatMs } from './output.ts';
 
 const BAR_WIDTH = 40;
 
 /** A move's phases, one line each: name, duration, and those of the hot window with a bar on its time axis. */
-export function phaseLines(phases: Phase[], width = BAR_WIDTH): string[] {
+export function phaseLines(phases: Schemas['Migration']['phases'], width = BAR_WIDTH): string[] {
   if (phases.length === 0) return [];
   const spans = phases.map(({ name, startedAt, ms }) => ({ name, from: Date.parse(startedAt), ms }));
   const hot = spans.filter(({ name }) => HOT_PHASES.includes(name));
@@ -23,6 +24,6 @@ export function phaseLines(phases: Phase[], width = BAR_WIDTH): string[] {
 }
 
 /** One line on how a move stands. */
-export function summary({ compute, source, target, state, reason }: Migration): string {
+export function summary({ compute, source, target, state, reason }: Schemas['Migration']): string {
   return `${compute.name}: ${source.name} -> ${target.name}, ${state}${reason === '' ? '' : `: ${reason}`}`;
 }

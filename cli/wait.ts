@@ -1,11 +1,9 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { z } from 'zod';
-import { appWithLogSchema, type AppWithLogView } from '../core/api/apps.ts';
-import { type ComputeView, computeSchema } from '../core/api/computes.ts';
+import type { Answer, Client, Schemas } from '../client/createClient.ts';
+import { ProblemError } from '../client/problemError.ts';
 import { FINAL_APP_STATES } from '../core/application.ts';
 import { DrayageError } from '../core/cause.ts';
-import { FINAL_MIGRATION_STATES, type Migration, migrationSchema } from '../core/migration.ts';
-import { type ApiClient, ProblemError } from './client.ts';
+import { FINAL_MIGRATION_STATES } from '../core/migration.ts';
 import { startProgress } from './output.ts';
 
 /** Between two looks, milliseconds: the API has no events yet. */
@@ -14,27 +12,16 @@ const LOOK_MS = 200;
 const AWAY_MS = 120_000;
 
 /** Looks again and again until `done`; a control plane that is away for a while is waited for. */
-async function poll<T extends z.ZodType>(
-  client: ApiClient,
-  path: string,
-  schema: T,
-  options: {
-    done: (value: z.output<T>) => boolean;
-    say: (value: z.output<T>) => string;
-    signal?: AbortSignal | undefined;
-  },
-): Promise<z.output<T>> {
+async function poll<T>(
+  look: () => Promise<T>,
+  options: { done: (value: T) => boolean; say: (value: T) => string; signal?: AbortSignal | undefined },
+): Promise<T> {
   const progress = startProgress();
   let awaySince: number | null = null;
   try {
     for (;;) {
       try {
-        const value = await client.request(
-          'GET',
-          path,
-          schema,
-          options.signal ? { signal: options.signal } : {},
-        );
+        const value = await look();
         awaySince = null;
         if (options.done(value)) return value;
         progress.say(options.say(value));
@@ -56,29 +43,32 @@ function isAway(error: unknown): boolean {
   return error instanceof DrayageError && error.retryable;
 }
 
+const lookAtCompute = (client: Client, id: string) => () =>
+  client.get('/computes/{id}', { params: { path: { id } } });
+
 /** Waits until a compute is in one of the states. */
 export async function waitForCompute(
-  client: ApiClient,
+  client: Client,
   id: string,
-  states: ComputeView['state'][],
-): Promise<ComputeView> {
-  return poll(client, `/computes/${id}`, computeSchema, {
+  states: Schemas['Compute']['state'][],
+): Promise<Schemas['Compute']> {
+  return poll(lookAtCompute(client, id), {
     done: ({ state }) => states.includes(state),
     say: ({ name, state, device }) => `${name} is ${state} on ${device.name}`,
   });
 }
 
 /** Waits until the last change of a compute was made or refused. */
-export async function waitForUpdate(client: ApiClient, id: string): Promise<ComputeView> {
-  return poll(client, `/computes/${id}`, computeSchema, {
+export async function waitForUpdate(client: Client, id: string): Promise<Schemas['Compute']> {
+  return poll(lookAtCompute(client, id), {
     done: ({ lastUpdate }) => lastUpdate?.state !== 'applying',
     say: ({ name }) => `${name} is being changed`,
   });
 }
 
 /** Waits until an application's build has ended. */
-export async function waitForApp(client: ApiClient, id: string): Promise<AppWithLogView> {
-  return poll(client, `/apps/${id}`, appWithLogSchema, {
+export async function waitForApp(client: Client, id: string): Promise<Answer<'/apps/{id}', 'get'>> {
+  return poll(() => client.get('/apps/{id}', { params: { path: { id } } }), {
     done: ({ state }) => FINAL_APP_STATES.includes(state),
     say: ({ name, state, device, log }) =>
       [`${name} is ${state} on ${device.name}`, ...log.slice(-1)].join(': '),
@@ -86,9 +76,9 @@ export async function waitForApp(client: ApiClient, id: string): Promise<AppWith
 }
 
 /** Waits until a compute is gone; null then, or its record when its deletion failed. */
-export async function waitForRemoval(client: ApiClient, id: string): Promise<ComputeView | null> {
+export async function waitForRemoval(client: Client, id: string): Promise<Schemas['Compute'] | null> {
   try {
-    return await poll(client, `/computes/${id}`, computeSchema, {
+    return await poll(lookAtCompute(client, id), {
       done: ({ state }) => state === 'failed',
       say: ({ name }) => `${name} is being deleted`,
     });
@@ -100,16 +90,16 @@ export async function waitForRemoval(client: ApiClient, id: string): Promise<Com
 
 /** Waits until a move has ended; `look` sees every record on the way. */
 export async function waitForMigration(
-  client: ApiClient,
+  client: Client,
   id: string,
-  options: { signal?: AbortSignal; look?: (migration: Migration) => void } = {},
-): Promise<Migration> {
-  return poll(client, `/migrations/${id}`, migrationSchema, {
+  { signal, look }: { signal?: AbortSignal; look?: (migration: Schemas['Migration']) => void } = {},
+): Promise<Schemas['Migration']> {
+  return poll(() => client.get('/migrations/{id}', { params: { path: { id } }, signal }), {
     done: (migration) => {
-      options.look?.(migration);
+      look?.(migration);
       return FINAL_MIGRATION_STATES.includes(migration.state);
     },
     say: ({ state, reason }) => `${state}: ${reason}`,
-    signal: options.signal,
+    signal,
   });
 }

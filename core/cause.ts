@@ -1,14 +1,16 @@
 import { z } from 'zod';
 
 /** Why something was refused or failed, and what a person can do about it. Part of every problem document and record. */
-export const causeSchema = z.object({
-  /** Stable, machine readable, camelCase. */
-  code: z.string(),
-  /** What is wrong, one sentence. */
-  message: z.string(),
-  /** What would help, one sentence. */
-  mend: z.string(),
-});
+export const causeSchema = z
+  .object({
+    /** Stable, machine readable, camelCase. */
+    code: z.string(),
+    /** What is wrong, one sentence. */
+    message: z.string(),
+    /** What would help, one sentence. */
+    mend: z.string(),
+  })
+  .meta({ id: 'Cause' });
 
 export type Cause = z.infer<typeof causeSchema>;
 

@@ -1,7 +1,11 @@
 import swagger from '@fastify/swagger';
 import swaggerUi from '@fastify/swagger-ui';
+import type { RouteOptions } from 'fastify';
 import plugin from 'fastify-plugin';
 import { jsonSchemaTransform, jsonSchemaTransformObject } from 'fastify-type-provider-zod';
+import { PROBLEM_TYPE, problemAnswers, type ProblemStatus } from '../../core/api/common.ts';
+
+const READING = ['GET', 'HEAD', 'OPTIONS'];
 
 /** The API's description at /api/openapi.json, to browse at /api/docs. Both are open: they hold no data. */
 export const openApiPlugin = plugin<{ version: string }>(async (app, { version }) => {
@@ -23,15 +27,19 @@ export const openApiPlugin = plugin<{ version: string }>(async (app, { version }
       },
       security: [{ bearer: [] }, { session: [] }],
     },
-    transform: jsonSchemaTransform,
-    transformObject: jsonSchemaTransformObject,
+    transform: describe,
+    transformObject: shorten,
   });
-  // Routes that are open say so in the document too.
   app.addHook('onRoute', (route) => {
     const described = (route.schema ??= {});
     const needs = route.config?.needs;
+    // Routes that are open say so in the document too.
     if (needs === 'open') described.security = [];
     else if (needs !== undefined) Object.assign(described, { 'x-needs': needs });
+    described.response = {
+      ...problemAnswers(...refusals(route)),
+      ...(described.response as object | undefined),
+    };
   });
   // Sets the config of the user interface's own routes, which take none.
   await app.register(async (scope) => {
@@ -42,3 +50,60 @@ export const openApiPlugin = plugin<{ version: string }>(async (app, { version }
     scope.get('/api/openapi.json', { schema: { hide: true } }, () => Promise.resolve(app.swagger()));
   });
 });
+
+/** How a route may refuse by what it is; what is its own it says itself. */
+function refusals({ method, schema = {}, config }: RouteOptions): ProblemStatus[] {
+  const reads = [method].flat().every((one) => READING.includes(one));
+  const { needs, rateLimit } = config ?? {};
+  return [
+    ...when(!reads || Boolean(schema.params ?? schema.querystring ?? schema.headers), 400),
+    // A tenant that is named and unknown is a 404 of every route that needs a sign-in.
+    ...when(needs !== 'open', 401, 403, 404),
+    ...when(needs !== 'open' && needs !== 'signedIn', 409),
+    ...when(!reads, 409, 413, 415, 422),
+    ...when(rateLimit !== undefined, 429),
+    503,
+  ];
+}
+
+const when = (condition: boolean, ...statuses: ProblemStatus[]) => (condition ? statuses : []);
+
+/** As the type provider has it; a body that is a stream has no schema, but kinds. */
+const describe: typeof jsonSchemaTransform = (input) => {
+  const made = jsonSchemaTransform(input);
+  const { consumes, body } = made.schema;
+  if (consumes === undefined || body !== undefined) return made;
+  const stream = { schema: { type: 'string', format: 'binary' } };
+  const content = Object.fromEntries(consumes.map((kind) => [kind, stream]));
+  return { ...made, schema: { ...made.schema, body: { content } } };
+};
+
+interface Answer {
+  content?: Record<string, unknown>;
+}
+/** What of an OpenAPI document is worked on here. */
+interface Described {
+  paths?: Record<string, Record<string, { responses?: Record<string, Answer | { $ref: string }> }>>;
+  components?: { schemas?: Record<string, unknown>; responses?: Record<string, Answer> };
+}
+
+/** The refusals stand in one place, and schemas that nothing refers to are left out. */
+const shorten: typeof jsonSchemaTransformObject = (input) => {
+  const { paths = {}, components, ...rest } = jsonSchemaTransformObject(input) as Described;
+  const responses: Record<string, Answer> = {};
+  for (const { responses: answers = {} } of Object.values(paths).flatMap((path) => Object.values(path))) {
+    for (const [status, answer] of Object.entries(answers)) {
+      if ('$ref' in answer || answer.content?.[PROBLEM_TYPE] === undefined) continue;
+      responses[`Problem${status}`] = answer;
+      answers[status] = { $ref: `#/components/responses/Problem${status}` };
+    }
+  }
+  const schemas = Object.entries(components?.schemas ?? {});
+  const text = JSON.stringify([paths, responses, schemas]);
+  const used = schemas.filter(([name]) => new RegExp(`#/components/schemas/${name}\\b`).test(text));
+  return {
+    ...rest,
+    paths,
+    components: { ...components, schemas: Object.fromEntries(used), responses },
+  } as Described as ReturnType<typeof jsonSchemaTransformObject>;
+};

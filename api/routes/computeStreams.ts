@@ -1,7 +1,7 @@
 import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod';
 import type { FastifyReply } from 'fastify';
 import { z } from 'zod';
-import { idOrNameSchema } from '../../core/api/common.ts';
+import { idOrNameSchema, problemAnswers } from '../../core/api/common.ts';
 import { logsQuerySchema } from '../../core/api/computes.ts';
 import type { ApiContext } from '../context.ts';
 import { joinLink, reachable } from '../link.ts';
@@ -25,20 +25,31 @@ export const computeStreamRoutes: FastifyPluginAsyncZod<{ context: ApiContext }>
       description: `Lines of JSON: {"time":"...Z","stream":"stdout","data":"<base64>"}, one for each line that was written.
 With \`follow\` it goes on, also over restarts and moves, and ends with {"end":"<why>"}; empty lines are signs of life.
 \`format=text\`: what was written, as it is. \`download\`: the same, for a file.`,
-      produces: ['application/x-ndjson', 'text/plain'],
       params,
       querystring: logsQuerySchema,
+      response: {
+        200: {
+          description: 'The lines, as they come.',
+          content: {
+            'application/x-ndjson': { schema: z.string() },
+            'text/plain': { schema: z.string() },
+          },
+        },
+        ...problemAnswers(502),
+      },
     },
     handler: async (request, reply) => {
       const { follow, tail, since, timestamps, format, download } = request.query;
       const wish = { follow, tail, since };
       const { name, items } = await openLog(context, scopeOf(request), request.params.id, wish, gone(reply));
-      void reply.header('cache-control', 'no-store').header('x-accel-buffering', 'no');
-      if (download) void reply.header('content-disposition', `attachment; filename="${name}.log"`);
+      // The schema's text comes as a stream, which is sent as it is.
+      const streamed = reply as FastifyReply;
+      void streamed.header('cache-control', 'no-store').header('x-accel-buffering', 'no');
+      if (download) void streamed.header('content-disposition', `attachment; filename="${name}.log"`);
       if (download || format === 'text')
-        return reply.type('text/plain; charset=utf-8').send(textBody(items, { timestamps }));
+        return streamed.type('text/plain; charset=utf-8').send(textBody(items, { timestamps }));
       const failed = (error: unknown) => request.log.info({ err: error }, 'a log ended before its end');
-      return reply.type('application/x-ndjson').send(jsonBody(items, { follow }, failed));
+      return streamed.type('application/x-ndjson').send(jsonBody(items, { follow }, failed));
     },
   });
 

@@ -1,10 +1,9 @@
 import { Transform, Readable } from 'node:stream';
 import { type Command, Option } from 'commander';
-import { appSchema, type AppView, appWithLogSchema, type AppWithLogView } from '../../core/api/apps.ts';
-import { acceptedSchema, listOf } from '../../core/api/common.ts';
-import { runtimeSchema } from '../../core/appManifest.ts';
+import type { Answer } from '../../client/createClient.ts';
+import { type Runtime, runtimeSchema } from '../../core/appManifest.ts';
 import { formatBytes } from '../../core/memorySize.ts';
-import { openClient } from '../client.ts';
+import { ALL, openClient } from '../client.ts';
 import { CommandFailed, Exit } from '../exit.ts';
 import { ago, details, type JsonFlag, print, startProgress, subcommand, table } from '../output.ts';
 import { packFolder } from '../packFolder.ts';
@@ -12,10 +11,12 @@ import { waitForApp } from '../wait.ts';
 
 interface UploadFlags extends JsonFlag {
   name?: string;
-  runtime?: string;
+  runtime?: Runtime;
   device?: string;
   detach?: boolean;
 }
+
+type AppWithLog = Answer<'/apps/{id}', 'get'>;
 
 /** `drayage app ...` */
 export function registerApp(program: Command): void {
@@ -39,7 +40,7 @@ export function registerApp(program: Command): void {
 
   subcommand(app, 'ls', 'list applications, newest first').action(async (flags: JsonFlag) => {
     const client = await openClient();
-    const page = await client.request('GET', '/apps', listOf(appSchema), { query: { limit: '500' } });
+    const page = await client.get('/apps', ALL);
     print(flags, page, ({ items }) =>
       table(['NAME', 'ID', 'RUNTIME', 'STATE', 'DEVICE', 'COMPUTE', 'UPLOADED'], items.map(row)),
     );
@@ -48,7 +49,7 @@ export function registerApp(program: Command): void {
   subcommand(app, 'show <app>', 'show an application with the log of its build').action(
     async (name: string, flags: JsonFlag) => {
       const client = await openClient();
-      const shown = await client.request('GET', `/apps/${encodeURIComponent(name)}`, appWithLogSchema);
+      const shown = await client.get('/apps/{id}', { params: { path: { id: name } } });
       print(flags, shown, describe);
     },
   );
@@ -73,10 +74,10 @@ async function upload(
   count.once('error', (error) => (broken = error));
   let id: string;
   try {
-    const accepted = await client.request('POST', '/apps', acceptedSchema, {
-      query: { name, runtime, device },
+    const accepted = await client.post('/apps', {
+      params: { query: { name, runtime, device } },
       headers: { 'content-type': 'application/octet-stream' },
-      stream: Readable.toWeb(source.pipe(count)) as ReadableStream<Uint8Array>,
+      body: Readable.toWeb(source.pipe(count)) as ReadableStream<Uint8Array>,
     });
     if (detach === true) {
       print(flags, accepted, (answer) => answer.id);
@@ -95,12 +96,12 @@ async function upload(
   print(flags, ended, (view) => `${view.name} is running on ${view.device.name} (${view.compute?.id ?? ''})`);
 }
 
-function row(view: AppView): string[] {
+function row(view: Omit<AppWithLog, 'log'>): string[] {
   const { name, id, runtime, state, device, compute, createdAt } = view;
   return [name, id, runtime, state, device.name, compute?.name ?? '', ago(createdAt)];
 }
 
-function describe({ log, ...view }: AppWithLogView): string {
+function describe({ log, ...view }: AppWithLog): string {
   const about = details([
     ['name', view.name],
     ['id', view.id],

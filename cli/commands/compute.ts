@@ -1,6 +1,5 @@
 import type { Command } from 'commander';
-import { acceptedSchema, listOf } from '../../core/api/common.ts';
-import { computeSchema, type ComputeView } from '../../core/api/computes.ts';
+import type { Body, Schemas } from '../../client/createClient.ts';
 import { formatBytes } from '../../core/memorySize.ts';
 import type { PublishedPort } from '../../core/publishedPorts.ts';
 import { openClient } from '../client.ts';
@@ -23,6 +22,9 @@ import { registerExec } from './computeExec.ts';
 import { registerLogs } from './computeLogs.ts';
 import { registerUpdate } from './computeUpdate.ts';
 
+type Compute = Schemas['Compute'];
+type CreateBody = Body<'/computes', 'post'>;
+
 interface CreateFlags extends JsonFlag, HealthFlags {
   name: string;
   image: string;
@@ -30,13 +32,13 @@ interface CreateFlags extends JsonFlag, HealthFlags {
   memory?: number;
   cpus?: number;
   pids?: number;
-  cap?: string[];
-  label?: Record<string, string>;
-  env?: Record<string, string>;
+  cap?: CreateBody['capabilities'];
+  label?: CreateBody['labels'];
+  env?: CreateBody['env'];
   port?: PublishedPort[];
-  volume?: { name: string; path: string }[];
-  tmpfs?: { path: string; sizeBytes: number }[];
-  restart?: { name: string; maximumRetries: number };
+  volume?: CreateBody['volumes'];
+  tmpfs?: CreateBody['tmpfs'];
+  restart?: CreateBody['restartPolicy'];
   detach?: boolean;
 }
 
@@ -71,8 +73,7 @@ export function registerCompute(program: Command): void {
     .option('--label <K=V>', 'only those that have it; may be given several times', collect)
     .action(async (flags: JsonFlag & { label?: string[] }) => {
       const client = await openClient();
-      const query = { limit: '500', label: flags.label };
-      const page = await client.request('GET', '/computes', listOf(computeSchema), { query });
+      const page = await client.get('/computes', { params: { query: { limit: 500, label: flags.label } } });
       print(flags, page, ({ items }) =>
         table(['NAME', 'ID', 'STATE', 'DEVICE', 'IMAGE', 'IP', 'CREATED'], items.map(row)),
       );
@@ -80,11 +81,7 @@ export function registerCompute(program: Command): void {
 
   subcommand(compute, 'show <compute>', 'show a compute').action(async (name: string, flags: JsonFlag) => {
     const client = await openClient();
-    print(
-      flags,
-      await client.request('GET', `/computes/${encodeURIComponent(name)}`, computeSchema),
-      describe,
-    );
+    print(flags, await client.get('/computes/{id}', { params: { path: { id: name } } }), describe);
   });
 
   subcommand(compute, 'start <compute>', 'start a compute that has stopped')
@@ -125,7 +122,7 @@ async function create(command: string[], flags: CreateFlags): Promise<void> {
     healthCheck: healthCheckOf(flags),
     command: command.length > 0 ? command : undefined,
   };
-  const accepted = await client.request('POST', '/computes', acceptedSchema, { body });
+  const accepted = await client.post('/computes', { body });
   if (detach === true) {
     print(flags, accepted, ({ id }) => id);
     return;
@@ -144,7 +141,7 @@ async function create(command: string[], flags: CreateFlags): Promise<void> {
 }
 
 /** Fails the command with the compute's own causes unless all is well. */
-function requireState(compute: ComputeView, well: boolean, what: string): void {
+function requireState(compute: Compute, well: boolean, what: string): void {
   if (well) return;
   const own = {
     code: 'computeFailed',
@@ -165,11 +162,8 @@ async function change(
   flags: JsonFlag & { detach?: boolean },
 ): Promise<void> {
   const client = await openClient();
-  const accepted = await client.request(
-    'POST',
-    `/computes/${encodeURIComponent(name)}/${operation}`,
-    acceptedSchema,
-  );
+  const params = { path: { id: name } };
+  const accepted = await client.post(`/computes/{id}/${operation}`, { params });
   if (flags.detach === true) {
     print(flags, accepted, ({ id }) => id);
     return;
@@ -181,7 +175,7 @@ async function change(
 
 async function remove(name: string, flags: JsonFlag & { detach?: boolean }): Promise<void> {
   const client = await openClient();
-  const accepted = await client.request('DELETE', `/computes/${encodeURIComponent(name)}`, acceptedSchema);
+  const accepted = await client.delete('/computes/{id}', { params: { path: { id: name } } });
   if (flags.detach === true) {
     print(flags, accepted, ({ id }) => id);
     return;
@@ -191,11 +185,11 @@ async function remove(name: string, flags: JsonFlag & { detach?: boolean }): Pro
   print(flags, { removed: name, id: accepted.id }, () => `${name} was deleted`);
 }
 
-function row(view: ComputeView): string[] {
+function row(view: Compute): string[] {
   return [view.name, view.id, view.state, view.device.name, view.image.name, view.ip, ago(view.createdAt)];
 }
 
-function describe(view: ComputeView): string {
+function describe(view: Compute): string {
   const policy = view.restartPolicy;
   const retries =
     policy.name === 'on-failure' && policy.maximumRetries > 0 ? `:${String(policy.maximumRetries)}` : '';
@@ -242,12 +236,12 @@ function describe(view: ComputeView): string {
   ]);
 }
 
-function exitWords({ code, oom, at }: NonNullable<ComputeView['lastExit']>): string {
+function exitWords({ code, oom, at }: NonNullable<Compute['lastExit']>): string {
   return `code ${String(code)}${oom ? ', out of memory' : ''}, ${ago(at)}`;
 }
 
 /** What its device says that there is, beside what was asked for. */
-function observedWords({ observed: { state, limits, at } }: ComputeView): string {
+function observedWords({ observed: { state, limits, at } }: Compute): string {
   const memory = limits?.memoryBytes == null ? [] : [`memory ${formatBytes(limits.memoryBytes)}`];
   const cpus = limits?.cpus == null ? [] : [`cpus ${String(limits.cpus)}`];
   const told = at === null ? [] : [`told ${ago(at)}`];

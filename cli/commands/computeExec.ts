@@ -1,8 +1,9 @@
 import type { Command } from 'commander';
 import { WebSocket } from 'ws';
 import { z } from 'zod';
-import { problemSchema } from '../../core/api/common.ts';
-import { type ApiClient, openClient, ProblemError } from '../client.ts';
+import { ProblemError, readProblem } from '../../client/problemError.ts';
+import { headersFor } from '../client.ts';
+import { loadCredentials } from '../credentials.ts';
 import { CommandFailed, Exit } from '../exit.ts';
 import { subcommand } from '../output.ts';
 
@@ -14,9 +15,8 @@ export function registerExec(compute: Command): void {
   subcommand(compute, 'exec <compute> <command...>', 'run a command in a compute')
     .option('-T, --no-tty', 'no terminal for the command, even if there is one here')
     .action(async (name: string, command: string[], flags: { tty: boolean }) => {
-      const client = await openClient();
       const tty = flags.tty && process.stdin.isTTY && process.stdout.isTTY;
-      const socket = await connect(client, `/computes/${encodeURIComponent(name)}/exec`);
+      const socket = await connect(name);
       const restore = tty ? rawTerminal(socket) : () => undefined;
       try {
         process.exitCode = await converse(socket, command, tty);
@@ -28,11 +28,11 @@ export function registerExec(compute: Command): void {
     });
 }
 
-function connect(client: ApiClient, path: string): Promise<WebSocket> {
-  const { url, token } = client.credentials;
-  const address = `${url.replace(/^http/, 'ws').replace(/\/$/, '')}/api/v1${path}`;
-  const socket = new WebSocket(address, {
-    headers: { authorization: `Bearer ${token}` },
+async function connect(compute: string): Promise<WebSocket> {
+  const credentials = await loadCredentials();
+  const base = credentials.url.replace(/^http/, 'ws').replace(/\/$/, '');
+  const socket = new WebSocket(`${base}/api/v1/computes/${encodeURIComponent(compute)}/exec`, {
+    headers: headersFor(credentials),
     perMessageDeflate: false,
   });
   return new Promise((resolve, reject) => {
@@ -44,12 +44,8 @@ function connect(client: ApiClient, path: string): Promise<WebSocket> {
       let text = '';
       response.setEncoding('utf8').on('data', (chunk: string) => (text += chunk));
       response.once('end', () => {
-        const problem = problemSchema.safeParse(safeJson(text));
-        reject(
-          problem.success
-            ? new ProblemError(problem.data)
-            : new Error(`the control plane answered ${String(response.statusCode)}`),
-        );
+        const { statusCode: status = 0, statusMessage: statusText = '' } = response;
+        reject(new ProblemError(readProblem(safeJson(text), { status, statusText })));
       });
     });
   });

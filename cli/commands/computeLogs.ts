@@ -27,11 +27,12 @@ export function registerLogs(compute: Command): void {
     .action(async (name: string, flags: LogFlags) => {
       const client = await openClient();
       const query = {
-        follow: flags.follow === true ? '1' : '0',
-        tail: flags.tail?.toString(),
+        follow: flags.follow === true ? ('1' as const) : ('0' as const),
+        tail: flags.tail,
         since: flags.since,
       };
-      const body = await client.stream(`/computes/${encodeURIComponent(name)}/logs`, { query });
+      const params = { path: { id: name }, query };
+      const { body } = await client.open('/computes/{id}/logs', { params });
       const input = Readable.fromWeb(body as NodeWebStream);
       // `logs | head`: the reader has enough.
       process.stdout.once('error', () => input.destroy());

@@ -1,5 +1,5 @@
 import { type Command, Option } from 'commander';
-import { acceptedSchema } from '../../core/api/common.ts';
+import type { Body } from '../../client/createClient.ts';
 import { openClient } from '../client.ts';
 import { CommandFailed, Exit } from '../exit.ts';
 import { type HealthFlags, healthCheckOf, withHealthOptions } from '../healthFlags.ts';
@@ -14,7 +14,7 @@ interface UpdateFlags extends JsonFlag, Omit<HealthFlags, 'health'> {
   pids?: number;
   label?: Record<string, string>;
   removeLabel?: string[];
-  restart?: { name: string; maximumRetries: number };
+  restart?: Body<'/computes/{id}', 'patch'>['restartPolicy'];
   health?: string | false;
   detach?: boolean;
 }
@@ -47,8 +47,7 @@ async function change(name: string, flags: UpdateFlags): Promise<void> {
     restartPolicy: flags.restart,
     healthCheck: health === false ? null : healthCheckOf(health === undefined ? rest : { ...rest, health }),
   };
-  const path = `/computes/${encodeURIComponent(name)}`;
-  const accepted = await client.request('PATCH', path, acceptedSchema, { body });
+  const accepted = await client.patch('/computes/{id}', { params: { path: { id: name } }, body });
   if (flags.detach === true) {
     print(flags, accepted, ({ id }) => id);
     return;

@@ -1,18 +1,13 @@
 import type { Command } from 'commander';
-import { z } from 'zod';
-import { listOf } from '../../core/api/common.ts';
-import {
-  createJoinTokenResponseSchema,
-  type DeviceDetail,
-  deviceDetailSchema,
-  deviceSchema,
-  type DeviceView,
-} from '../../core/api/devices.ts';
+import type { Answer, Schemas } from '../../client/createClient.ts';
 import { formatBytes } from '../../core/memorySize.ts';
-import { openClient } from '../client.ts';
+import { ALL, openClient } from '../client.ts';
 import { ago, details, type JsonFlag, print, subcommand, table } from '../output.ts';
 import { keyValue, wholeNumber } from '../parse.ts';
 import { registerJoin } from './deviceJoin.ts';
+
+type Device = Schemas['Device'];
+type DeviceDetail = Answer<'/devices/{id}', 'get'>;
 
 const APPROVE_HELP = `
 Before a discovered device is approved, compare its key: \`drayage device show\` here with the log of
@@ -24,7 +19,7 @@ export function registerDevice(program: Command): void {
 
   subcommand(device, 'ls', 'list devices').action(async (flags: JsonFlag) => {
     const client = await openClient();
-    const page = await client.request('GET', '/devices', listOf(deviceSchema), { query: { limit: '500' } });
+    const page = await client.get('/devices', ALL);
     print(flags, page, ({ items }) =>
       table(['NAME', 'ID', 'STATE', 'MEMORY FREE', 'DISK FREE', 'LINK', 'HEARD'], items.map(row)),
     );
@@ -32,8 +27,7 @@ export function registerDevice(program: Command): void {
 
   subcommand(device, 'show <device>', 'show a device').action(async (name: string, flags: JsonFlag) => {
     const client = await openClient();
-    const path = `/devices/${encodeURIComponent(name)}`;
-    print(flags, await client.request('GET', path, deviceDetailSchema), describe);
+    print(flags, await client.get('/devices/{id}', { params: { path: { id: name } } }), describe);
   });
 
   subcommand(device, 'approve <device>', 'let a device take part that has joined or was discovered')
@@ -41,9 +35,8 @@ export function registerDevice(program: Command): void {
     .addHelpText('after', APPROVE_HELP)
     .action(async (which: string, flags: JsonFlag & { name?: string }) => {
       const client = await openClient();
-      const path = `/devices/${encodeURIComponent(which)}/approve`;
-      const body = flags.name === undefined ? undefined : { name: flags.name };
-      const approved = await client.request('POST', path, deviceSchema, { body });
+      const params = { path: { id: which } };
+      const approved = await client.post('/devices/{id}/approve', { params, body: { name: flags.name } });
       print(
         flags,
         approved,
@@ -61,32 +54,28 @@ export function registerDevice(program: Command): void {
         ...(location === undefined ? {} : { location: location === '' ? null : location }),
         labels,
       };
-      const path = `/devices/${encodeURIComponent(name)}`;
-      print(
-        flags,
-        await client.request('PATCH', path, deviceSchema, { body }),
-        (now) => `${now.name} was changed`,
-      );
+      const changed = await client.patch('/devices/{id}', { params: { path: { id: name } }, body });
+      print(flags, changed, (now) => `${now.name} was changed`);
     });
 
   registerJoin(device);
 
-  const changes = {
-    cordon: 'place nothing more on a device',
-    uncordon: 'place computes on a device again',
-  };
-  for (const [change, description] of Object.entries(changes)) {
+  const changes = [
+    ['cordon', 'place nothing more on a device'],
+    ['uncordon', 'place computes on a device again'],
+  ] as const;
+  for (const [change, description] of changes) {
     subcommand(device, `${change} <device>`, description).action(async (name: string, flags: JsonFlag) => {
       const client = await openClient();
-      const path = `/devices/${encodeURIComponent(name)}/${change}`;
-      print(flags, await client.request('POST', path, deviceSchema), (now) => `${now.name} is ${now.state}`);
+      const changed = await client.post(`/devices/{id}/${change}`, { params: { path: { id: name } } });
+      print(flags, changed, (now) => `${now.name} is ${now.state}`);
     });
   }
 
   subcommand(device, 'rm <device>', 'remove a device for good, or refuse a discovered one').action(
     async (name: string, flags: JsonFlag) => {
       const client = await openClient();
-      await client.request('DELETE', `/devices/${encodeURIComponent(name)}`, z.null());
+      await client.delete('/devices/{id}', { params: { path: { id: name } } });
       print(flags, { removed: name }, () => `${name} was removed`);
     },
   );
@@ -96,7 +85,7 @@ export function registerDevice(program: Command): void {
     .action(async (flags: JsonFlag & { expires: number }) => {
       const client = await openClient();
       const body = { expiresInSeconds: flags.expires };
-      const made = await client.request('POST', '/devices/tokens', createJoinTokenResponseSchema, { body });
+      const made = await client.post('/devices/tokens', { body });
       print(flags, made, ({ token, controlUrl, expiresAt }) =>
         details([
           ['DRAYAGE_CONTROL_URL', controlUrl],
@@ -107,7 +96,7 @@ export function registerDevice(program: Command): void {
     });
 }
 
-function row(device: DeviceView): string[] {
+function row(device: Device): string[] {
   const { inventory } = device;
   const free = [inventory.memoryAvailableBytes, inventory.diskAvailableBytes].map(formatBytes);
   return [device.name, device.id, device.state, ...free, inventory.linkAddress, ago(device.lastHeartbeatAt)];

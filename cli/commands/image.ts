@@ -2,11 +2,9 @@ import { createReadStream } from 'node:fs';
 import { stat } from 'node:fs/promises';
 import { Readable, Transform } from 'node:stream';
 import type { Command } from 'commander';
-import { z } from 'zod';
-import { listOf } from '../../core/api/common.ts';
-import { imageSchema, type ImageView } from '../../core/api/images.ts';
+import type { Schemas } from '../../client/createClient.ts';
 import { formatBytes } from '../../core/memorySize.ts';
-import { openClient } from '../client.ts';
+import { ALL, openClient } from '../client.ts';
 import { usageError } from '../exit.ts';
 import { ago, type JsonFlag, print, startProgress, subcommand, table } from '../output.ts';
 import { collect } from '../parse.ts';
@@ -25,7 +23,7 @@ export function registerImage(program: Command): void {
 
   subcommand(image, 'ls', 'list images').action(async (flags: JsonFlag) => {
     const client = await openClient();
-    const page = await client.request('GET', '/images', listOf(imageSchema), { query: { limit: '500' } });
+    const page = await client.get('/images', ALL);
     print(flags, page, ({ items }) => table(['NAME', 'ID', 'DIGEST', 'SIZE', 'IMPORTED'], items.map(row)));
   });
 
@@ -47,7 +45,7 @@ export function registerImage(program: Command): void {
 
   subcommand(image, 'rm <image>', 'remove an image').action(async (name: string, flags: JsonFlag) => {
     const client = await openClient();
-    await client.request('DELETE', `/images/${encodeURIComponent(name)}`, z.null());
+    await client.delete('/images/{id}', { params: { path: { id: name } } });
     print(flags, { removed: name }, () => `${name} was removed`);
   });
 }
@@ -72,10 +70,10 @@ async function importImage(file: string, flags: ImportFlags): Promise<void> {
   const source = file === '-' ? process.stdin : createReadStream(file);
   source.once('error', (error: Error) => count.destroy(error));
   try {
-    const made = await client.request('POST', '/images', imageSchema, {
-      query: { name, cmd, entrypoint, env, workdir },
+    const made = await client.post('/images', {
+      params: { query: { name, cmd, entrypoint, env, workdir } },
       headers: { 'content-type': 'application/x-tar' },
-      stream: Readable.toWeb(source.pipe(count)) as ReadableStream<Uint8Array>,
+      body: Readable.toWeb(source.pipe(count)) as ReadableStream<Uint8Array>,
     });
     print(
       flags,
@@ -95,7 +93,7 @@ async function sizeOf(file: string): Promise<number> {
   return found.size;
 }
 
-function row(image: ImageView): string[] {
+function row(image: Schemas['Image']): string[] {
   return [
     image.name,
     image.id,

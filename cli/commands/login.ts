@@ -1,6 +1,7 @@
 import type { Command } from 'commander';
-import { registerRequestSchema, signInResponseSchema } from '../../core/api/auth.ts';
-import { createClient } from '../client.ts';
+import type { Answer, Client } from '../../client/createClient.ts';
+import { registerRequestSchema } from '../../core/api/auth.ts';
+import { clientFor } from '../client.ts';
 import { knownUrl, saveCredentials } from '../credentials.ts';
 import { usageError } from '../exit.ts';
 import { type JsonFlag, print, subcommand } from '../output.ts';
@@ -19,9 +20,9 @@ export function registerLogin(program: Command): void {
     .option('--invitation <secret>', 'join the tenant that invited you instead')
     .action(async (flags: AccountFlags & { tenant?: string; invitation?: string }) => {
       const { email, tenant, invitation } = flags;
-      await signIn(flags, '/auth/register', (password) => {
+      await signIn(flags, (client, password) => {
         const asked = registerRequestSchema.safeParse({ email, password, tenant, invitation });
-        if (asked.success) return asked.data;
+        if (asked.success) return client.post('/auth/register', { body: asked.data });
         const [issue] = asked.error.issues;
         throw usageError(
           `${issue?.path.join('.') ?? ''}: ${issue?.message ?? ''}.`,
@@ -34,22 +35,21 @@ export function registerLogin(program: Command): void {
     .option('--url <url>', 'of the control plane, e.g. http://127.0.0.1:7480; without it the one in use')
     .requiredOption('--email <email>', 'of the account')
     .action((flags: AccountFlags) =>
-      signIn(flags, '/auth/sign-in', (password) => ({ email: flags.email, password, session: 'token' })),
+      signIn(flags, (client, password) =>
+        client.post('/auth/sign-in', { body: { email: flags.email, password, session: 'token' } }),
+      ),
     );
 }
 
 async function signIn(
   flags: AccountFlags,
-  path: string,
-  bodyWith: (password: string) => object,
+  ask: (client: Client, password: string) => Promise<Answer<'/auth/sign-in', 'post'>>,
 ): Promise<void> {
   const url = flags.url ?? (await knownUrl());
   if (url === undefined) throw usageError('Which control plane?', 'Say `--url URL`, or set DRAYAGE_URL.');
   if (!URL.canParse(url)) throw usageError(`${url} is not a URL.`, 'Give one such as http://127.0.0.1:7480.');
-  const body = bodyWith(process.env['DRAYAGE_PASSWORD'] ?? (await askPassword()));
-  const client = createClient({ url, token: '' });
-  const answer = await client.request('POST', path, signInResponseSchema, { body });
-  const { token = '', account, expiresAt } = answer;
+  const password = process.env['DRAYAGE_PASSWORD'] ?? (await askPassword());
+  const { token = '', account, expiresAt } = await ask(clientFor({ url, token: '' }), password);
   await saveCredentials({ url, token, email: account.email });
   print(flags, { url, email: account.email, expiresAt }, () => `signed in at ${url} as ${account.email}`);
 }

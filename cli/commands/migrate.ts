@@ -1,7 +1,6 @@
 import type { Command } from 'commander';
-import { migrationAcceptedSchema } from '../../core/api/migrations.ts';
+import type { Schemas } from '../../client/createClient.ts';
 import type { Cause } from '../../core/cause.ts';
-import type { Migration } from '../../core/migration.ts';
 import { openClient } from '../client.ts';
 import { CommandFailed, Exit } from '../exit.ts';
 import { formatMs, type JsonFlag, print, subcommand } from '../output.ts';
@@ -9,6 +8,8 @@ import { wholeNumber } from '../parse.ts';
 import { progressLine, roundLines } from '../rounds.ts';
 import { phaseLines, summary } from '../timeline.ts';
 import { waitForMigration } from '../wait.ts';
+
+type Migration = Schemas['Migration'];
 
 interface MigrateFlags extends JsonFlag {
   to?: string;
@@ -56,12 +57,8 @@ async function migrate(name: string, flags: MigrateFlags): Promise<void> {
       dryRun: flags.dryRun,
     };
     // Not ended by SIGINT: the move may have been accepted, and its id is what the user then needs.
-    const accepted = await client.request(
-      'POST',
-      `/computes/${encodeURIComponent(name)}/migrations`,
-      migrationAcceptedSchema,
-      { body },
-    );
+    const params = { path: { id: name } };
+    const accepted = await client.post('/computes/{id}/migrations', { params, body });
     id = accepted.id;
     if (flags.detach === true) {
       print(flags, accepted, (move) => `${move.id} moves ${name} to ${move.target.name} (${move.reason})`);

@@ -1,13 +1,13 @@
 import type { Command } from 'commander';
-import { listOf } from '../../core/api/common.ts';
-import { abortResponseSchema } from '../../core/api/migrations.ts';
+import type { Schemas } from '../../client/createClient.ts';
 import { formatBytes } from '../../core/memorySize.ts';
-import { type Migration, migrationSchema, type Prediction } from '../../core/migration.ts';
 import { openClient } from '../client.ts';
 import { details, formatMs, type JsonFlag, print, subcommand, table } from '../output.ts';
 import { wholeNumber } from '../parse.ts';
 import { roundLines } from '../rounds.ts';
 import { phaseLines } from '../timeline.ts';
+
+type Migration = Schemas['Migration'];
 
 /** `drayage migration ...` */
 export function registerMigration(program: Command): void {
@@ -18,8 +18,8 @@ export function registerMigration(program: Command): void {
     .option('--limit <n>', 'how many', wholeNumber(1, 500), 50)
     .action(async (flags: JsonFlag & { compute?: string; limit: number }) => {
       const client = await openClient();
-      const query = { compute: flags.compute, limit: String(flags.limit) };
-      const page = await client.request('GET', '/migrations', listOf(migrationSchema), { query });
+      const query = { compute: flags.compute, limit: flags.limit };
+      const page = await client.get('/migrations', { params: { query } });
       print(flags, page, ({ items }) =>
         table(['ID', 'COMPUTE', 'SOURCE', 'TARGET', 'STATE', 'FROZEN', 'TOTAL'], items.map(row)),
       );
@@ -27,23 +27,19 @@ export function registerMigration(program: Command): void {
 
   subcommand(migration, 'show <migration>', 'show a move').action(async (id: string, flags: JsonFlag) => {
     const client = await openClient();
-    print(
-      flags,
-      await client.request('GET', `/migrations/${encodeURIComponent(id)}`, migrationSchema),
-      describe,
-    );
+    print(flags, await client.get('/migrations/{id}', { params: { path: { id } } }), describe);
   });
 
   subcommand(migration, 'abort <migration>', 'stop a move; the compute runs on where it is').action(
     async (id: string, flags: JsonFlag) => {
       const client = await openClient();
-      const path = `/migrations/${encodeURIComponent(id)}/abort`;
-      print(flags, await client.request('POST', path, abortResponseSchema), ({ reason }) => reason);
+      const asked = await client.post('/migrations/{id}/abort', { params: { path: { id } } });
+      print(flags, asked, ({ reason }) => reason);
     },
   );
 }
 
-function predictedLine({ freezeMs, wireBytes }: Prediction): string {
+function predictedLine({ freezeMs, wireBytes }: NonNullable<Migration['predicted']>): string {
   return `frozen ${formatMs(freezeMs)}, ${formatBytes(wireBytes)} on the wire`;
 }
 

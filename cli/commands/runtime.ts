@@ -1,8 +1,6 @@
 import { type Command, Argument } from 'commander';
-import { z } from 'zod';
-import { listOf } from '../../core/api/common.ts';
-import { runtimeBaseSchema, type RuntimeBaseView } from '../../core/api/runtimes.ts';
-import { runtimeSchema } from '../../core/appManifest.ts';
+import type { Answer } from '../../client/createClient.ts';
+import { type Runtime, runtimeSchema } from '../../core/appManifest.ts';
 import { openClient } from '../client.ts';
 import { ago, type JsonFlag, print, subcommand, table } from '../output.ts';
 
@@ -17,7 +15,7 @@ export function registerRuntime(program: Command): void {
   subcommand(runtime, 'ls', 'list the runtimes that applications can be built for').action(
     async (flags: JsonFlag) => {
       const client = await openClient();
-      const page = await client.request('GET', '/runtimes', listOf(runtimeBaseSchema));
+      const page = await client.get('/runtimes');
       print(flags, page, ({ items }) => table(['RUNTIME', 'DIGEST', 'ARCHITECTURE', 'SET'], items.map(row)));
     },
   );
@@ -25,21 +23,21 @@ export function registerRuntime(program: Command): void {
   subcommand(runtime, 'set', 'set the image that applications of a runtime are built on')
     .addArgument(runtimeArgument())
     .argument('<image>', "name or id of an image that has the runtime's programs")
-    .action(async (name: string, image: string, flags: JsonFlag) => {
+    .action(async (name: Runtime, image: string, flags: JsonFlag) => {
       const client = await openClient();
-      const set = await client.request('PUT', `/runtimes/${name}`, runtimeBaseSchema, { body: { image } });
+      const set = await client.put('/runtimes/{runtime}', { params: { path: { runtime: name } }, body: { image } });
       print(flags, set, ({ digest }) => `${name} applications are built on ${digest}`);
     });
 
   subcommand(runtime, 'rm', 'build no more applications of a runtime')
     .addArgument(runtimeArgument())
-    .action(async (name: string, flags: JsonFlag) => {
+    .action(async (name: Runtime, flags: JsonFlag) => {
       const client = await openClient();
-      await client.request('DELETE', `/runtimes/${name}`, z.null());
+      await client.delete('/runtimes/{runtime}', { params: { path: { runtime: name } } });
       print(flags, { removed: name }, () => `${name} has no base any more`);
     });
 }
 
-function row({ runtime, digest, architecture, setAt }: RuntimeBaseView): string[] {
+function row({ runtime, digest, architecture, setAt }: Answer<'/runtimes/{runtime}', 'put'>): string[] {
   return [runtime, digest.slice(0, 'sha256:'.length + 12), architecture, ago(setAt)];
 }

@@ -1,25 +1,18 @@
 import type { Command } from 'commander';
 import { Option } from 'commander';
-import { z } from 'zod';
-import { meSchema } from '../../core/api/auth.ts';
-import { listOf } from '../../core/api/common.ts';
-import {
-  invitationSchema,
-  invitedSchema,
-  memberSchema,
-  quotaViewSchema,
-  type QuotaView,
-  tenantSchema,
-} from '../../core/api/tenants.ts';
+import type { Schemas } from '../../client/createClient.ts';
 import { NO_QUOTA } from '../../core/quota.ts';
-import { openClient } from '../client.ts';
+import { ALL, openClient } from '../client.ts';
 import { usageError } from '../exit.ts';
 import { ago, details, type JsonFlag, print, subcommand, table } from '../output.ts';
 import { memorySize, positiveNumber, wholeNumber } from '../parse.ts';
 
-const ALL = { query: { limit: '500' } };
-const pathOf = (tenant: string) => `/tenants/${encodeURIComponent(tenant)}`;
-const role = new Option('--role <role>', 'what they may do').choices(['viewer', 'member', 'owner']);
+type Role = Schemas['Member']['role'];
+const ROLES: Role[] = ['viewer', 'member', 'owner'];
+const role = new Option('--role <role>', 'what they may do').choices(ROLES);
+
+const MEMBER = '/tenants/{id}/members/{account}';
+const allOf = (tenant: string) => ({ params: { path: { id: tenant }, ...ALL.params } });
 
 /** `drayage tenant ...` */
 export function registerTenant(program: Command): void {
@@ -29,7 +22,7 @@ export function registerTenant(program: Command): void {
 
   subcommand(tenant, 'ls', 'list the tenants that you are a member of').action(async (flags: JsonFlag) => {
     const client = await openClient();
-    const page = await client.request('GET', '/tenants', listOf(tenantSchema), ALL);
+    const page = await client.get('/tenants', ALL);
     print(flags, page, ({ items }) =>
       table(
         ['NAME', 'ID', 'YOUR ROLE', 'CREATED'],
@@ -43,14 +36,14 @@ export function registerTenant(program: Command): void {
     .action(async (flags: JsonFlag & { name: string }) => {
       const client = await openClient();
       const body = { name: flags.name };
-      const made = await client.request('POST', '/tenants', tenantSchema, { body });
+      const made = await client.post('/tenants', { body });
       print(flags, made, ({ name, id }) => `${name} (${id})`);
     });
 
   subcommand(tenant, 'rm <tenant>', 'delete a tenant that has no computes and images').action(
     async (name: string, flags: JsonFlag) => {
       const client = await openClient();
-      await client.request('DELETE', pathOf(name), z.null());
+      await client.delete('/tenants/{id}', { params: { path: { id: name } } });
       print(flags, { removed: name }, () => `${name} was deleted`);
     },
   );
@@ -64,15 +57,16 @@ function registerMembers(tenant: Command): void {
     .option('--set <account>', 'id of a member, whose role becomes that of --role')
     .addOption(role)
     .option('--remove <account>', 'id of a member')
-    .action(async (name: string, flags: JsonFlag & { set?: string; role?: string; remove?: string }) => {
+    .action(async (name: string, flags: JsonFlag & { set?: string; role?: Role; remove?: string }) => {
       const client = await openClient();
-      const member = (id: string) => `${pathOf(name)}/members/${encodeURIComponent(id)}`;
-      if ((flags.set === undefined) !== (flags.role === undefined))
+      const member = (account: string) => ({ params: { path: { id: name, account } } });
+      const { set, role: given, remove } = flags;
+      if ((set === undefined) !== (given === undefined))
         throw usageError('--set and --role belong together.', 'Give both, or neither.');
-      if (flags.set !== undefined)
-        await client.request('PATCH', member(flags.set), z.null(), { body: { role: flags.role } });
-      if (flags.remove !== undefined) await client.request('DELETE', member(flags.remove), z.null());
-      const page = await client.request('GET', `${pathOf(name)}/members`, listOf(memberSchema), ALL);
+      if (set !== undefined && given !== undefined)
+        await client.patch(MEMBER, { ...member(set), body: { role: given } });
+      if (remove !== undefined) await client.delete(MEMBER, member(remove));
+      const page = await client.get('/tenants/{id}/members', allOf(name));
       print(flags, page, ({ items }) =>
         table(
           ['EMAIL', 'ID', 'ROLE', 'SINCE'],
@@ -88,11 +82,11 @@ function registerMembers(tenant: Command): void {
     .option('--email <email>', 'who is invited')
     .addOption(role)
     .option('--list', 'list the invitations instead')
-    .action(async (name: string, flags: JsonFlag & { email?: string; role?: string; list?: boolean }) => {
+    .action(async (name: string, flags: JsonFlag & { email?: string; role?: Role; list?: boolean }) => {
       const client = await openClient();
-      const path = `${pathOf(name)}/invitations`;
+      const path = '/tenants/{id}/invitations';
       if (flags.list === true) {
-        const page = await client.request('GET', path, listOf(invitationSchema), ALL);
+        const page = await client.get(path, allOf(name));
         print(flags, page, ({ items }) =>
           table(
             ['EMAIL', 'ID', 'ROLE', 'ENDS', 'ACCEPTED'],
@@ -105,15 +99,15 @@ function registerMembers(tenant: Command): void {
         return;
       }
       if (flags.email === undefined) throw usageError('Who is invited?', 'Give --email, or --list.');
-      const body = { email: flags.email, ...(flags.role === undefined ? {} : { role: flags.role }) };
-      const invited = await client.request('POST', path, invitedSchema, { body });
+      const body = { email: flags.email, role: flags.role };
+      const invited = await client.post(path, { params: { path: { id: name } }, body });
       print(flags, invited, ({ secret }) => secret);
     });
 
   subcommand(tenant, 'join <secret>', 'accept an invitation').action(
     async (secret: string, flags: JsonFlag) => {
       const client = await openClient();
-      const me = await client.request('POST', '/invitations/accept', meSchema, { body: { secret } });
+      const me = await client.post('/invitations/accept', { body: { secret } });
       print(flags, me, ({ tenants }) => `you are a member of ${tenants.map(({ name }) => name).join(', ')}`);
     },
   );
@@ -140,15 +134,15 @@ function registerQuota(tenant: Command): void {
       const given = { computes, memoryBytes, cpus, imageBytes };
       const named = Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined));
       const body = { ...(flags.unlimited === true ? NO_QUOTA : {}), ...named };
-      const path = `${pathOf(name)}/quota`;
+      const of = { params: { path: { id: name } } };
       const view = await (Object.keys(body).length === 0
-        ? client.request('GET', path, quotaViewSchema)
-        : client.request('PATCH', path, quotaViewSchema, { body }));
+        ? client.get('/tenants/{id}/quota', of)
+        : client.patch('/tenants/{id}/quota', { ...of, body }));
       print(flags, view, quotaText);
     });
 }
 
-function quotaText({ quota, used }: QuotaView): string {
+function quotaText({ quota, used }: Schemas['Quota']): string {
   const mebibytes = (bytes: number) => `${String(Math.round(bytes / 2 ** 20))} MiB`;
   const row = (key: keyof typeof used, show: (value: number) => string): string => {
     const most = quota[key];

@@ -1,8 +1,5 @@
 import type { Command } from 'commander';
-import { z } from 'zod';
-import { createTokenResponseSchema, tokenSchema } from '../../core/api/auth.ts';
-import { listOf } from '../../core/api/common.ts';
-import { openClient } from '../client.ts';
+import { ALL, openClient } from '../client.ts';
 import { ago, type JsonFlag, print, subcommand, table } from '../output.ts';
 import { wholeNumber } from '../parse.ts';
 
@@ -16,16 +13,12 @@ export function registerToken(program: Command): void {
     .action(async (flags: JsonFlag & { name: string; expiresInDays?: number }) => {
       const client = await openClient();
       const body = { name: flags.name, expiresInDays: flags.expiresInDays };
-      print(
-        flags,
-        await client.request('POST', '/tokens', createTokenResponseSchema, { body }),
-        ({ secret }) => secret,
-      );
+      print(flags, await client.post('/tokens', { body }), ({ secret }) => secret);
     });
 
   subcommand(token, 'ls', 'list tokens').action(async (flags: JsonFlag) => {
     const client = await openClient();
-    const page = await client.request('GET', '/tokens', listOf(tokenSchema), { query: { limit: '500' } });
+    const page = await client.get('/tokens', ALL);
     print(flags, page, ({ items }) =>
       table(
         ['NAME', 'ID', 'CREATED', 'LAST USED', 'EXPIRES'],
@@ -42,7 +35,7 @@ export function registerToken(program: Command): void {
 
   subcommand(token, 'rm <token>', 'delete a token, by its id').action(async (id: string, flags: JsonFlag) => {
     const client = await openClient();
-    await client.request('DELETE', `/tokens/${encodeURIComponent(id)}`, z.null());
+    await client.delete('/tokens/{id}', { params: { path: { id } } });
     print(flags, { removed: id }, () => `${id} was deleted`);
   });
 }

@@ -1,8 +1,6 @@
 import type { Command } from 'commander';
-import { z } from 'zod';
-import { listOf } from '../../core/api/common.ts';
-import { createWebhookResponseSchema, webhookSchema, type WebhookView } from '../../core/api/webhooks.ts';
-import { openClient } from '../client.ts';
+import type { Schemas } from '../../client/createClient.ts';
+import { ALL, openClient } from '../client.ts';
 import { ago, type JsonFlag, print, subcommand, table } from '../output.ts';
 
 /** `drayage webhook ...` */
@@ -18,13 +16,13 @@ export function registerWebhook(program: Command): void {
     .action(async (url: string, flags: JsonFlag & { types?: string }) => {
       const client = await openClient();
       const body = { url, types: flags.types?.split(',') };
-      const made = await client.request('POST', '/webhooks', createWebhookResponseSchema, { body });
+      const made = await client.post('/webhooks', { body });
       print(flags, made, ({ secret }) => secret);
     });
 
   subcommand(webhook, 'ls', 'list webhooks').action(async (flags: JsonFlag) => {
     const client = await openClient();
-    const page = await client.request('GET', '/webhooks', listOf(webhookSchema), { query: { limit: '500' } });
+    const page = await client.get('/webhooks', ALL);
     print(flags, page, ({ items }) =>
       table(
         ['ID', 'URL', 'TYPES', 'STATE', 'CREATED'],
@@ -36,13 +34,13 @@ export function registerWebhook(program: Command): void {
   subcommand(webhook, 'rm <webhook>', 'send no more events, by its id').action(
     async (id: string, flags: JsonFlag) => {
       const client = await openClient();
-      await client.request('DELETE', `/webhooks/${encodeURIComponent(id)}`, z.null());
+      await client.delete('/webhooks/{id}', { params: { path: { id } } });
       print(flags, { removed: id }, () => `${id} was deleted`);
     },
   );
 }
 
-function stateOf({ enabled, disabledReason, failures, nextAttemptAt }: WebhookView): string {
+function stateOf({ enabled, disabledReason, failures, nextAttemptAt }: Schemas['Webhook']): string {
   if (!enabled) return disabledReason === null ? 'ended' : `ended: ${disabledReason}`;
   return failures === 0 ? 'fine' : `failed ${String(failures)} times, again at ${String(nextAttemptAt)}`;
 }

@@ -28,12 +28,14 @@ export const registerRequestSchema = z.object({
 });
 export type RegisterRequest = z.infer<typeof registerRequestSchema>;
 
-export const meSchema = z.object({
-  id: z.string(),
-  email: z.string(),
-  role: accountRoleSchema,
-  tenants: z.array(z.object({ id: z.string(), name: z.string(), role: tenantRoleSchema })),
-});
+export const meSchema = z
+  .object({
+    id: z.string(),
+    email: z.string(),
+    role: accountRoleSchema,
+    tenants: z.array(z.object({ id: z.string(), name: z.string(), role: tenantRoleSchema })),
+  })
+  .meta({ id: 'Account' });
 export type Me = z.infer<typeof meSchema>;
 
 export const signInResponseSchema = z.object({
@@ -43,13 +45,15 @@ export const signInResponseSchema = z.object({
   token: z.string().optional(),
 });
 
-export const tokenSchema = z.object({
-  id: z.string(),
-  name: z.string(),
-  createdAt: z.iso.datetime(),
-  lastUsedAt: z.iso.datetime().nullable(),
-  expiresAt: z.iso.datetime().nullable(),
-});
+export const tokenSchema = z
+  .object({
+    id: z.string(),
+    name: z.string(),
+    createdAt: z.iso.datetime(),
+    lastUsedAt: z.iso.datetime().nullable(),
+    expiresAt: z.iso.datetime().nullable(),
+  })
+  .meta({ id: 'Token' });
 export type TokenView = z.infer<typeof tokenSchema>;
 
 export const createTokenRequestSchema = z.object({

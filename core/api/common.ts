@@ -1,6 +1,8 @@
 import { z } from 'zod';
 import { causeSchema } from '../cause.ts';
 
+export const PROBLEM_TYPE = 'application/problem+json';
+
 /** An RFC 9457 problem document, with our causes. */
 export const problemSchema = z
   .object({
@@ -15,7 +17,33 @@ export const problemSchema = z
   .meta({ id: 'Problem' });
 export type Problem = z.infer<typeof problemSchema>;
 
-export const referenceSchema = z.object({ id: z.string(), name: z.string() });
+const PROBLEMS = {
+  400: 'The request is not what is expected.',
+  401: 'Nobody is signed in.',
+  403: 'Who asks may not do this.',
+  404: 'There is no such thing, or it is not yours.',
+  409: 'It cannot be done as things stand.',
+  413: 'The body is too large.',
+  415: 'The body is of a kind that is not taken here.',
+  422: 'What was sent cannot be made use of.',
+  429: 'Too many requests.',
+  502: 'The device could not be asked.',
+  503: 'The control plane cannot reach its database or Temporal.',
+  504: 'No answer in time.',
+} as const;
+export type ProblemStatus = keyof typeof PROBLEMS;
+
+/** What a route's `response` says of its refusals and failures: a problem document for each status. */
+export function problemAnswers(...statuses: ProblemStatus[]) {
+  return Object.fromEntries(
+    statuses.map((status) => [
+      status,
+      { description: PROBLEMS[status], content: { [PROBLEM_TYPE]: { schema: problemSchema } } },
+    ]),
+  );
+}
+
+export const referenceSchema = z.object({ id: z.string(), name: z.string() }).meta({ id: 'Reference' });
 
 export const pageQuerySchema = z.object({
   limit: z.coerce.number().int().min(1).max(500).default(100),
@@ -28,7 +56,9 @@ export function listOf<T extends z.ZodType>(item: T) {
 }
 
 /** Of a POST that started work. */
-export const acceptedSchema = z.object({ id: z.string(), workflowId: z.string(), runId: z.string() });
+export const acceptedSchema = z
+  .object({ id: z.string(), workflowId: z.string(), runId: z.string() })
+  .meta({ id: 'Accepted' });
 export type Accepted = z.infer<typeof acceptedSchema>;
 
 /** Id or name of something, in a path. */

@@ -17,25 +17,28 @@ export const tenantSchema = z
 export type TenantView = z.infer<typeof tenantSchema>;
 
 /** What a tenant may have at most (null: without end), and what it has. */
-export const quotaViewSchema = z.object({
-  quota: quotaSchema,
-  used: z.object({
-    computes: z.number().int(),
-    memoryBytes: z.number(),
-    cpus: z.number(),
-    imageBytes: z.number(),
-  }),
-});
-export type QuotaView = z.infer<typeof quotaViewSchema>;
+export const quotaViewSchema = z
+  .object({
+    quota: quotaSchema,
+    used: z.object({
+      computes: z.number().int(),
+      memoryBytes: z.number(),
+      cpus: z.number(),
+      imageBytes: z.number(),
+    }),
+  })
+  .meta({ id: 'Quota' });
 
 /** What is not named stays as it is. */
 export const changeQuotaRequestSchema = quotaSchema.partial();
 
-export const memberSchema = z.object({
-  account: z.object({ id: z.string(), email: z.string() }),
-  role: tenantRoleSchema,
-  createdAt: z.iso.datetime(),
-});
+export const memberSchema = z
+  .object({
+    account: z.object({ id: z.string(), email: z.string() }),
+    role: tenantRoleSchema,
+    createdAt: z.iso.datetime(),
+  })
+  .meta({ id: 'Member' });
 export type MemberView = z.infer<typeof memberSchema>;
 
 export const changeMemberRequestSchema = z.object({ role: tenantRoleSchema });
@@ -46,14 +49,16 @@ export const inviteRequestSchema = z.object({
   expiresInDays: z.number().int().min(1).max(90).default(7),
 });
 
-export const invitationSchema = z.object({
-  id: z.string(),
-  email: z.string(),
-  role: tenantRoleSchema,
-  createdAt: z.iso.datetime(),
-  expiresAt: z.iso.datetime(),
-  acceptedAt: z.iso.datetime().nullable(),
-});
+export const invitationSchema = z
+  .object({
+    id: z.string(),
+    email: z.string(),
+    role: tenantRoleSchema,
+    createdAt: z.iso.datetime(),
+    expiresAt: z.iso.datetime(),
+    acceptedAt: z.iso.datetime().nullable(),
+  })
+  .meta({ id: 'Invitation' });
 export type InvitationView = z.infer<typeof invitationSchema>;
 
 /** `secret` is shown this once. */
@@ -61,15 +66,17 @@ export const invitedSchema = invitationSchema.extend({ secret: z.string() });
 
 export const acceptInvitationRequestSchema = z.object({ secret: z.string().min(1).max(200) });
 
-export const auditEntrySchema = z.object({
-  at: z.iso.datetime(),
-  /** Null: nobody that is known. */
-  account: z.object({ id: z.string(), email: z.string() }).nullable(),
-  tenant: z.string().nullable(),
-  action: z.string(),
-  subject: z.string().nullable(),
-  address: z.string(),
-  status: z.number().int(),
-  causes: z.array(z.string()),
-});
+export const auditEntrySchema = z
+  .object({
+    at: z.iso.datetime(),
+    /** Null: nobody that is known. */
+    account: z.object({ id: z.string(), email: z.string() }).nullable(),
+    tenant: z.string().nullable(),
+    action: z.string(),
+    subject: z.string().nullable(),
+    address: z.string(),
+    status: z.number().int(),
+    causes: z.array(z.string()),
+  })
+  .meta({ id: 'AuditEntry' });
 export type AuditView = z.infer<typeof auditEntrySchema>;

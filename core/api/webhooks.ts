@@ -29,18 +29,20 @@ export const changeWebhookRequestSchema = z.object({
   enabled: z.boolean().optional(),
 });
 
-export const webhookSchema = z.object({
-  id: z.string(),
-  url: z.string(),
-  types: z.array(z.string()),
-  enabled: z.boolean(),
-  /** Why it is not enabled. */
-  disabledReason: z.string().nullable(),
-  /** Attempts of the event that is being delivered that have failed. */
-  failures: z.number().int(),
-  nextAttemptAt: z.iso.datetime().nullable(),
-  createdAt: z.iso.datetime(),
-});
+export const webhookSchema = z
+  .object({
+    id: z.string(),
+    url: z.string(),
+    types: z.array(z.string()),
+    enabled: z.boolean(),
+    /** Why it is not enabled. */
+    disabledReason: z.string().nullable(),
+    /** Attempts of the event that is being delivered that have failed. */
+    failures: z.number().int(),
+    nextAttemptAt: z.iso.datetime().nullable(),
+    createdAt: z.iso.datetime(),
+  })
+  .meta({ id: 'Webhook' });
 export type WebhookView = z.infer<typeof webhookSchema>;
 
 /** `secret` is shown this once; the receiver checks signatures with it. */

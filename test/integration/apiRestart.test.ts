@@ -6,7 +6,7 @@ import type { WorkflowBundleWithSourceMap } from '@temporalio/worker';
 import { asc, gt } from 'drizzle-orm';
 import { afterAll, afterEach, beforeAll, beforeEach, expect, inject, it } from 'vitest';
 import { createControlActivities } from '../../activities/control.ts';
-import { createClient } from '../../cli/client.ts';
+import { clientFor } from '../../cli/client.ts';
 import { followEvents } from '../../cli/followEvents.ts';
 import type { EventView } from '../../core/api/events.ts';
 import { addEvent, newestEvent } from '../../db/events.ts';
@@ -65,7 +65,7 @@ function follow(url: string): Following {
       notes.push(line);
       opened();
     };
-    for await (const one of followEvents(createClient({ url, token: adminToken }), {}, note)) {
+    for await (const one of followEvents(clientFor({ url, token: adminToken }), {}, note)) {
       if (one.id === null) continue;
       heard.push(one);
       if (one.message === LAST) break;
