@@ -25,7 +25,10 @@ export function registerRuntime(program: Command): void {
     .argument('<image>', "name or id of an image that has the runtime's programs")
     .action(async (name: Runtime, image: string, flags: JsonFlag) => {
       const client = await openClient();
-      const set = await client.put('/runtimes/{runtime}', { params: { path: { runtime: name } }, body: { image } });
+      const set = await client.put('/runtimes/{runtime}', {
+        params: { path: { runtime: name } },
+        body: { image },
+      });
       print(flags, set, ({ digest }) => `${name} applications are built on ${digest}`);
     });
 
