@@ -105,5 +105,5 @@ const shorten: typeof jsonSchemaTransformObject = (input) => {
     ...rest,
     paths,
     components: { ...components, schemas: Object.fromEntries(used), responses },
-  } as Described as ReturnType<typeof jsonSchemaTransformObject>;
+  } as Described;
 };
