@@ -24,7 +24,7 @@ const device: Inventory = {
 test.each<[string, Partial<Inventory>, boolean]>([
   [
     'name, address, room and versions that do not matter',
-    { hostname: 'e', memoryAvailableBytes: 1, engine: '29', version: '2' },
+    { hostname: 'e', memoryAvailableBytes: 1, engine: '29' },
     true,
   ],
   ['the way features are listed', { cpuFeatures: ['sse', 'avx', 'sse'] }, true],
@@ -32,6 +32,7 @@ test.each<[string, Partial<Inventory>, boolean]>([
   ['another kernel that CRIU is new enough for', { kernel: '6.18.1' }, true],
   ['another runc that is new enough', { runc: '1.2.7' }, true],
   ['the architecture', { architecture: 'arm64' }, false],
+  ['the version of Drayage', { version: '0.3.0' }, false],
   ['a feature of the CPU', { cpuFeatures: ['avx', 'avx2', 'sse'] }, false],
   ['the version of cgroups', { cgroupVersion: '1' }, false],
   ['CRIU', { criu: '4.3' }, false],

@@ -15,7 +15,8 @@ const composeSchema = z.object({
     z.object({
       image: z.string(),
       restart: z.string(),
-      environment: z.record(z.string(), z.string()).default({}),
+      /** Null: as whoever starts it has it, if they do. */
+      environment: z.record(z.string(), z.string().nullable()).default({}),
       ports: z.array(z.string()).default([]),
       volumes: z.array(z.string()).default([]),
       secrets: z.array(z.string()).default([]),
