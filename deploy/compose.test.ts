@@ -81,7 +81,7 @@ describe('docker-compose.yml', () => {
     for (const secret of service.secrets)
       expect(compose.secrets[secret]!.file).toBe(`./deploy/secrets/${secret}`);
     for (const [variable, value] of Object.entries(service.environment)) {
-      expect(value, variable).not.toMatch(/:\/\/[^/\s]*:[^/\s]*@/);
+      expect(value ?? '', variable).not.toMatch(/:\/\/[^/\s]*:[^/\s]*@/);
       if (/PASSWORD|PWD|SECRET|TOKEN|API_KEY|DATABASE_URL/.test(variable))
         expect([variable, value]).toEqual([
           expect.stringMatching(/_FILE$/),
