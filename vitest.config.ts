@@ -10,7 +10,7 @@ export default defineConfig({
           name: 'long',
           include: ['test/long/**/*.test.ts'],
           exclude: NEVER,
-          globalSetup: ['test/lab/globalSetup.ts'],
+          globalSetup: ['test/lab/globalSetup.ts', 'test/integration/support/globalSetup.ts'],
           fileParallelism: false,
           testTimeout: 3_600_000,
           hookTimeout: 300_000,

@@ -1,3 +1,4 @@
+import { cancellationSignal } from '@temporalio/activity';
 import { randomBytes } from 'node:crypto';
 import type { Inventory } from '../core/device.ts';
 import { DrayageError } from '../core/cause.ts';
@@ -7,14 +8,19 @@ import { removeCompute, setComputeState } from '../db/computes.ts';
 import { endUpdate, undoUpdate } from '../db/computeUpdates.ts';
 import type { Database } from '../db/database.ts';
 import { getDevice } from '../db/devices.ts';
+import { pullFailed } from '../db/imagePulls.ts';
 import { addPhases, addRounds, finishMigration, setMigrationState } from '../db/migrationRecords.ts';
 import { freezeHistory, setMemoryPlan, setPrediction, setThrottle } from '../db/migrationMemory.ts';
 import { closeTransfer, openTransfer } from '../db/transfers.ts';
-import type { ControlActivities } from './controlInterface.ts';
+import type { ControlActivities, PullActivities } from './controlInterface.ts';
+import { beating } from './device/beating.ts';
 import { withFailures } from './failure.ts';
 
-/** The control plane's activities: each one statement or transaction of `db/`. */
-export function createControlActivities(db: Database): ControlActivities {
+/** Gets an image from its registry. */
+type PullImage = (pullId: string, signal: AbortSignal) => Promise<void>;
+
+/** The control plane's activities: each one statement or transaction of `db/`, but for `pull`. */
+export function createControlActivities(db: Database, pull: PullImage): ControlActivities & PullActivities {
   const activities = {
     async setMigrationState(migrationId, state, reason) {
       await setMigrationState(db, migrationId, state, reason);
@@ -48,7 +54,9 @@ export function createControlActivities(db: Database): ControlActivities {
         computeId: newId('compute', randomBytes),
         group: newId('group', randomBytes),
       }),
-  } satisfies ControlActivities;
+    pullImage: (pullId) => beating(() => pull(pullId, cancellationSignal())),
+    recordPullFailure: (pullId, cause) => pullFailed(db, pullId, cause),
+  } satisfies ControlActivities & PullActivities;
   return withFailures(activities);
 }
 

@@ -57,3 +57,10 @@ export interface ControlActivities {
     range: AddressRange,
   ): Promise<{ spec: ComputeSpec; device: string; epoch: number }>;
 }
+
+/** Of the control plane too, for images from registries. */
+export interface PullActivities {
+  /** Gets an image from its registry, and records that it has come. */
+  pullImage(pullId: string): Promise<void>;
+  recordPullFailure(pullId: string, cause: Cause): Promise<void>;
+}

@@ -22,6 +22,13 @@ export const listenSchema = z.string().transform((text, context) => {
 /** Connections of one process; PostgreSQL allows 100 in all unless it is told otherwise. */
 export const poolSchema = z.coerce.number().int().min(2).max(500);
 
+/** Largest image that may be stored, bytes. */
+export const imageMaxBytesSchema = z.coerce
+  .number()
+  .int()
+  .positive()
+  .default(16 * 2 ** 30);
+
 /** The API process's environment. */
 const fields = z.object({
   DATABASE_URL: z.string().min(1),
@@ -56,12 +63,7 @@ const fields = z.object({
   DRAYAGE_ADMIN_PASSWORD: z.string().min(8).optional(),
   /** Who may make an account: everybody, who was invited to a tenant, or nobody. */
   DRAYAGE_REGISTRATION: z.enum(['open', 'invitation', 'closed']).default('open'),
-  /** Largest image that may be uploaded, bytes. */
-  DRAYAGE_IMAGE_MAX_BYTES: z.coerce
-    .number()
-    .int()
-    .positive()
-    .default(16 * 2 ** 30),
+  DRAYAGE_IMAGE_MAX_BYTES: imageMaxBytesSchema,
   /** Where webhooks may lead: to public addresses over https, or anywhere, also into the control plane's own network. */
   DRAYAGE_WEBHOOK_TARGETS: z.enum(['public', 'any']).default('public'),
   /** Largest application that may be uploaded, bytes of all its files. */

@@ -1,4 +1,5 @@
-import type { Readable } from 'node:stream';
+import { PassThrough, type Readable } from 'node:stream';
+import { finished } from 'node:stream/promises';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 
 /** Of archives. */
@@ -9,12 +10,13 @@ export const ARCHIVE_TYPES = [
   'application/x-gzip',
 ];
 
-/** In this scope a body is an archive that streams in: everywhere else it is JSON. */
-export function acceptArchives(
+/** In this scope a body of these types streams in, of any length, and no other is taken: everywhere else it is JSON. */
+export function acceptStreams(
   scope: Pick<FastifyInstance, 'addContentTypeParser' | 'removeAllContentTypeParsers'>,
+  types = ARCHIVE_TYPES,
 ): void {
   scope.removeAllContentTypeParsers();
-  scope.addContentTypeParser(ARCHIVE_TYPES, (_request, payload, done) => {
+  scope.addContentTypeParser(types, (_request, payload, done) => {
     done(null, payload);
   });
 }
@@ -33,4 +35,15 @@ export async function takeBody<T>(request: FastifyRequest, take: (body: Readable
     body.resume();
     throw error;
   }
+}
+
+/**
+ * A request's body as a stream that may be destroyed: the connection stays for the answer. A sender that goes away ends the
+ * body without an end; the stream then fails.
+ */
+export function detached(body: Readable): PassThrough {
+  const stream = new PassThrough();
+  body.pipe(stream);
+  finished(body, { writable: false }).catch((error: unknown) => stream.destroy(error as Error));
+  return stream;
 }

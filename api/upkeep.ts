@@ -8,9 +8,12 @@ import { markUnreachable, UNREACHABLE_AFTER_SECONDS } from '../db/devices.ts';
 import { removeOldEvents } from '../db/events.ts';
 import { removeOldIdempotencyKeys } from '../db/idempotency.ts';
 import { removeOldFailures } from '../db/signInFailures.ts';
+import { clearPulls } from '../db/imagePulls.ts';
 import { removeOldMetrics } from '../db/metrics.ts';
 import { removeExpiredTokens } from '../db/tokens.ts';
 import type { ApiContext } from './context.ts';
+import { dropExpiredUploads } from './images/parts.ts';
+import { removeLeftovers } from './images/store.ts';
 import { settle } from './settle.ts';
 
 const PERIOD_MS = 1_000;
@@ -41,7 +44,7 @@ export function startUpkeep(context: ApiContext, logger: FastifyBaseLogger): Upk
           const lost = await markUnreachable(tx);
           if (lost.length > 0) logger.warn({ devices: lost }, 'devices do not answer');
         }
-        if (turn % CLEANING_EVERY === 0) await clean(tx);
+        if (turn % CLEANING_EVERY === 0) await clean(tx, context.config.dataDir);
       });
       if (turn % SETTLING_EVERY === 0) await settle(context, logger);
       turn += 1;
@@ -69,7 +72,7 @@ export function startUpkeep(context: ApiContext, logger: FastifyBaseLogger): Upk
   };
 }
 
-async function clean(db: Database): Promise<void> {
+async function clean(db: Database, dataDir: string): Promise<void> {
   await removeExpiredTokens(db);
   await removeOldIdempotencyKeys(db);
   await removeOldFailures(db);
@@ -78,6 +81,9 @@ async function clean(db: Database): Promise<void> {
   await removeOldEvents(db);
   await removeOldApps(db);
   await forgetDiscovered(db);
+  await clearPulls(db);
+  await dropExpiredUploads(db, dataDir);
+  await removeLeftovers(dataDir);
 }
 
 /** Does it unless another process is at it. */

@@ -20,6 +20,7 @@ import {
   type ComputeLifecycleInput,
   computeWorkflowId,
   type MigrateComputeInput,
+  type PullImageInput,
   SearchAttribute,
   WorkflowType,
 } from '../workflows/contract.ts';
@@ -39,6 +40,8 @@ export interface Workflows {
   startMigration(computeId: string, input: MigrateComputeInput): Promise<{ runId: string }>;
   /** Asked again, it finds its own work. @throws DrayageError temporalAway */
   startBuild(input: BuildApplicationInput): Promise<{ runId: string }>;
+  /** @throws DrayageError temporalAway */
+  startPull(input: PullImageInput): Promise<{ runId: string }>;
   /** Null when the workflow has ended. @throws DrayageError temporalAway, abortUndecided (neither device can tell yet) */
   abortMigration(workflowId: string, runId: string): Promise<AbortAnswer | null>;
   /** Whether that run is still under way. @throws DrayageError temporalAway */
@@ -133,6 +136,13 @@ export function connectWorkflows(temporal: TemporalSettings): Workflows {
         operation: input.app,
         attributes: new TypedSearchAttributes([]),
         note: `build ${input.name} on ${input.device}`,
+      }),
+    startPull: (input) =>
+      start(WorkflowType.pullImage, input.pullId, {
+        input,
+        operation: input.pullId,
+        attributes: new TypedSearchAttributes([]),
+        note: `pull ${input.reference}`,
       }),
     async abortMigration(workflowId, runId) {
       const handle = client.workflow.getHandle(workflowId, runId);

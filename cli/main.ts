@@ -11,6 +11,7 @@ import { registerMigrate } from './commands/migrate.ts';
 import { registerMigration } from './commands/migration.ts';
 import { registerRuntime } from './commands/runtime.ts';
 import { registerTenant } from './commands/tenant.ts';
+import { registerRegistry } from './commands/registry.ts';
 import { registerToken } from './commands/token.ts';
 import { registerWebhook } from './commands/webhook.ts';
 import { exitCodeOf, problemOfError } from './exit.ts';
@@ -36,6 +37,7 @@ async function buildProgram(words: string[]): Promise<Command> {
   registerCompute(program);
   registerMigrate(program);
   registerMigration(program);
+  registerRegistry(program);
   registerToken(program);
   registerTenant(program);
   registerEvents(program);

@@ -46,6 +46,14 @@ function isAway(error: unknown): boolean {
 const lookAtCompute = (client: Client, id: string) => () =>
   client.get('/computes/{id}', { params: { path: { id } } });
 
+/** Waits until an image has come from its registry, or will not. */
+export async function waitForPull(client: Client, id: string): Promise<Schemas['ImagePull']> {
+  return poll(() => client.get('/images/pulls/{id}', { params: { path: { id } } }), {
+    done: ({ state }) => state !== 'running',
+    say: ({ reference }) => `pulling ${reference}`,
+  });
+}
+
 /** Waits until a compute is in one of the states. */
 export async function waitForCompute(
   client: Client,

@@ -10,8 +10,7 @@ export const MAKE_APP =
 const MEMBERS_MAX = 100_000;
 /** All names together, bytes: what is kept of an archive while it streams by. */
 const NAMES_MAX_BYTES = 16 * 2 ** 20;
-/** Linux's own. */
-const NAME_MAX_BYTES = 255;
+/** Less than Linux's own: the files are put into a folder of the image, bytes. */
 const PATH_MAX_BYTES = 4000;
 const SETID = 0o6000;
 
@@ -25,8 +24,6 @@ export interface AppMember extends ArchiveMember {
   mode: number;
   /** Of a file, bytes. */
   size: number;
-  /** Further records of its header. */
-  pax?: unknown;
 }
 
 /** A member that may be unpacked. */
@@ -65,7 +62,7 @@ export class AppArchiveCheck {
   }
 
   /**
-   * @throws DrayageError unsafePath, badFileName, duplicateFile, setuidFile, unsafeFile, appTooLarge
+   * @throws DrayageError unsafePath, badFileName, duplicateFile, setuidFile, appTooLarge
    */
   admit(member: AppMember): AdmittedMember {
     const unsafe = unsafeMember(member, 'application');
@@ -84,12 +81,6 @@ export class AppArchiveCheck {
         'setuidFile',
         `${shown()} would run with the rights of its owner.`,
         'Take that off: chmod ug-s.',
-      );
-    if (Object.keys(member.pax ?? {}).some((key) => key.startsWith('GNU.sparse')))
-      throw refused(
-        'unsafeFile',
-        `${shown()} is stored as a sparse file.`,
-        'Make the archive without --sparse.',
       );
     this.#members += 1;
     this.#takeRoom(member);
@@ -145,8 +136,7 @@ function admittedOf(name: string, { type, linkname, mode }: AppMember): Admitted
 function nameTrouble(name: string): string | null {
   // What is no UTF-8 was read as U+FFFD.
   if (/[\p{Cc}\uFFFD]/u.test(name)) return 'a name with control characters, or of no known encoding';
-  if (bytes(name) > PATH_MAX_BYTES || name.split('/').some((part) => bytes(part) > NAME_MAX_BYTES))
-    return 'a name that is too long';
+  if (bytes(name) > PATH_MAX_BYTES) return 'a name that is too long';
   return null;
 }
 

@@ -133,6 +133,37 @@ export const peerResponseSchema = z.object({
 });
 export type PeerResponse = z.infer<typeof peerResponseSchema>;
 
+const digestSchema = z.string().regex(/^sha256:[0-9a-f]{64}$/);
+
+/** Of an image's archive: so many of its layers, the lowest, are not sent. */
+export const archiveQuerySchema = z.object({ skip: z.coerce.number().int().min(0).max(1000).default(0) });
+
+/** Where a device gets an image that it needs, besides the control plane. */
+export const imageSourcesSchema = z.object({
+  /** Digests of the unpacked layers, the lowest first. */
+  layers: z.array(digestSchema),
+  /** Devices that have it. */
+  peers: z.array(peerResponseSchema),
+});
+export type ImageSources = z.infer<typeof imageSourcesSchema>;
+
+/** A device that has an image asks whether another one may have it. */
+export const imageAskSchema = z.object({ device: idSchema('device') });
+
+/** It may: this is the image. */
+export const imageAllowedSchema = z.object({ digest: digestSchema });
+
+/** All images of a device; those that are not the control plane's are passed over. */
+export const heldImagesSchema = z.object({ digests: z.array(digestSchema).max(10_000) });
+
+/** What a device asks of a peer: an image, without so many of its layers. */
+export const imageRequestSchema = z.object({
+  id: idSchema('image'),
+  /** Digests of the layers that the asking device has. */
+  without: z.array(digestSchema).max(1000),
+});
+export type ImageRequest = z.infer<typeof imageRequestSchema>;
+
 export const askRequestSchema = z.object({
   role: z.enum(['source', 'target']),
   wants: z.enum(['abort', 'go', 'verdict']),

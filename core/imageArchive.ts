@@ -41,7 +41,12 @@ export interface ArchiveMember {
   name: string;
   type: string;
   linkname?: string | null | undefined;
+  /** Its extended header (pax). */
+  pax?: object | null | undefined;
 }
+
+/** Linux: PATH_MAX and NAME_MAX, bytes. */
+const LONGEST = { path: 4095, name: 255 } as const;
 
 /** Of a `docker save` archive itself, of a layer (the files of an image), or of an application's files. */
 export type ArchivePlace = 'archive' | 'layer' | 'application';
@@ -68,6 +73,9 @@ export function unsafeMember(member: ArchiveMember, place: ArchivePlace): Cause 
     message: `The archive holds ${JSON.stringify(name.slice(0, 200))}, ${what}.`,
     mend: MENDS[place],
   });
+  if (tooLong(name) || tooLong(linkname ?? '')) return unsafe('a name longer than a file system takes');
+  if (Object.keys(member.pax ?? {}).some((key) => key.startsWith('GNU.sparse.')))
+    return unsafe('a file with holes, which says little of how large it is');
   if (name.includes('\0') || (linkname ?? '').includes('\0')) return unsafe('a name with a zero byte');
   if (name.startsWith('/')) return unsafe('an absolute path');
   if (leaves(name)) return unsafe('a path that leads out of it');
@@ -84,6 +92,13 @@ export function unsafeMember(member: ArchiveMember, place: ArchivePlace): Cause 
   return leaves(posix.join(posix.dirname(name), target))
     ? unsafe('a symbolic link that leads out of it')
     : null;
+}
+
+function tooLong(path: string): boolean {
+  return (
+    Buffer.byteLength(path) > LONGEST.path ||
+    path.split('/').some((name) => Buffer.byteLength(name) > LONGEST.name)
+  );
 }
 
 function leaves(path: string): boolean {
@@ -131,6 +146,16 @@ export function rootFileSystemConfig(
     rootfs: { type: 'layers', diff_ids: [`sha256:${layerHash}`] },
   };
   return Buffer.from(JSON.stringify(config));
+}
+
+/** Unpacked, this much is taken of any compressed archive, bytes. */
+const BOMB_FROM_BYTES = 16 * 2 ** 20;
+/** More than this times its compressed size no image has: gzip gets 1,030 out of zeros, and 2 to 20 out of programs. */
+const BOMB_RATIO = 200;
+
+/** Whether a compressed archive is one that is made to fill a disk, judged by what has come out of it so far. */
+export function isBomb(packedBytes: number, plainBytes: number): boolean {
+  return plainBytes > BOMB_FROM_BYTES && plainBytes > packedBytes * BOMB_RATIO;
 }
 
 /** Docker's name of an architecture by an ELF header's `e_machine`; null when it is none that Docker runs on. */

@@ -5,7 +5,7 @@ import { type Database, isViolation, only, unknown } from './database.ts';
 import { addEvent } from './events.ts';
 import { cursorSequence, type Page, type PageRequest, toPage } from './pages.ts';
 import { claimQuota } from './quotas.ts';
-import { image, imageBlob } from './schema/index.ts';
+import { image, imageBlob, imageUpload } from './schema/index.ts';
 import { inScope } from './tenants.ts';
 
 export type ImageRow = typeof image.$inferSelect;
@@ -34,17 +34,20 @@ export async function createImage(
     id: string;
     tenantId: string;
     name: string;
-    blob: Omit<ImageBlobRow, 'createdAt'>;
+    blob: Omit<ImageBlobRow, 'createdAt' | 'layers'> & { layers?: string[] };
     actor?: string;
+    /** The upload that becomes this image: its room is the image's from now on. */
+    uploadId?: string | undefined;
   },
   keep: () => Promise<void>,
 ): Promise<ImageWithBlob> {
   return db.transaction(async (tx) => {
-    const { id, tenantId, name, blob, actor } = values;
+    const { id, tenantId, name, blob, actor, uploadId } = values;
     await lockDigest(tx, blob.digest);
     const ofDigest = and(eq(image.tenantId, tenantId), eq(image.digest, blob.digest));
     const [has] = await tx.select({ id: image.id }).from(image).where(ofDigest).limit(1);
-    await claimQuota(tx, tenantId, { imageBytes: has ? 0 : blob.bytes });
+    const reserved = uploadId === undefined ? 0 : await reservedBytes(tx, uploadId);
+    await claimQuota(tx, tenantId, { imageBytes: (has ? 0 : blob.bytes) - reserved });
     const made = await tx.insert(imageBlob).values(blob).onConflictDoNothing().returning();
     await tx
       .insert(image)
@@ -58,11 +61,21 @@ export async function createImage(
         .where(and(eq(image.tenantId, tenantId), eq(image.name, name))),
     );
     if (row.image.digest !== values.blob.digest) throw imageNameTaken(name);
+    if (uploadId !== undefined) {
+      const became = { finished: true, imageId: row.image.id };
+      await tx.update(imageUpload).set(became).where(eq(imageUpload.id, uploadId));
+    }
     if (made.length === 1) await keep();
     const message = `${name} was imported.`;
     await addEvent(tx, { type: 'image.imported', subject: row.image.id, tenantId, actor, message });
     return join(row);
   });
+}
+
+/** What an upload counts of its tenant's quota, bytes. */
+async function reservedBytes(tx: Database, uploadId: string): Promise<number> {
+  const [upload] = await tx.select().from(imageUpload).where(eq(imageUpload.id, uploadId)).for('update');
+  return upload === undefined || upload.finished || upload.expiresAt < new Date() ? 0 : upload.bytes;
 }
 
 function imageNameTaken(name: string): DrayageError {

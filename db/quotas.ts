@@ -1,8 +1,8 @@
-import { and, count, eq, isNull, sql, sum } from 'drizzle-orm';
+import { and, count, eq, gt, isNull, not, sql, sum } from 'drizzle-orm';
 import { RefusedError } from '../core/cause.ts';
 import { decideQuota, type Demand, type Usage } from '../core/quota.ts';
 import type { Database } from './database.ts';
-import { compute, image, imageBlob } from './schema/index.ts';
+import { compute, image, imageBlob, imageUpload } from './schema/index.ts';
 import { lockTenant } from './tenants.ts';
 
 /** What a tenant has now, in the quota's units; a compute without a limit counts nothing. */
@@ -22,11 +22,22 @@ export async function usageOf(db: Database, tenantId: string): Promise<Usage> {
     .select({ bytes: sum(imageBlob.bytes) })
     .from(contents)
     .innerJoin(imageBlob, eq(imageBlob.digest, contents.digest));
+  // What is being sent has its room already.
+  const [uploads] = await db
+    .select({ bytes: sum(imageUpload.bytes) })
+    .from(imageUpload)
+    .where(
+      and(
+        eq(imageUpload.tenantId, tenantId),
+        not(imageUpload.finished),
+        gt(imageUpload.expiresAt, sql`now()`),
+      ),
+    );
   return {
     computes: computes?.are ?? 0,
     memoryBytes: Number(computes?.memory ?? 0),
     cpus: Number(computes?.cpus ?? 0),
-    imageBytes: Number(images?.bytes ?? 0),
+    imageBytes: Number(images?.bytes ?? 0) + Number(uploads?.bytes ?? 0),
   };
 }
 

@@ -10,8 +10,11 @@ import {
   type app,
   compute,
   image,
+  type imagePull,
+  type imageUpload,
   invitation,
   membership,
+  type registryCredential,
   tenant,
   webhook,
 } from './schema/index.ts';
@@ -233,7 +236,14 @@ export async function changeMember(
 
 /** The condition by which a request sees only what is its tenant's; by its id an operator finds what is another's. */
 export function inScope(
-  column: typeof app.tenantId | typeof compute.tenantId | typeof image.tenantId | typeof webhook.tenantId,
+  column:
+    | typeof app.tenantId
+    | typeof compute.tenantId
+    | typeof image.tenantId
+    | typeof imageUpload.tenantId
+    | typeof imagePull.tenantId
+    | typeof registryCredential.tenantId
+    | typeof webhook.tenantId,
   scope: Scope,
   byId: boolean,
 ) {

@@ -53,7 +53,7 @@ export interface Device {
   failpoint(point: Failpoint): Promise<void>;
   /** Takes over the rules of the computes' network, unless it has this version of them. */
   followNetwork(version: string): Promise<void>;
-  /** Serves a peer's request about files or memory. False when it is about neither. */
+  /** Serves a peer's request about files, memory or images. False when it is about something else. */
   serve(request: LinkRequest): Promise<boolean>;
   close(): Promise<void> | void;
 }
@@ -65,6 +65,8 @@ export interface Joining {
   controlHosts: readonly string[];
   /** The rules of the computes' network; null when the control plane is of a version that has none. */
   fetchNetwork: () => Promise<NetworkRules | null>;
+  /** The digest of an image that a peer may have. @throws DrayageError unknownImage when it may not */
+  allowedImage: (imageId: string, peer: string) => Promise<string>;
 }
 
 /** The machine before it has joined. */

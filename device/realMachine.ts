@@ -10,6 +10,7 @@ import type { Engine } from './engine/types.ts';
 import { Failpoints } from './failpoints.ts';
 import { FileSync } from './files/fileSync.ts';
 import { TmpfsMounts } from './files/tmpfsMounts.ts';
+import { ImageServer } from './images/imageServer.ts';
 import { InventoryReader } from './inventory.ts';
 import { MemoryMoves } from './memory/memoryMoves.ts';
 import { PageListener } from './memory/pageListener.ts';
@@ -69,7 +70,7 @@ async function joined(
   { stateDir, runDir, bridge, link, dockerSocket, log }: MachineOptions,
   engine: Engine,
   engineRoot: string,
-  { identity, controlHosts, fetchNetwork }: Joining,
+  { identity, controlHosts, fetchNetwork, allowedImage }: Joining,
 ): Promise<Device> {
   const mounts = new TmpfsMounts(join(runDir, 'tmpfs'));
   const files = new FileSync({ engine, workRoot: join(stateDir, 'sync'), mounts, identity });
@@ -91,6 +92,7 @@ async function joined(
   // Before any gate is opened.
   await rules.start((await engine.listComputes()).map(({ spec }) => spec));
   const network = new ComputeNetwork(bridge, rules);
+  const images = new ImageServer({ engine, allowedImage });
   const deps = { runDir, engine, network, files, memory, pages, log };
   return {
     ...{ engine, network, files, memory, pages },
@@ -126,7 +128,8 @@ async function joined(
       return computeCounters(facts.pid, diskBytes ?? (await measureDisk(facts)));
     },
     failpoint: async (point) => (await Failpoints.load(runDir)).hit(point),
-    serve: async (request) => (await files.serve(request)) || pages.serve(request),
+    serve: async (request) => 
+      (await files.serve(request)) || (await pages.serve(request)) || images.serve(request),
     close: () => listener.close(),
   };
 }

@@ -1,5 +1,6 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { isIPv6 } from 'node:net';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import {
   bundleWorkflowCode,
@@ -13,10 +14,15 @@ import {
 import { Connection } from '@temporalio/client';
 import { sql } from 'drizzle-orm';
 import { createControlActivities } from '../activities/control.ts';
+import { prepareStore } from '../api/images/store.ts';
 import { createLogger } from '../api/logger.ts';
+import { openAuthority } from '../api/pki/authority.ts';
+import { runPull } from '../api/registries/pull.ts';
 import { connectionOptions } from '../api/temporalSettings.ts';
+import { DrayageError } from '../core/cause.ts';
 import { CONTROL_TASK_QUEUE } from '../core/device.ts';
 import { openDatabase } from '../db/database.ts';
+import { exists } from '../device/exists.ts';
 import { SearchAttribute } from '../workflows/contract.ts';
 import { readControlConfig, type ControlConfig } from './controlConfig.ts';
 import { serveReadiness } from './controlHealth.ts';
@@ -119,6 +125,25 @@ async function registerSearchAttributes(): Promise<void> {
   }
 }
 
+/** Gets an image from its registry into the API's data directory, whose key opens the password for it. */
+async function pull(pullId: string, signal: AbortSignal): Promise<void> {
+  const { dataDir, imageMaxBytes, registries } = config;
+  // The API makes it: a directory without it is another one.
+  if (dataDir === null || !(await exists(join(dataDir, 'pki', 'ca.json')))) throw pullsOff();
+  await prepareStore(dataDir);
+  const authority = await openAuthority(join(dataDir, 'pki'));
+  const context = { config: { dataDir, imageMaxBytes }, db: database.db, authority, registries };
+  await runPull(context, pullId, signal);
+}
+
+function pullsOff(): DrayageError {
+  return new DrayageError({
+    code: 'pullsOff',
+    message: "The control worker has not got the API's data directory, where images from registries go.",
+    mend: 'Give it the same DRAYAGE_DATA_DIR as the API.',
+  });
+}
+
 async function serve(bundle: WorkflowBundleOption): Promise<void> {
   await registerSearchAttributes();
   const connection = await NativeConnection.connect(connectionOptions(temporal));
@@ -128,7 +153,7 @@ async function serve(bundle: WorkflowBundleOption): Promise<void> {
       namespace: temporal.namespace,
       taskQueue: CONTROL_TASK_QUEUE,
       workflowBundle: bundle,
-      activities: createControlActivities(database.db),
+      activities: createControlActivities(database.db, pull),
       shutdownGraceTime: '2 seconds',
       shutdownForceTime: '5 seconds',
     });

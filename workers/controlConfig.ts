@@ -1,5 +1,6 @@
 import { z } from 'zod';
-import { listenSchema, poolSchema } from '../api/config.ts';
+import { imageMaxBytesSchema, listenSchema, poolSchema } from '../api/config.ts';
+import { registriesSchema, type RegistryPolicy } from '../api/registries/policy.ts';
 import { readEnvironment } from '../api/readEnvironment.ts';
 import {
   checkTemporal,
@@ -14,6 +15,11 @@ const schema = z
     /** Connections that this process keeps to the database at most. */
     DATABASE_POOL: poolSchema.default(8),
     ...temporalEnvironment,
+    /** The data directory of the API, for images from registries; without it none are pulled. */
+    DRAYAGE_DATA_DIR: z.string().startsWith('/').optional(),
+    DRAYAGE_IMAGE_MAX_BYTES: imageMaxBytesSchema,
+    /** Registries that tenants may use although they are at addresses of this network, or (`http://`) without TLS. */
+    DRAYAGE_REGISTRIES: registriesSchema.prefault(''),
     /** Where /readyz is answered; without it nowhere. */
     DRAYAGE_CONTROL_LISTEN: listenSchema.optional(),
     /** Where the Temporal SDK's own figures are, for Prometheus; without it nowhere. */
@@ -31,6 +37,9 @@ export interface ControlConfig {
   listen: { host: string; port: number } | null;
   metricsListen: { host: string; port: number } | null;
   workflowBundle: string | null;
+  dataDir: string | null;
+  imageMaxBytes: number;
+  registries: RegistryPolicy;
   logLevel: string;
 }
 
@@ -45,6 +54,9 @@ export function readControlConfig(environment: NodeJS.ProcessEnv): ControlConfig
     listen: env.DRAYAGE_CONTROL_LISTEN ?? null,
     metricsListen: env.DRAYAGE_CONTROL_METRICS_LISTEN ?? null,
     workflowBundle: env.DRAYAGE_WORKFLOW_BUNDLE ?? null,
+    dataDir: env.DRAYAGE_DATA_DIR ?? null,
+    imageMaxBytes: env.DRAYAGE_IMAGE_MAX_BYTES,
+    registries: env.DRAYAGE_REGISTRIES,
     logLevel: env.DRAYAGE_LOG_LEVEL,
   };
 }

@@ -10,6 +10,7 @@ export const WorkflowType = {
   buildApplication: 'buildApplication',
   computeLifecycle: 'computeLifecycle',
   migrateCompute: 'migrateCompute',
+  pullImage: 'pullImage',
 } as const;
 
 /** Keyword search attributes of our workflows; Temporal's own UI filters by them. */
@@ -61,6 +62,12 @@ export interface MigrateComputeInput {
   endSessions?: boolean;
   /** All but the freeze, to know what it would cost. */
   dryRun?: boolean;
+}
+
+export interface PullImageInput {
+  /** Its record says what, whose and under which name. */
+  pullId: string;
+  reference: string;
 }
 
 /** Update of `migrateCompute`: stop before the commit point. Answered once it is certain what came of it. */

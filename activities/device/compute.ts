@@ -11,8 +11,8 @@ export interface ComputeDeps {
   sessions: Pick<ExecSessions, 'letIn'>;
   /** What the control plane has placed here has changed. */
   placementsChanged: () => Promise<void>;
-  /** The image's archive (`docker save` form) from the control plane. */
-  fetchImage: (imageId: string) => Promise<Readable>;
+  /** Gets an image onto the device; what comes of it passes through `watch`. */
+  fetchImage: (image: ComputeSpec['image'], watch: (archive: Readable) => Readable) => Promise<void>;
 }
 
 /** Between signs of life of an activity that waits, milliseconds. */
@@ -35,11 +35,7 @@ export function createComputeActivities({ device, sessions, placementsChanged, f
     async ensureImage(spec: Pick<ComputeSpec, 'image'>): Promise<void> {
       await beating(async (tell) => {
         if (await engine.hasImage(spec.image.digest)) return;
-        const archive = await fetchImage(spec.image.id);
-        await engine.loadImage(
-          counted(archive, (bytes) => tell({ imageBytes: bytes })),
-          spec.image.digest,
-        );
+        await fetchImage(spec.image, (archive) => counted(archive, (bytes) => tell({ imageBytes: bytes })));
       });
     },
 

@@ -57,13 +57,15 @@ export async function receiveApp(dataDir: string, body: Readable, maxBytes: numb
   let manifest: string | null = null;
   try {
     await add(context, { name: `${APP_FOLDER}/`, type: 'directory', mode: 0o755 });
-    const plain = counted(await unzipped(body), (bytes) => check.account(bytes));
+    const { plain: unpacked } = await unzipped(body);
+    const plain = counted(unpacked, (bytes) => check.account(bytes));
     await readMembers(plain, MAKE_APP, async (header, content) => {
       const admitted = check.admit({
         ...header,
         type: header.type ?? 'file',
         mode: header.mode ?? 0,
         size: header.size ?? 0,
+        pax: header.pax as object | null | undefined,
       });
       if (admitted.name === MANIFEST_NAME) {
         manifest = await readText(admitted, header.size ?? 0, content);

@@ -6,14 +6,11 @@ import { idSchema } from '../../core/ids.ts';
 import { appOnDevice, putAppLog, setAppImage } from '../../db/apps.ts';
 import { appArchivePath } from '../apps/store.ts';
 import type { ApiContext } from '../context.ts';
-import { receiveImage } from '../images/receive.ts';
 import { storeImage } from '../images/storeImage.ts';
-import { acceptArchives, takeBody } from '../streamedBody.ts';
+import { acceptStreams, takeBody } from '../streamedBody.ts';
 import { deviceOf } from './identity.ts';
 
 const params = z.object({ id: idSchema('app') });
-/** The image of an application brings its own command and environment. */
-const NONE = { command: [], entrypoint: [], env: [], workingDir: '' };
 
 /** What the device that was chosen to build an application asks, and only while it builds it. */
 export const deviceAppRoutes: FastifyPluginAsyncZod<{ context: ApiContext }> = async (app, { context }) => {
@@ -39,7 +36,7 @@ export const deviceAppRoutes: FastifyPluginAsyncZod<{ context: ApiContext }> = a
   });
 
   await app.register(async (scope: typeof app) => {
-    acceptArchives(scope);
+    acceptStreams(scope);
     scope.post('/apps/:id/image', {
       schema: { params, response: { 200: emptyResponseSchema } },
       handler: async (request) => {
@@ -52,9 +49,8 @@ export const deviceAppRoutes: FastifyPluginAsyncZod<{ context: ApiContext }> = a
           // The answer to an earlier attempt was lost.
           if (imageId !== null) body.resume();
           else {
-            const received = await receiveImage(config.dataDir, body, NONE, config.imageMaxBytes);
-            const image = { tenantId, actor, name: `${name}:${id.slice('app_'.length)}` };
-            await setAppImage(db, id, (await storeImage(context, received, image)).id);
+            const owner = { tenantId, actor, name: `${name}:${id.slice('app_'.length)}` };
+            await setAppImage(db, id, (await storeImage(context, owner, body)).id);
           }
         });
         return {};

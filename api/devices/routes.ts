@@ -1,4 +1,3 @@
-import { createReadStream } from 'node:fs';
 import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod';
 import { z } from 'zod';
 import { DrayageError } from '../../core/cause.ts';
@@ -30,15 +29,14 @@ import { recordObserved } from '../../db/computeUpdates.ts';
 import type { Database } from '../../db/database.ts';
 import { certificateOf, getDevice, heartbeat } from '../../db/devices.ts';
 import { recordHandOver, settleEpochs } from '../../db/epochs.ts';
-import { getImage } from '../../db/images.ts';
 import { addMetrics } from '../../db/metrics.ts';
 import { setProgress } from '../../db/migrationMemory.ts';
 import { askVerdict, getTransfer, reportTransfer, type TransferRow } from '../../db/transfers.ts';
 import type { ApiContext } from '../context.ts';
-import { archivePath } from '../images/store.ts';
 import { deviceAppRoutes } from './appRoutes.ts';
 import { discoveryRoutes } from './discover.ts';
 import { certificateShown, deviceOf } from './identity.ts';
+import { deviceImageRoutes } from './images.ts';
 import { clockOffset, joinDevice } from './join.ts';
 import { NetworkRulesReader } from './networkRules.ts';
 import { renewCertificate } from './renew.ts';
@@ -54,6 +52,7 @@ export const deviceApiRoutes: FastifyPluginAsyncZod<{ context: ApiContext }> = a
   const network = new NetworkRulesReader(context);
   await app.register(discoveryRoutes, { context });
   await app.register(deviceAppRoutes, { context });
+  await app.register(deviceImageRoutes, { context });
 
   app.post('/join', {
     bodyLimit: BODY_LIMIT,
@@ -117,18 +116,6 @@ export const deviceApiRoutes: FastifyPluginAsyncZod<{ context: ApiContext }> = a
   app.get('/placements', {
     schema: { response: { 200: placementsResponseSchema } },
     handler: async (request) => ({ items: await placementsOf(db, deviceOf(request)) }),
-  });
-
-  app.get('/images/:id/archive', {
-    schema: { params: z.object({ id: z.string() }) },
-    handler: async (request, reply) => {
-      const { blob } = await getImage(db, request.params.id);
-      return reply
-        .type('application/x-tar')
-        .header('content-length', blob.bytes)
-        .header('drayage-digest', blob.digest)
-        .send(createReadStream(archivePath(context.config.dataDir, blob.digest)));
-    },
   });
 
   app.get('/peers/:deviceId', {

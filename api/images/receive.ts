@@ -5,11 +5,13 @@ import { join } from 'node:path';
 import { PassThrough, type Readable, Transform } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { pack } from 'tar-stream';
+import type { DrayageError } from '../../core/cause.ts';
 import {
   imageConfigSchema,
   type ImageInfo,
   imageRefused,
   infoOfConfig,
+  isBomb,
   readSaveArchive,
   rootFileSystemConfig,
   type RootFileSystemOptions,
@@ -26,6 +28,8 @@ export interface ReceivedImage {
   archiveHash: string;
   bytes: number;
   info: ImageInfo;
+  /** Digests of the unpacked layers, the lowest first. */
+  layers: string[];
   /** Puts the archive in its place, durably. */
   keep(): Promise<void>;
   /** Removes what was received; nothing after `keep`. */
@@ -85,15 +89,20 @@ async function receive(
   const hash = createHash('sha256');
   let bytes = 0;
   const toScan = new PassThrough();
+  const { plain, gunzip } = await unzipped(body);
   const tee = new Transform({
     transform(chunk: Buffer, _encoding, done) {
       bytes += chunk.length;
       if (bytes > maxBytes) {
+        done(imageTooLarge(maxBytes));
+        return;
+      }
+      if (gunzip && isBomb(gunzip.bytesWritten, bytes)) {
         done(
           imageRefused(
-            'imageTooLarge',
-            `The image is larger than ${String(maxBytes)} bytes.`,
-            'Raise DRAYAGE_IMAGE_MAX_BYTES, or make the image smaller.',
+            'archiveBomb',
+            `The compressed archive is more than ${String(Math.floor(bytes / gunzip.bytesWritten))} times as large once it is unpacked.`,
+            'If that is really your image, send it without compression.',
           ),
         );
         return;
@@ -110,7 +119,6 @@ async function receive(
       done();
     },
   });
-  const plain = await unzipped(body);
   const scanning = scanTar(toScan).catch((error: unknown) => {
     // What is no image need not be received to its end.
     tee.destroy(error as Error);
@@ -129,6 +137,15 @@ async function receive(
   return { scanned: scan.value, file: { path, bytes, hash: hash.digest('hex') } };
 }
 
+/** The error of an image that is larger than the operator allows. */
+export function imageTooLarge(maxBytes: number): DrayageError {
+  return imageRefused(
+    'imageTooLarge',
+    `The image is larger than ${String(maxBytes)} bytes.`,
+    'Raise DRAYAGE_IMAGE_MAX_BYTES, or make the image smaller.',
+  );
+}
+
 function describeSave(scanned: ScannedTar, file: StoredFile) {
   if (scanned.unsafeInArchive) throw scanned.unsafeInArchive;
   const { config, configHash } = readSaveArchive(scanned.members, (name) => scanned.contents.get(name));
@@ -137,6 +154,7 @@ function describeSave(scanned: ScannedTar, file: StoredFile) {
     archiveHash: file.hash,
     bytes: file.bytes,
     info: infoOfConfig(config, 'dockerSave'),
+    layers: config.rootfs.diff_ids,
   };
 }
 
@@ -180,6 +198,8 @@ async function makeSave(
     tar.finalize();
   })();
   await Promise.all([written, filled]);
-  const info = infoOfConfig(imageConfigSchema.parse(JSON.parse(config.toString('utf8'))), 'rootFileSystem');
-  return { digest: `sha256:${configHash}`, archiveHash: hash.digest('hex'), bytes, info };
+  const read = imageConfigSchema.parse(JSON.parse(config.toString('utf8')));
+  const info = infoOfConfig(read, 'rootFileSystem');
+  const layers = read.rootfs.diff_ids;
+  return { digest: `sha256:${configHash}`, archiveHash: hash.digest('hex'), bytes, info, layers };
 }

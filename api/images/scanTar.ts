@@ -68,8 +68,10 @@ export async function scanTar(source: Readable): Promise<ScannedTar> {
 
 const memberOf = (header: Header) => ({
   name: header.name,
-  type: header.type ?? 'file',
+  // A type that the reader does not know is none of those that are taken.
+  type: header.type ?? 'unknown',
   linkname: header.linkname,
+  pax: header.pax as object | null | undefined,
 });
 
 function requireSafe(header: Header, place: ArchivePlace): void {

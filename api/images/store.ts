@@ -1,18 +1,41 @@
-import { mkdir, rm } from 'node:fs/promises';
+import { mkdir, readdir, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
+
+/** What nobody has written to for this long was left by a process that has ended, milliseconds. */
+const LEFT_MS = 3_600_000;
 
 /** Where the archive of an image lies, in `docker save` form. */
 export function archivePath(dataDir: string, digest: string): string {
   return join(dataDir, 'images', `${digest.replace('sha256:', '')}.tar`);
 }
 
-/** Where uploads are received; on the same file system, so that a rename puts them in place. */
+/** Where archives are received and made; on the same file system, so that a rename puts them in place. */
 export function uploadDirectory(dataDir: string): string {
   return join(dataDir, 'images', 'uploads');
 }
 
-/** Makes the folders; what an earlier process left half received is removed. */
+/** Where that lies which has come of an upload in parts. */
+export function partPath(dataDir: string, uploadId: string): string {
+  return join(partDirectory(dataDir), uploadId);
+}
+
+function partDirectory(dataDir: string): string {
+  return join(dataDir, 'images', 'parts');
+}
+
+/** Makes the folders. */
 export async function prepareStore(dataDir: string): Promise<void> {
-  await rm(uploadDirectory(dataDir), { recursive: true, force: true });
-  await mkdir(uploadDirectory(dataDir), { recursive: true, mode: 0o700 });
+  for (const directory of [uploadDirectory(dataDir), partDirectory(dataDir)])
+    await mkdir(directory, { recursive: true, mode: 0o700 });
+  await removeLeftovers(dataDir);
+}
+
+/** Removes what a process that was killed has left half received. Another process may be receiving beside this one. */
+export async function removeLeftovers(dataDir: string): Promise<void> {
+  const directory = uploadDirectory(dataDir);
+  for (const name of await readdir(directory)) {
+    const path = join(directory, name);
+    const found = await stat(path).catch(() => null);
+    if (found && Date.now() - found.mtimeMs > LEFT_MS) await rm(path, { force: true });
+  }
 }

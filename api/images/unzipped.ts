@@ -1,18 +1,21 @@
-import { PassThrough, type Readable } from 'node:stream';
-import { finished } from 'node:stream/promises';
-import { createGunzip } from 'node:zlib';
+import type { PassThrough, Readable } from 'node:stream';
+import { createGunzip, type Gunzip } from 'node:zlib';
+import { detached } from '../streamedBody.ts';
+
+/** A body's bytes, unpacked if they were a gzip file, and what unpacks them then. */
+interface Unzipped {
+  plain: Readable;
+  gunzip: Gunzip | null;
+}
 
 /** The bytes of a gzip file, or the bytes as they are. */
-export async function unzipped(body: Readable): Promise<Readable> {
-  const source = body.pipe(new PassThrough());
-  body.once('error', (error) => source.destroy(error));
-  // A sender that goes away ends `body` without an end: the readers must hear of it.
-  finished(body, { writable: false }).catch((error: unknown) => source.destroy(error as Error));
+export async function unzipped(body: Readable): Promise<Unzipped> {
+  const source = detached(body);
   const head = await firstBytes(source, 2);
-  if (head[0] !== 0x1f || head[1] !== 0x8b) return source;
+  if (head[0] !== 0x1f || head[1] !== 0x8b) return { plain: source, gunzip: null };
   const gunzip = createGunzip();
   source.once('error', (error) => gunzip.destroy(error));
-  return source.pipe(gunzip);
+  return { plain: source.pipe(gunzip), gunzip };
 }
 
 /** Looks at the first bytes of a stream and puts them back. */

@@ -10,11 +10,15 @@ export function uploadError(errors: [unknown, ...unknown[]]): unknown {
     return imageRefused('truncated', 'The compressed archive is cut off.', 'Copy it again, whole.');
   if (code.startsWith('Z_'))
     return imageRefused('damagedImage', 'The compressed archive is damaged.', 'Copy it again.');
-  if (code === 'ENOSPC')
-    return imageRefused(
-      'outOfDisk',
-      'The control plane has no disk space left for this upload.',
-      'Remove images with `drayage image rm`.',
-    );
+  if (code === 'ENOSPC') return outOfDisk();
   return first;
+}
+
+/** The error of a control plane whose disk is full. */
+export function outOfDisk(): DrayageError {
+  return imageRefused(
+    'outOfDisk',
+    'The control plane has no disk space left for this upload.',
+    'Remove images with `drayage image rm`.',
+  );
 }

@@ -7,6 +7,8 @@ declare module 'fastify' {
   interface FastifyRequest {
     /** Codes of what spoke against the request. */
     refusedFor: string[];
+    /** The address that it came from, also when its sender is gone. */
+    cameFrom: string;
   }
 }
 
@@ -20,8 +22,11 @@ const REFUSED = [401, 403];
  */
 export const auditPlugin = plugin<{ context: ApiContext }>(async (app, { context }) => {
   app.decorateRequest('refusedFor');
+  app.decorateRequest('cameFrom', '');
   app.addHook('onRequest', (request, _reply, done) => {
     request.refusedFor = [];
+    // A connection that was cut has none any more.
+    request.cameFrom = request.ip;
     done();
   });
   app.addHook('onSend', async (request, reply, payload) => {
@@ -35,7 +40,7 @@ export const auditPlugin = plugin<{ context: ApiContext }>(async (app, { context
 });
 
 function entryOf(request: FastifyRequest, status: number) {
-  const { method, signedIn, tenant, refusedFor } = request;
+  const { method, signedIn, tenant, refusedFor, cameFrom } = request;
   const named = Object.values((request.params ?? {}) as Record<string, string>);
   const route = (request.routeOptions.url ?? '').replace('/api/v1', '');
   return {
@@ -44,7 +49,7 @@ function entryOf(request: FastifyRequest, status: number) {
     tenantId: tenant?.id ?? null,
     action: `${method} ${route}`,
     subject: named.length === 0 ? null : named.join(' ').slice(0, 300),
-    address: request.ip,
+    address: cameFrom,
     status,
     causes: refusedFor,
   };

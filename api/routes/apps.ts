@@ -7,7 +7,7 @@ import { uploadApp } from '../apps/upload.ts';
 import { appView } from '../apps/view.ts';
 import type { ApiContext } from '../context.ts';
 import { accountOf, scopeOf, tenantOf } from '../plugins/auth.ts';
-import { acceptArchives, ARCHIVE_TYPES, takeBody } from '../streamedBody.ts';
+import { acceptStreams, ARCHIVE_TYPES, takeBody } from '../streamedBody.ts';
 
 const tags = ['applications'];
 
@@ -44,7 +44,7 @@ export const appRoutes: FastifyPluginAsyncZod<{ context: ApiContext }> = async (
   });
 
   await app.register(async (scope: typeof app) => {
-    acceptArchives(scope);
+    acceptStreams(scope);
     scope.post('/apps', {
       config: { needs: 'member', idempotent: true },
       schema: {

@@ -5,11 +5,10 @@ import { idOrNameSchema, listOf, pageQuerySchema } from '../../core/api/common.t
 import { imageSchema, type ImageView, importImageQuerySchema } from '../../core/api/images.ts';
 import { imageInScope, type ImageWithBlob, listImages, removeImage } from '../../db/images.ts';
 import type { ApiContext } from '../context.ts';
-import { receiveImage } from '../images/receive.ts';
 import { archivePath } from '../images/store.ts';
 import { storeImage } from '../images/storeImage.ts';
 import { accountOf, scopeOf, tenantOf } from '../plugins/auth.ts';
-import { acceptArchives, ARCHIVE_TYPES, takeBody } from '../streamedBody.ts';
+import { acceptStreams, ARCHIVE_TYPES, takeBody } from '../streamedBody.ts';
 
 const params = z.object({ id: idOrNameSchema });
 const tags = ['images'];
@@ -57,41 +56,37 @@ export const imageRoutes: FastifyPluginAsyncZod<{ context: ApiContext }> = async
   });
 
   await app.register(async (scope: typeof app) => {
-    acceptArchives(scope);
+    acceptStreams(scope);
     scope.post('/images', {
       config: { needs: 'member' },
       schema: {
         tags,
         summary: "Import an image from a tar of `docker save` or of a root file system (the request's body)",
         description:
-          'cmd, entrypoint (several times: a list), env and workdir are for a root file system, which does not know them.',
+          'cmd, entrypoint (several times: a list), env and workdir are for a root file system, which does not know them. ' +
+          'What is large is better sent in parts, to /images/uploads.',
         consumes: ARCHIVE_TYPES,
         querystring: importImageQuerySchema,
         response: { 201: imageSchema },
       },
       handler: async (request, reply) => {
         const { name, cmd, entrypoint, env, workdir } = request.query;
-        const tenantId = tenantOf(request).id;
+        const owner = { tenantId: tenantOf(request).id, name, actor: accountOf(request).accountId };
         const options = {
           command: list(cmd),
           entrypoint: list(entrypoint),
           env: list(env),
           workingDir: workdir ?? '',
         };
-        const received = await takeBody(request, (body) =>
-          receiveImage(config.dataDir, body, options, config.imageMaxBytes),
-        );
-        const row = await storeImage(context, received, {
-          ...{ tenantId, name },
-          actor: accountOf(request).accountId,
-        });
-        return reply.code(201).send(imageView(row));
+        const made = await takeBody(request, (body) => storeImage(context, owner, body, options));
+        return reply.code(201).send(imageView(made));
       },
     });
     return Promise.resolve();
   });
 };
 
-function imageView({ id, name, digest, blob, createdAt }: ImageWithBlob): ImageView {
+/** An image as it is shown. */
+export function imageView({ id, name, digest, blob, createdAt }: ImageWithBlob): ImageView {
   return { id, name, digest, bytes: blob.bytes, info: blob.info, createdAt: createdAt.toISOString() };
 }

@@ -1,6 +1,7 @@
 import type { Command } from 'commander';
 import type { Answer, Client } from '../../client/createClient.ts';
 import { registerRequestSchema } from '../../core/api/auth.ts';
+import { askPassword } from '../askPassword.ts';
 import { clientFor } from '../client.ts';
 import { knownUrl, saveCredentials } from '../credentials.ts';
 import { usageError } from '../exit.ts';
@@ -48,33 +49,8 @@ async function signIn(
   const url = flags.url ?? (await knownUrl());
   if (url === undefined) throw usageError('Which control plane?', 'Say `--url URL`, or set DRAYAGE_URL.');
   if (!URL.canParse(url)) throw usageError(`${url} is not a URL.`, 'Give one such as http://127.0.0.1:7480.');
-  const password = process.env['DRAYAGE_PASSWORD'] ?? (await askPassword());
+  const password = process.env['DRAYAGE_PASSWORD'] ?? (await askPassword('Set DRAYAGE_PASSWORD.'));
   const { token = '', account, expiresAt } = await ask(clientFor({ url, token: '' }), password);
   await saveCredentials({ url, token, email: account.email });
   print(flags, { url, email: account.email, expiresAt }, () => `signed in at ${url} as ${account.email}`);
-}
-
-/** Reads a line from the terminal without showing it. */
-async function askPassword(): Promise<string> {
-  const { stdin, stderr } = process;
-  if (!stdin.isTTY)
-    throw usageError('There is no terminal to ask for the password.', 'Set DRAYAGE_PASSWORD.');
-  stderr.write('Password: ');
-  stdin.setRawMode(true);
-  stdin.setEncoding('utf8');
-  let line = '';
-  try {
-    for await (const chunk of stdin as AsyncIterable<string>) {
-      for (const character of chunk) {
-        if (character === '\r' || character === '\n') return line;
-        if (character === '\u0003') throw usageError('Interrupted.', '');
-        line = character === '\u007f' ? line.slice(0, -1) : line + character;
-      }
-    }
-    return line;
-  } finally {
-    stdin.setRawMode(false);
-    stdin.pause();
-    stderr.write('\n');
-  }
 }

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { imageInfoSchema } from '../imageArchive.ts';
+import { referenceSchema } from './common.ts';
 
 /** As in `registry/path:tag`, without a digest. */
 export const imageNameSchema = z
@@ -35,3 +36,45 @@ export const imageSchema = z
   })
   .meta({ id: 'Image' });
 export type ImageView = z.infer<typeof imageSchema>;
+
+const sha256Schema = z.string().regex(/^sha256:[0-9a-f]{64}$/, 'must be sha256: and 64 hex digits');
+const wordsSchema = z.array(z.string().max(4096)).max(1000);
+
+/** The first word on an archive that is sent in parts. */
+export const createUploadSchema = z.object({
+  name: imageNameSchema,
+  /** Of the whole file as it is sent. */
+  bytes: z.number().int().positive().max(Number.MAX_SAFE_INTEGER),
+  /** SHA-256 of the whole file as it is sent. */
+  digest: sha256Schema,
+  /** The four below only for a tar of a root file system, which does not know them. */
+  command: wordsSchema.default([]),
+  entrypoint: wordsSchema.default([]),
+  env: wordsSchema.default([]),
+  workingDir: z.union([z.literal(''), z.string().startsWith('/').max(4096)]).default(''),
+});
+export type CreateUploadRequest = z.infer<typeof createUploadSchema>;
+
+/** Header of a part: the place of its first byte in the file. In answers: how many bytes are there. */
+export const UPLOAD_OFFSET = 'upload-offset';
+
+/** The others are left as they are. */
+export const uploadHeadersSchema = z.looseObject({
+  [UPLOAD_OFFSET]: z.coerce.number().int().min(0).max(Number.MAX_SAFE_INTEGER).optional(),
+});
+
+export const uploadSchema = z
+  .object({
+    id: z.string(),
+    name: z.string(),
+    digest: z.string(),
+    bytes: z.number().int(),
+    /** So many bytes are there; the next part begins here. */
+    offset: z.number().int(),
+    /** When it is forgotten, unless a part comes before. */
+    expiresAt: z.iso.datetime(),
+    /** What it has become. */
+    image: referenceSchema.nullable(),
+  })
+  .meta({ id: 'ImageUpload' });
+export type UploadView = z.infer<typeof uploadSchema>;

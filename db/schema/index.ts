@@ -6,5 +6,6 @@ export * from './events.ts';
 export * from './images.ts';
 export * from './metrics.ts';
 export * from './migrations.ts';
+export * from './registries.ts';
 export * from './tenants.ts';
 export * from './webhooks.ts';

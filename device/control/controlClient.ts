@@ -5,6 +5,8 @@ import {
   askResponseSchema,
   emptyResponseSchema,
   heartbeatResponseSchema,
+  imageAllowedSchema,
+  imageSourcesSchema,
   peerResponseSchema,
   type PeerResponse,
   placementsResponseSchema,
@@ -15,6 +17,7 @@ import {
   type HeartbeatResponse,
   type HeartbeatRequest,
   type HealthRequest,
+  type ImageSources,
 } from '../../core/deviceApi.ts';
 import type { MetricsReport } from '../../core/metrics.ts';
 import type { Progress } from '../../core/migration.ts';
@@ -73,9 +76,28 @@ export class ControlClient {
     return (await this.#https.call('GET', '/device/v1/placements', placementsResponseSchema)).items;
   }
 
-  /** The image as an archive of `docker save`'s form. */
-  imageArchive(imageId: string): Promise<Readable> {
-    return this.#https.stream('GET', `/device/v1/images/${imageId}/archive`);
+  /** An image that a compute of this device needs, as an archive of `docker save`'s form, without its lowest layers. */
+  imageArchive(imageId: string, skip: number): Promise<Readable> {
+    return this.#https.stream('GET', `/device/v1/images/${imageId}/archive?skip=${String(skip)}`);
+  }
+
+  /** What an image that a compute of this device needs is made of, and which peers have it. */
+  imageSources(imageId: string): Promise<ImageSources> {
+    return this.#https.call('GET', `/device/v1/images/${imageId}/sources`, imageSourcesSchema);
+  }
+
+  /**
+   * The digest of an image that another device may have. @throws DrayageError unknownImage when the other device has no use for the image, or this one is not known to have
+   * it
+   */
+  async allowedImage(imageId: string, device: string): Promise<string> {
+    const path = `/device/v1/images/${imageId}/requests`;
+    return (await this.#https.call('POST', path, imageAllowedSchema, { device })).digest;
+  }
+
+  /** Tells which images this device has. */
+  async holdsImages(digests: string[]): Promise<void> {
+    await this.#https.call('POST', '/device/v1/images', emptyResponseSchema, { digests });
   }
 
   /** The archive of an application that this device builds: the whole context of its build. */

@@ -22,7 +22,7 @@ import {
 import { engineError, hasStatus } from './engineErrors.ts';
 import { ExitWatch } from './exitWatch.ts';
 import { gatherChanging, gatherFixed, type FixedFacts } from './gatherFacts.ts';
-import { demandImage, imageExists, loadArchive } from './images.ts';
+import { demandImage, imageExists, listImages, loadArchive } from './images.ts';
 import { readEntries } from './multiplexed.ts';
 import { openExec } from './openExec.ts';
 import { readBusybox, sandboxArchive } from './sandboxImage.ts';
@@ -80,6 +80,10 @@ class DockerEngine implements Engine {
 
   async saveImage(digest: string): Promise<Readable> {
     return (await this.#ask('saving an image', () => this.#docker.getImage(digest).get())) as Readable;
+  }
+
+  listImages(): Promise<{ digest: string; layers: string[] }[]> {
+    return listImages(this.#docker);
   }
 
   async ensureSandbox(spec: ComputeSpec): Promise<Sandbox> {

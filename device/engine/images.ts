@@ -43,6 +43,27 @@ export async function imageExists(docker: Docker, reference: string): Promise<bo
   }
 }
 
+/** All images with their layers; one that is removed meanwhile is passed over. */
+export async function listImages(docker: Docker): Promise<{ digest: string; layers: string[] }[]> {
+  try {
+    const listed = await docker.listImages();
+    const found = await Promise.all(
+      listed.map(async ({ Id }) => {
+        try {
+          const { RootFS } = await docker.getImage(Id).inspect();
+          return { digest: Id, layers: RootFS.Layers ?? [] };
+        } catch (error) {
+          if (hasStatus(error, 404)) return null;
+          throw error;
+        }
+      }),
+    );
+    return found.filter((image) => image !== null);
+  } catch (error) {
+    throw engineError(error, 'listing images');
+  }
+}
+
 /** @throws DrayageError when the archive that was loaded did not hold the image it should */
 export async function demandImage(docker: Docker, digest: string): Promise<void> {
   if (await imageExists(docker, digest)) return;

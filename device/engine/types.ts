@@ -106,6 +106,8 @@ export interface Engine {
   hasImage(digest: string): Promise<boolean>;
   /** The image as `docker save` gives it. */
   saveImage(digest: string): Promise<Readable>;
+  /** All images, each with the digests of its unpacked layers, the lowest first. */
+  listImages(): Promise<{ digest: string; layers: string[] }[]>;
 
   /** Makes and starts the sandbox, with no network at all: the veth is `device/network`'s, so no restart can open it. */
   ensureSandbox(spec: ComputeSpec): Promise<Sandbox>;

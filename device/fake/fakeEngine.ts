@@ -49,6 +49,10 @@ export class FakeEngine implements Engine {
     });
   }
 
+  async listImages(): Promise<{ digest: string; layers: string[] }[]> {
+    return [];
+  }
+
   async ensureSandbox({ id }: ComputeSpec): Promise<Sandbox> {
     await this.#life.takes(MAKE_MS);
     return { containerId: `sandbox-${id}`, pid: this.#containers.pidOf(`sandbox ${id}`) };

@@ -92,7 +92,7 @@ it('a move goes on and 20 streams miss and double nothing while API processes ar
   await Promise.all(streams.map(({ open }) => open));
 
   const faked = fakes([]);
-  faked.control = createControlActivities(db);
+  faked.control = createControlActivities(db, () => Promise.resolve());
   const [copying, killed] = [gate(), gate()];
   faked.source.copyRound = async ({ round }) => {
     copying.open();

@@ -230,7 +230,7 @@ describe('what is refused', () => {
       'a name of 10,000 characters',
       () => tarOf([manifestOf(), { name: 'x'.repeat(10_000) }]),
       422,
-      'badFileName',
+      'unsafePath',
     ],
     ['a control character', () => tarOf([manifestOf(), { name: 'a\u001b[2Jb' }]), 422, 'badFileName'],
     ['a file twice', () => tarOf([manifestOf(), SERVER, SERVER]), 422, 'duplicateFile'],

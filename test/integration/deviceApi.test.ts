@@ -16,12 +16,12 @@ import { listAudit } from '../../db/audit.ts';
 import { getPlacement } from '../../db/placements.ts';
 import { device as deviceTable, joinToken as joinTokenTable } from '../../db/schema/index.ts';
 import { openTransfer } from '../../db/transfers.ts';
-import { createMigration } from '../../db/migrationRecords.ts';
+import { createMigration, finishMigration } from '../../db/migrationRecords.ts';
 import { networkRulesSchema } from '../../core/networkRules.ts';
 import { anyString, containing } from './support/answer.ts';
 import { createTenant } from '../../db/tenants.ts';
 import { useApi } from './support/api.ts';
-import { id, makeCompute, makeImage, makeInventory, transferId } from './support/fixtures.ts';
+import { id, makeCompute, makeInventory, transferId } from './support/fixtures.ts';
 import { ask, makeRequest, type TlsIdentity, LIFE_SECONDS } from './support/tls.ts';
 
 const api = useApi();
@@ -152,6 +152,9 @@ describe("the devices' routes", () => {
     ['POST', '/exits'],
     ['POST', '/hand-overs'],
     ['POST', '/metrics'],
+    ['GET', '/images/x/sources'],
+    ['POST', '/images/x/requests'],
+    ['POST', '/images'],
   ];
 
   it("refuse who shows no certificate, one of another authority, one of a removed device, and the control plane's own", async () => {
@@ -387,18 +390,72 @@ describe("the devices' routes", () => {
     expect((await getCompute(db, compute.id)).state).toBe('running');
   });
 
-  it('hand out images', async () => {
-    const { tls } = await joinAs('edge');
-    const image = await makeImage(api.context.db, 'sample');
-    await writeFile(archivePath(api.dataDir, image.digest), 'x'.repeat(image.blob.bytes));
-    for (const name of [image.id, image.digest]) {
+  it('give an image to the device on which a compute of it is placed, or to which it moves, and to no other', async () => {
+    const { db } = api.context;
+    const owner = await joinAs('owner');
+    const target = await joinAs('target');
+    const compute = await makeCompute(db, { deviceId: owner.deviceId });
+    const { id: imageId, digest } = compute.spec.image;
+    await writeFile(archivePath(api.dataDir, digest), 'x'.repeat(1024));
+    const unknown = [404, 'unknownImage'];
+    const gets = async (tls: TlsIdentity, name = imageId) => {
       const answer = await ask(url, tls, 'GET', `/device/v1/images/${name}/archive`);
-      expect([answer.status, answer.text.length]).toEqual([200, image.blob.bytes]);
+      const sources = await ask(url, tls, 'GET', `/device/v1/images/${name}/sources`);
+      expect(sources.status).toBe(answer.status);
+      return answer.status === 200 ? answer.text.length : code(answer);
+    };
+    for (const name of [imageId, digest]) {
+      expect(await gets(owner.tls, name)).toBe(1024);
+      expect(await gets(target.tls, name)).toEqual(unknown);
     }
-    expect(code(await ask(url, tls, 'GET', '/device/v1/images/img_000000000000/archive'))).toEqual([
-      404,
-      'unknownImage',
+    const migrationId = id('migration');
+    const ends = { source: owner.deviceId, target: target.deviceId };
+    await createMigration(db, {
+      ...{ id: migrationId, group: compute.groupId, compute: compute.id, epoch: 2, workflowId: compute.id },
+      ...ends,
+    });
+    expect(await gets(target.tls)).toBe(1024);
+    await finishMigration(db, migrationId, {
+      ...{ state: 'aborted', reason: '', causes: [], frozenMs: null, wireBytes: 0, totalMs: 1 },
+    });
+    expect(await gets(target.tls)).toEqual(unknown);
+    await rm(archivePath(api.dataDir, digest));
+    expect(code(await ask(url, owner.tls, 'GET', `/device/v1/images/${imageId}/archive`))).toEqual([
+      410,
+      'archiveGone',
     ]);
+    await removeCompute(db, compute.id);
+    expect(await gets(owner.tls)).toEqual(unknown);
+    expect(await gets(owner.tls, 'img_000000000000')).toEqual(unknown);
+  });
+
+  it('name the peers that have an image to who may have it, and let these ask who it is', async () => {
+    const { db } = api.context;
+    const [owner, peer, other] = [await joinAs('owner'), await joinAs('peer'), await joinAs('other')];
+    for (const name of ['owner', 'peer', 'other']) await api.call('POST', `/devices/${name}/approve`);
+    const { id: imageId, digest } = (await makeCompute(db, { deviceId: owner.deviceId })).spec.image;
+    const tell = (tls: TlsIdentity, digests: string[]) =>
+      ask(url, tls, 'POST', '/device/v1/images', { digests });
+    const peers = async () =>
+      (await ask(url, owner.tls, 'GET', `/device/v1/images/${imageId}/sources`)).body as unknown as {
+        peers: { id: string }[];
+      };
+    const mayHave = async (asking: TlsIdentity, device: string) => {
+      const answer = await ask(url, asking, 'POST', `/device/v1/images/${imageId}/requests`, { device });
+      return answer.status === 200 ? answer.body : code(answer);
+    };
+    expect((await peers()).peers).toEqual([]);
+    const elsewhere = `sha256:${'e'.repeat(64)}`;
+    for (const { tls } of [owner, peer]) expect((await tell(tls, [digest, elsewhere])).status).toBe(200);
+    expect((await peers()).peers).toEqual([{ id: peer.deviceId, linkAddress: inventory.linkAddress }]);
+    expect(await mayHave(peer.tls, owner.deviceId)).toEqual({ digest });
+    const unknown = [404, 'unknownImage'];
+    expect(await mayHave(peer.tls, other.deviceId)).toEqual(unknown);
+    // Who has not got it learns nothing of it.
+    expect(await mayHave(other.tls, owner.deviceId)).toEqual(unknown);
+    await tell(peer.tls, [elsewhere]);
+    expect((await peers()).peers).toEqual([]);
+    expect(await mayHave(peer.tls, owner.deviceId)).toEqual(unknown);
   });
 });
 

@@ -48,8 +48,11 @@ it('only the device that builds an application gets its archive, and only while 
   await expect(other.client.sendAppImage(app.id, Readable.from([image]))).rejects.toMatchObject(
     cause('unknownApp'),
   );
+  await expect(mine.client.imageSources(app.base.id)).resolves.toMatchObject({ peers: [] });
+  await expect(other.client.imageSources(app.base.id)).rejects.toMatchObject(cause('unknownImage'));
   await setAppState(api.context.db, app.id, 'failed', [{ code: 'x', message: 'It failed.', mend: '' }]);
   await expect(mine.client.appArchive(app.id)).rejects.toMatchObject(cause('unknownApp'));
+  await expect(mine.client.imageSources(app.base.id)).rejects.toMatchObject(cause('unknownImage'));
   await expect(mine.client.sendAppImage(app.id, Readable.from([image]))).rejects.toMatchObject(
     cause('unknownApp'),
   );

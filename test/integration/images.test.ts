@@ -6,10 +6,10 @@ import { gzipSync } from 'node:zlib';
 import { extract, pack } from 'tar-stream';
 import { describe, expect, it } from 'vitest';
 import { receiveImage } from '../../api/images/receive.ts';
-import { makeCompute, makeDevice } from './support/fixtures.ts';
 import { type AnswerBody, anyString } from './support/answer.ts';
 import { bufferMeter } from './support/bufferMeter.ts';
 import { useApi } from './support/api.ts';
+import { makeCompute, makeDevice } from './support/fixtures.ts';
 import { PROGRAM, saveOf, sha256, tarOf } from './support/tar.ts';
 
 const api = useApi();
@@ -25,8 +25,18 @@ async function upload(body: Buffer, query = 'name=sample') {
   return { status: answer.statusCode, body: answer.json<AnswerBody>() };
 }
 
+/** The archive with another type of its first member. */
+function typed(archive: Buffer, type: string): Buffer {
+  const changed = Buffer.from(archive);
+  changed.write(type, 156, 'latin1');
+  changed.write('        ', 148, 'latin1');
+  const sum = changed.subarray(0, 512).reduce((total, byte) => total + byte, 0);
+  changed.write(`${sum.toString(8).padStart(6, '0')}\0 `, 148, 'latin1');
+  return changed;
+}
+
 const stored = async () => ({
-  archives: (await readdir(join(api.dataDir, 'images'))).filter((name) => name !== 'uploads'),
+  archives: (await readdir(join(api.dataDir, 'images'))).filter((name) => name.endsWith('.tar')),
   uploads: await readdir(join(api.dataDir, 'images', 'uploads')),
 });
 
@@ -165,6 +175,27 @@ describe('importing an image', () => {
       'unsafePath',
     ],
     [
+      'a name of 10,000 characters',
+      () => tarOf([PROGRAM, { name: 'x'.repeat(10_000), content: 'x' }]),
+      'unsafePath',
+    ],
+    [
+      'a path of 10,000 characters',
+      () => tarOf([PROGRAM, { name: 'x/'.repeat(5_000) + 'x', content: 'x' }]),
+      'unsafePath',
+    ],
+    [
+      'a file with holes',
+      () => tarOf([PROGRAM, { name: 'holes', content: 'x', pax: { 'GNU.sparse.realsize': '10000000000' } }]),
+      'unsafePath',
+    ],
+    ['a file of a type that nobody knows', async () => typed(await tarOf([PROGRAM]), 'S'), 'unsafePath'],
+    [
+      'zeros that were compressed to a thousandth',
+      async () => gzipSync(await tarOf([PROGRAM, { name: 'zeros', content: Buffer.alloc(40 * 2 ** 20) }])),
+      'archiveBomb',
+    ],
+    [
       'a layer with ../',
       async () => {
         const layer = await tarOf([PROGRAM, { name: '../../escape', content: 'x' }]);
@@ -222,7 +253,7 @@ describe('importing an image', () => {
       'damagedImage',
     ],
   ];
-  it.each(bad)('refuses %s and leaves nothing behind', async (_name, make, code) => {
+  it.each(bad)('refuses %s, leaves nothing behind and writes it down', async (_name, make, code) => {
     const answer = await upload(await make());
     expect(answer).toMatchObject({
       status: 422,
@@ -230,6 +261,7 @@ describe('importing an image', () => {
     });
     expect(await stored()).toEqual({ archives: [], uploads: [] });
     expect((await api.call('GET', '/images')).body.items).toEqual([]);
+    expect(JSON.stringify((await api.call('GET', '/audit')).body.items)).toContain(`"${code}"`);
   });
 
   it('refuses what is too large, wrongly named, of another type, or named like another image', async () => {

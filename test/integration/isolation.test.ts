@@ -24,6 +24,9 @@ interface Document {
 const BODIES: Record<string, object> = {
   'POST /computes': { name: 'theirs', image: 'img_000000000000' },
   'POST /tenants': { name: 'third' },
+  'POST /images/uploads': { name: 'theirs', bytes: 1, digest: `sha256:${'0'.repeat(64)}` },
+  'POST /images/pull': { reference: 'x.org/web' },
+  'POST /registries': { host: 'x.org', username: 'someone', password: 'a secret' },
   'POST /tokens': { name: 'a token' },
   'POST /devices/tokens': {},
   'PUT /runtimes/{runtime}': { image: 'img_000000000000' },
@@ -38,11 +41,21 @@ const BODIES: Record<string, object> = {
 
 /** Of the first path segment: what stands for `{id}`. */
 type Ids = Record<
-  'apps' | 'computes' | 'images' | 'migrations' | 'tenants' | 'tokens' | 'devices' | 'webhooks',
+  | 'apps'
+  | 'computes'
+  | 'images'
+  | 'migrations'
+  | 'tenants'
+  | 'tokens'
+  | 'devices'
+  | 'webhooks'
+  | 'registries',
   string
 > & {
   account: string;
   invitation: string;
+  upload: string;
+  pull: string;
 };
 
 const nobodys = (): Ids => ({
@@ -56,6 +69,9 @@ const nobodys = (): Ids => ({
   webhooks: id('webhook'),
   account: id('user'),
   invitation: id('invitation'),
+  upload: id('upload'),
+  pull: id('pull'),
+  registries: id('registry'),
 });
 
 let routes: Route[];
@@ -109,6 +125,9 @@ beforeEach(async () => {
   const { compute, migrationId } = await makeTransfer(db, owner.tenantId);
   const token = await owner.call('POST', '/tokens', { name: 'mine' });
   const webhook = await owner.call('POST', '/webhooks', { url: 'https://example.org/' });
+  const upload = await owner.call('POST', '/images/uploads', BODIES['POST /images/uploads']);
+  const pull = await owner.call('POST', '/images/pull', BODIES['POST /images/pull']);
+  const registry = await owner.call('POST', '/registries', BODIES['POST /registries']);
   theirs = {
     apps: (await makeApp(db, owner.tenantId)).id,
     computes: compute.id,
@@ -120,6 +139,9 @@ beforeEach(async () => {
     webhooks: (webhook.body as { id: string }).id,
     account: viewer.id,
     invitation: (invited.body as { id: string }).id,
+    upload: upload.body.id,
+    pull: pull.body.id,
+    registries: registry.body.id,
   };
 });
 
@@ -131,7 +153,12 @@ async function nothingHasChanged(): Promise<void> {
   const { db } = api.context;
   expect((await getCompute(db, theirs.computes)).state).toBe('running');
   expect((await getMigration(db, theirs.migrations)).state).toBe('pending');
-  for (const path of [`/apps/${theirs.apps}`, `/images/${theirs.images}`, `/tenants/${theirs.tenants}`])
+  for (const path of [
+    `/apps/${theirs.apps}`,
+    `/images/${theirs.images}`,
+    `/images/uploads/${theirs.upload}`,
+    `/tenants/${theirs.tenants}`,
+  ])
     expect((await owner.call('GET', path)).status, path).toBe(200);
   const [tokens, members] = await Promise.all([
     owner.call('GET', '/tokens'),

@@ -11,6 +11,7 @@ import type { ControlClient } from '../../device/control/controlClient.ts';
 import type { LiveIdentity } from '../../device/control/liveIdentity.ts';
 import type { Device } from '../../device/device.ts';
 import type { ExecSessions } from '../../device/engine/execSessions.ts';
+import type { ImageFetcher } from '../../device/images/imageFetcher.ts';
 import type { TransferTable } from '../../device/ownership/transferTable.ts';
 import type { Placements } from './placements.ts';
 
@@ -38,6 +39,7 @@ interface Deps {
   placements: Pick<Placements, 'refresh'>;
   table: TransferTable;
   control: ControlClient;
+  images: ImageFetcher;
   polling: Polling;
   log: Logger;
 }
@@ -132,12 +134,11 @@ export class ActivityRunner {
   }
 
   #activities() {
-    const { device, sessions, placements, table, control } = this.#deps;
-    const fetchImage = (imageId: string) => control.imageArchive(imageId);
+    const { device, sessions, placements, table, control, images } = this.#deps;
     const compute = createComputeActivities({
       device,
       sessions,
-      fetchImage,
+      fetchImage: (image, watch) => images.fetch(image, watch),
       // What it does not hear now it hears within half a minute.
       placementsChanged: () => placements.refresh().catch(() => undefined),
     });

@@ -8,6 +8,7 @@ import { ExecSessions } from '../../device/engine/execSessions.ts';
 import { handleHttp, handleUpgrade } from '../../device/engine/linkRoutes.ts';
 import { runRestarter, type ReportedExit } from '../../device/engine/restarter.ts';
 import type { Engine } from '../../device/engine/types.ts';
+import { ImageFetcher } from '../../device/images/imageFetcher.ts';
 import { KnownPeers } from '../../device/link/knownPeers.ts';
 import { LinkServer, type LinkRequest } from '../../device/link/linkServer.ts';
 import { TransferTable } from '../../device/ownership/transferTable.ts';
@@ -87,6 +88,7 @@ export class NodeWorker {
       identity,
       controlHosts: [new URL(controlUrl).hostname, linkHost(obtained.temporal.address)],
       fetchNetwork: () => control.network(),
+      allowedImage: (imageId, peer) => control.allowedImage(imageId, peer),
     });
     const { engine, members, memory } = device;
     const table = new TransferTable({
@@ -109,8 +111,12 @@ export class NodeWorker {
       followNetwork: (version) => device.followNetwork(version),
     });
     const metrics = new Metrics({ control, device, log });
+    const images = new ImageFetcher({
+      ...{ engine, control, identity },
+      log: (message, detail) => log.info(detail, message),
+    });
     const activities = new ActivityRunner({
-      ...{ identity: live, device, sessions, placements, table, control, polling, log },
+      ...{ identity: live, device, sessions, placements, table, control, images, polling, log },
     });
     const renewals = new Renewals({ identity: live, control, log });
     live.onChange(() => activities.renew());
@@ -122,6 +128,7 @@ export class NodeWorker {
     heartbeats.start();
     metrics.start();
     await placements.start(this.#stop.signal, () => heartbeats.tell());
+    await images.tell();
     this.#watchExits(engine, placements, health, control);
     this.#log.info({ device: obtained.deviceId }, 'ready');
     await activities.run(this.#stop.signal);

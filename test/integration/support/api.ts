@@ -17,6 +17,7 @@ import type {
   BuildApplicationInput,
   ComputeLifecycleInput,
   MigrateComputeInput,
+  PullImageInput,
 } from '../../../workflows/contract.ts';
 import { ADMIN } from './admin.ts';
 import type { AnswerBody } from './answer.ts';
@@ -29,6 +30,7 @@ export class FakeWorkflows implements Workflows {
   lifecycles: ComputeLifecycleInput[] = [];
   migrations: MigrateComputeInput[] = [];
   builds: BuildApplicationInput[] = [];
+  pulls: PullImageInput[] = [];
   running = new Set<string>();
   away = false;
   abortAnswer: AbortAnswer | null = { accepted: true, reason: 'It stops.' };
@@ -52,6 +54,10 @@ export class FakeWorkflows implements Workflows {
 
   startBuild(input: BuildApplicationInput): Promise<{ runId: string }> {
     return this.#start(input.app).then((run) => (this.builds.push(input), run));
+  }
+
+  startPull(input: PullImageInput): Promise<{ runId: string }> {
+    return this.#start(input.pullId).then((run) => (this.pulls.push(input), run));
   }
 
   abortMigration(): Promise<AbortAnswer | null> {

@@ -8,6 +8,7 @@ const PROGRAM = fileURLToPath(new URL('../../../workers/api.ts', import.meta.url
 export interface ApiProcess {
   /** Of the user's API, e.g. http://127.0.0.1:41234. */
   url: string;
+  pid: number;
   /** Ends it as a power cut would, and waits for that. */
   kill(): Promise<void>;
   /** Ends it in order. */
@@ -40,7 +41,12 @@ export async function startApiProcess(
     child.kill(signal);
     await new Promise((resolve) => child.once('exit', resolve));
   };
-  return { url: await addressOf(child), kill: () => end('SIGKILL'), stop: () => end('SIGTERM') };
+  return {
+    url: await addressOf(child),
+    pid: child.pid ?? 0,
+    kill: () => end('SIGKILL'),
+    stop: () => end('SIGTERM'),
+  };
 }
 
 /** Its address, from its log, once it listens. */

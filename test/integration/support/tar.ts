@@ -8,6 +8,7 @@ export interface Member {
   type?: 'file' | 'directory' | 'symlink' | 'link' | 'character-device';
   linkname?: string;
   mode?: number;
+  pax?: Record<string, string>;
 }
 
 /** A tar of these members. */
