@@ -104,6 +104,9 @@ async function launch(lab: Lab): Promise<void> {
   });
 }
 
+/** Where a registry may be beside the lab's control plane, without TLS. */
+export const REGISTRY_PORT = 5080;
+
 /** Settings of the control plane. A database or a Temporal server from outside would not be this lab's own. */
 function environment(lab: Lab): NodeJS.ProcessEnv {
   const { control, subnet, computes, gateway } = lab.addresses;
@@ -119,6 +122,7 @@ function environment(lab: Lab): NodeJS.ProcessEnv {
     DRAYAGE_TEMPORAL_LISTEN: `127.0.0.1:${lab.ports.temporal}`,
     DRAYAGE_DEVICE_TEMPORAL_LISTEN: `${control}:7233`,
     DRAYAGE_TEMPORAL_UI_LISTEN: `127.0.0.1:${lab.ports.temporalUi}`,
+    DRAYAGE_REGISTRIES: `http://${control}:${String(REGISTRY_PORT)}`,
     DRAYAGE_COMPUTE_SUBNET: subnet,
     DRAYAGE_COMPUTE_RANGE: computes,
     DRAYAGE_COMPUTE_GATEWAY: gateway,

@@ -5,7 +5,7 @@ ROOTFS_SUITE=forky
 
 # Debian packages of this machine, for the lab and its tests.
 HOST_PACKAGES='mmdebstrap debian-archive-keyring ca-certificates busybox-static gcc libc6-dev libssl-dev libzstd-dev iproute2 nftables
-  tcpdump rsync e2fsprogs util-linux mount procps iputils-arping faketime'
+  tcpdump rsync e2fsprogs util-linux mount procps iputils-arping faketime docker-registry'
 
 # Debian packages of a lab device's file system; from podman on for `npm run bench`, which compares with it.
 DEVICE_PACKAGES='ca-certificates coreutils util-linux mount procps tini netbase iproute2 nftables iptables

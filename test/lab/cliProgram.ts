@@ -24,13 +24,22 @@ export interface RunningCli {
 }
 
 /** Starts the CLI, signed in to the lab by its environment alone. */
-export async function startCli(lab: TestLab, words: string[]): Promise<RunningCli> {
-  return startCliAs(lab, await lab.api(), words);
+export async function startCli(
+  lab: TestLab,
+  words: string[],
+  environment: Record<string, string> = {},
+): Promise<RunningCli> {
+  return startCliAs(lab, await lab.api(), words, environment);
 }
 
-function startCliAs(lab: TestLab, { token }: Pick<ControlApi, 'token'>, words: string[]): RunningCli {
+function startCliAs(
+  lab: TestLab,
+  { token }: Pick<ControlApi, 'token'>,
+  words: string[],
+  environment: Record<string, string> = {},
+): RunningCli {
   const child = spawn(PROGRAM, words, {
-    env: { ...process.env, DRAYAGE_URL: apiUrl(lab.lab), DRAYAGE_TOKEN: token },
+    env: { ...process.env, ...environment, DRAYAGE_URL: apiUrl(lab.lab), DRAYAGE_TOKEN: token },
     stdio: ['ignore', 'pipe', 'pipe'],
   });
   let stdout = '';
