@@ -48,7 +48,7 @@ const lookAtCompute = (client: Client, id: string) => () =>
 
 /** Waits until an image has come from its registry, or will not. */
 export async function waitForPull(client: Client, id: string): Promise<Schemas['ImagePull']> {
-  return poll(() => client.get('/images/pulls/{id}', { params: { path: { id } } }), {
+  return poll(() => client.get('/images/pulls/{pull}', { params: { path: { pull: id } } }), {
     done: ({ state }) => state !== 'running',
     say: ({ reference }) => `pulling ${reference}`,
   });
