@@ -7,7 +7,7 @@ import { claimQuota } from './quotas.ts';
 import { image, imageUpload } from './schema/index.ts';
 import { inScope, lockTenant } from './tenants.ts';
 
-export type ImageUploadRow = typeof imageUpload.$inferSelect;
+type ImageUploadRow = typeof imageUpload.$inferSelect;
 export type ImageUploadRecord = ImageUploadRow & { imageName: string | null };
 
 /** So long after its last part an upload is forgotten. */

@@ -128,7 +128,7 @@ async function joined(
       return computeCounters(facts.pid, diskBytes ?? (await measureDisk(facts)));
     },
     failpoint: async (point) => (await Failpoints.load(runDir)).hit(point),
-    serve: async (request) => 
+    serve: async (request) =>
       (await files.serve(request)) || (await pages.serve(request)) || images.serve(request),
     close: () => listener.close(),
   };

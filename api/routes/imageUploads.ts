@@ -10,7 +10,7 @@ import {
   type UploadView,
 } from '../../core/api/images.ts';
 import { idSchema } from '../../core/ids.ts';
-import { DrayageError } from '../../core/cause.ts';
+import type { DrayageError } from '../../core/cause.ts';
 import { imageRefused } from '../../core/imageArchive.ts';
 import { getImage } from '../../db/images.ts';
 import { createUpload, type ImageUploadRecord, uploadInScope } from '../../db/imageUploads.ts';
