@@ -19,8 +19,10 @@ test.each<[string, string, MappingKind | null]>([
   expect(mappings).toEqual(kind === null ? [] : [{ start: 0x7f0000001, end: 0x7f0000003, kind }]);
 });
 
-test('of memory that is locked CRIU writes the pages itself', () => {
+test('of memory that is locked or may be dropped CRIU writes the pages itself', () => {
   const line = (address: number) => `${address}000-${address + 1}000 rw-p 00000000 00:00 0 `;
-  const text = [line(1), 'VmFlags: rd wr mr lo', line(2), 'VmFlags: rd wr mr', line(3), 'VmFlags: rd ht'];
-  expect(parseMappings(text.join('\n')).map(({ kind }) => kind)).toEqual(['private', 'lazy', 'private']);
+  const flags = ['rd wr mr lo', 'rd wr mr', 'rd ht', 'rd wr mr mw me nr wf dd dp'];
+  const text = flags.flatMap((shown, index) => [line(index + 1), `VmFlags: ${shown}`]);
+  const kinds = parseMappings(text.join('\n')).map(({ kind }) => kind);
+  expect(kinds).toEqual(['private', 'lazy', 'private', 'private']);
 });

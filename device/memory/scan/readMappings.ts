@@ -1,4 +1,6 @@
 import { readFileSync } from 'node:fs';
+import { release } from 'node:os';
+import { compareVersions } from '../../../core/compareVersions.ts';
 import { PAGE } from './records.ts';
 
 /**
@@ -17,6 +19,9 @@ export interface Mapping extends PageRange {
   kind: MappingKind;
 }
 
+/** Whether the kernel has memory that it may drop (MAP_DROPPABLE, Linux 6.11), which no userfaultfd may have. */
+const HAS_DROPPABLE = compareVersions(release(), '6.11') >= 0;
+
 const SHARED = /^(\/dev\/zero \(deleted\)|\/memfd:|\/SYSV)/;
 const ANONYMOUS = /^($|\[heap\]|\[stack|\[anon:)/;
 const MAPPING = /^([0-9a-f]+)-([0-9a-f]+) (\S{4}) \S+ \S+ (\d+) *(.*)$/;
@@ -26,9 +31,9 @@ const MAPPING = /^([0-9a-f]+)-([0-9a-f]+) (\S{4}) \S+ \S+ (\d+) *(.*)$/;
  * @throws Error when the process is gone
  */
 export function readMappings(pid: number): Mapping[] {
-  // Only with locked memory has each mapping to be asked: the longer file takes many times as long.
+  // Only with locked or droppable memory has each mapping to be asked: the longer file takes many times as long.
   const locked = /^VmLck:\s+[1-9]/m.test(readFileSync(`/proc/${pid}/status`, 'utf8'));
-  const text = readFileSync(`/proc/${pid}/${locked ? 'smaps' : 'maps'}`, 'utf8');
+  const text = readFileSync(`/proc/${pid}/${locked || HAS_DROPPABLE ? 'smaps' : 'maps'}`, 'utf8');
   return parseMappings(text);
 }
 
@@ -39,8 +44,8 @@ export function parseMappings(text: string): Mapping[] {
   for (const line of text.split('\n')) {
     const [, start, end, permissions = '', inode, name = ''] = MAPPING.exec(line) ?? [];
     if (start === undefined || end === undefined) {
-      // Locked, or of huge pages.
-      if (last?.kind === 'lazy' && /^VmFlags:.* (lo|ht)\b/.test(line)) last.kind = 'private';
+      // Locked, of huge pages, or droppable.
+      if (last?.kind === 'lazy' && /^VmFlags:.* (lo|ht|dp)\b/.test(line)) last.kind = 'private';
       continue;
     }
     const kind = kindOf(permissions, Number(inode), name);

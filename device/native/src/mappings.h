@@ -1,7 +1,7 @@
 /*
  * The mappings of a process, from /proc/PID/maps (proc(5)), sorted into what CRIU does with them.
  *
- * LAZY: private and anonymous, not locked, not of huge pages, not the kernel's own: what `criu restore --lazy-pages`
+ * LAZY: private and anonymous, not locked, not droppable, not of huge pages, not the kernel's own: what `criu restore --lazy-pages`
  * registers with userfaultfd. Every reader of a process's mappings uses this one rule: what the scan copies, what the
  * dump does not see and what the pager serves are the same pages.
  */
@@ -12,6 +12,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/utsname.h>
 
 enum mapping_kind {
   MAPPING_NONE,    /* nothing of it is in a dump: the kernel's, or a shared file's */
@@ -34,7 +35,7 @@ struct mappings {
 
 static int starts_with(const char *text, const char *prefix) { return strncmp(text, prefix, strlen(prefix)) == 0; }
 
-/* Whether the process has locked memory: only then has each mapping to be asked (VmLck, VmFlags `lo`). */
+/* Whether the process has locked memory (VmLck): each mapping has to be asked then (VmFlags `lo`). */
 static int has_locked_memory(const char *directory) {
   char path[128], line[256];
   unsigned long locked = 0;
@@ -45,6 +46,19 @@ static int has_locked_memory(const char *directory) {
     if (sscanf(line, "VmLck: %lu", &locked) == 1) break;
   fclose(file);
   return locked > 0;
+}
+
+/*
+ * Whether the kernel has memory that it may drop (MAP_DROPPABLE, Linux 6.11): glibc 2.41 keeps the state of getrandom() in a
+ * page of it. The kernel registers no such mapping with userfaultfd, and only VmFlags tell of it (`dp`).
+ */
+static int has_droppable_memory(void) {
+  static int known = -1;
+  struct utsname name;
+  int major, minor;
+  if (known < 0)
+    known = uname(&name) == 0 && sscanf(name.release, "%d.%d", &major, &minor) == 2 && (major > 6 || (major == 6 && minor >= 11));
+  return known;
 }
 
 static enum mapping_kind kind_of(const char *permissions, uint64_t inode, const char *name) {
@@ -61,8 +75,8 @@ static enum mapping_kind kind_of(const char *permissions, uint64_t inode, const 
 /* Reads the mappings of the process at `directory` (/proc/PID). Returns 0, or -1 when it is gone or memory is short. */
 static int read_mappings(const char *directory, struct mappings *into) {
   char path[128];
-  int locked = has_locked_memory(directory);
-  snprintf(path, sizeof path, "%s/%s", directory, locked ? "smaps" : "maps");
+  int asked = has_droppable_memory() || has_locked_memory(directory);
+  snprintf(path, sizeof path, "%s/%s", directory, asked ? "smaps" : "maps");
   FILE *file = fopen(path, "re");
   if (!file) return -1;
   char *line = NULL;
@@ -76,7 +90,7 @@ static int read_mappings(const char *directory, struct mappings *into) {
     int at = 0;
     if (sscanf(line, "%lx-%lx %4s %*s %*s %lu %n", &start, &end, permissions, &inode, &at) < 4) {
       if (last && last->kind == MAPPING_LAZY && starts_with(line, "VmFlags:") &&
-          (strstr(line, " lo") || strstr(line, " ht")))
+          (strstr(line, " lo") || strstr(line, " ht") || strstr(line, " dp")))
         last->kind = MAPPING_PRIVATE;
       continue;
     }
