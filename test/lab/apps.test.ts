@@ -4,10 +4,12 @@ import { dirname, join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { ZodType } from 'zod';
 import { appWithLogSchema } from '../../core/api/apps.ts';
-import { problemSchema } from '../../core/api/common.ts';
+import { listOf, problemSchema } from '../../core/api/common.ts';
 import { computeSchema } from '../../core/api/computes.ts';
+import { imageSchema } from '../../core/api/images.ts';
 import { metricsSchema } from '../../core/api/metrics.ts';
 import { until } from '../../core/until.ts';
+import type { ControlApi } from '../../lab/controlApi.ts';
 import { moveCompute, removeCompute } from '../../lab/demo/sampleCompute.ts';
 import { makeProgress } from '../../lab/progress.ts';
 import { RUNTIME_BASES } from '../../lab/programs/runtimeBases.ts';
@@ -21,6 +23,8 @@ const SETUP_MS = 900_000;
 const BUILD_MS = 300_000;
 const ANSWER_MS = 60_000;
 
+/** The tenant's application. */
+const LIFE = 'life';
 /** Published on every device. */
 const HOST_PORT = 18_080;
 
@@ -70,6 +74,7 @@ describe('an application that is uploaded', () => {
   const lab = withLab();
   let folder = '';
   const made: string[] = [];
+  let tenant: ControlApi | null = null;
 
   beforeAll(async () => {
     folder = await mkdtemp(join(tmpdir(), 'drayage-apps-'));
@@ -81,6 +86,12 @@ describe('an application that is uploaded', () => {
   }, SETUP_MS);
   afterAll(async () => {
     const api = await lab.api();
+    // Of a life that was cut short.
+    if (tenant !== null) {
+      await removeCompute(tenant, LIFE).catch(() => undefined);
+      const { items } = listOf(imageSchema).parse(await tenant.request('GET', '/images'));
+      for (const { id } of items) await tenant.request('DELETE', `/images/${id}`);
+    }
     for (const name of made) {
       await removeCompute(api, name).catch(() => undefined);
       const app = await show(name);
@@ -121,14 +132,14 @@ describe('an application that is uploaded', () => {
     'is the whole life of a tenant: registered, uploaded, reached, watched, moved, stopped, deleted',
     async () => {
       // Nobody knows them yet; they get a tenant of their own.
-      const tenant = await secondTenant(lab, 'life@example.org');
+      const me = (tenant = await secondTenant(lab, 'life@example.org'));
       const request = async <T>(schema: ZodType<T>, method: string, path: string, body?: unknown) =>
-        schema.parse(await tenant.request(method, path, body));
+        schema.parse(await me.request(method, path, body));
 
       // An application becomes an image and a compute.
-      const name = 'life';
+      const name = LIFE;
       const files = await write(name, NODE_APP, false);
-      const cli = await runCliAs(lab, tenant, 'app', 'upload', files, '--name', name, '--json');
+      const cli = await runCliAs(lab, me, 'app', 'upload', files, '--name', name, '--json');
       expect(cli, cli.stderr).toMatchObject({ code: 0 });
       const app = await request(appWithLogSchema, 'GET', `/apps/${name}`);
       expect(app).toMatchObject({
@@ -144,7 +155,7 @@ describe('an application that is uploaded', () => {
       expect(await visit('d2')).toMatchObject({ count: 2 });
 
       // What it says and what it uses.
-      const logs = await runCliAs(lab, tenant, 'compute', 'logs', name);
+      const logs = await runCliAs(lab, me, 'compute', 'logs', name);
       expect(logs.stdout.split('\n').filter(Boolean)).toEqual(['listening', 'visit 1', 'visit 2']);
       const used = () => request(metricsSchema, 'GET', `/computes/${name}/metrics`);
       const told = async () => (await used()).items.some(({ memoryBytes }) => memoryBytes > 2 ** 20);
@@ -152,7 +163,7 @@ describe('an application that is uploaded', () => {
 
       // It moves with all of that.
       const target = device.name === 'd1' ? 'd2' : 'd1';
-      expect(await moveCompute(tenant, name, target)).toMatchObject({ state: 'succeeded' });
+      expect(await moveCompute(me, name, target)).toMatchObject({ state: 'succeeded' });
       expect(await visit('d1')).toMatchObject({ count: 3 });
       expect(await request(computeSchema, 'GET', `/computes/${name}`)).toMatchObject({
         ...{ id, state: 'running' },
@@ -160,13 +171,13 @@ describe('an application that is uploaded', () => {
       });
 
       // It ends.
-      await tenant.request('POST', `/computes/${name}/stop`);
+      await me.request('POST', `/computes/${name}/stop`);
       const state = async () => (await request(computeSchema, 'GET', `/computes/${name}`)).state;
       await until('it to be stopped', ANSWER_MS, async () => (await state()) === 'stopped', 200);
-      await removeCompute(tenant, name);
-      await tenant.request('DELETE', `/images/${app.image?.id ?? ''}`);
+      await removeCompute(me, name);
+      await me.request('DELETE', `/images/${app.image?.id ?? ''}`);
       for (const list of ['computes', 'images'])
-        expect(await tenant.request('GET', `/${list}`)).toMatchObject({ items: [] });
+        expect(await me.request('GET', `/${list}`)).toMatchObject({ items: [] });
     },
     BUILD_MS,
   );
