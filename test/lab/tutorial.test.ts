@@ -30,7 +30,7 @@ const MARK = '----- block ';
 /** All commands as one script for bash, in which each block is announced on both outputs. */
 function scriptOf(blocks: Block[]): string {
   const parts = blocks.map(({ language, text }, index) =>
-    language === 'sh' ? `echo '${MARK}${String(index)}' | tee /dev/stderr\n${text}` : '',
+    language === 'sh' ? `echo '${MARK}${String(index)}'\necho '${MARK}${String(index)}' >&2\n${text}` : '',
   );
   return `set -e -o pipefail\n${parts.join('\n')}`;
 }
