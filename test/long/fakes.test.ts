@@ -15,8 +15,8 @@ import { moveCompute } from '../../lab/demo/sampleCompute.ts';
 import { importImage } from '../../lab/importImage.ts';
 import { SILENT } from '../../lab/progress.ts';
 import { labStatus } from '../../lab/status.ts';
-import { runCli, startCli } from './cliProgram.ts';
-import { withOwnLab } from './support.ts';
+import { runCli, startCli } from '../lab/cliProgram.ts';
+import { withOwnLab } from '../lab/support.ts';
 
 const FAKES = 20;
 /** Silence of 8 s makes a device unreachable; metrics are told every ten. */

@@ -11,9 +11,9 @@ import { until } from '../../core/until.ts';
 import { moveCompute, removeCompute } from '../../lab/demo/sampleCompute.ts';
 import { WORKER_LOG } from '../../lab/device.ts';
 import { buildSampleImage } from '../../lab/sample/buildSampleImage.ts';
-import { startCli } from './cliProgram.ts';
-import { withLab } from './support.ts';
-import { LabRegistry, LOGIN } from './support/labRegistry.ts';
+import { startCli } from '../lab/cliProgram.ts';
+import { withLab } from '../lab/support.ts';
+import { LabRegistry, LOGIN } from '../lab/support/labRegistry.ts';
 
 const STATE_MS = 60_000;
 
