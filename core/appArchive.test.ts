@@ -59,7 +59,7 @@ describe('AppArchiveCheck', () => {
     ['a file twice', [file('a'), file('./a')], 'duplicateFile'],
     ['a file where a folder is', [file('a/b'), file('a')], 'duplicateFile'],
     ['a name of 10,000 characters', [file('x'.repeat(10_000))], 'unsafePath'],
-    ['a path of 10,000 characters', [file('d/'.repeat(5_000))], 'badFileName'],
+    ['a path of 10,000 characters', [file('d/'.repeat(5_000))], 'unsafePath'],
     ['a name with a control character', [file('a\u001b[2Jb')], 'badFileName'],
     ['a name that is no UTF-8', [file('a\uFFFDb')], 'badFileName'],
     ['a zero byte', [file('a\0b')], 'unsafePath'],
@@ -81,7 +81,7 @@ describe('AppArchiveCheck', () => {
     expect(() => check.admit(file('one more'))).toThrow('too many files');
     const long = (index: number) => `${'n'.repeat(200)}/`.repeat(15) + String(index);
     expect(refusalOf(Array.from({ length: 6_000 }, (_one, index) => file(long(index))))).toBe('appTooLarge');
-  });
+  }, 60_000);
 
   it('counts the folders that names imply, too', () => {
     const deep = (index: number) => `${String(index)}/${'d/'.repeat(1_500)}f`;
