@@ -157,7 +157,7 @@ describe('commands', () => {
           causes: [{ code: anyString, message: containing(text), mend: anyString }],
         });
     }
-  });
+  }, 180_000);
 
   it('import, list and remove images', async () => {
     const tar = pack();
