@@ -1,12 +1,10 @@
-import { mkdir, readdir, rm, stat } from 'node:fs/promises';
+import { mkdir, readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { buildsOf, imagesOfFailed } from '../../db/apps.ts';
 import { removeImage } from '../../db/images.ts';
 import type { ApiContext } from '../context.ts';
 import { archivePath } from '../images/store.ts';
-
-/** Bytes come all the time while an upload goes on: one without any for so long has ended, milliseconds. */
-const ABANDONED_MS = 3_600_000;
+import { isAbandoned, removeAbandoned } from '../removeAbandoned.ts';
 
 const directory = (dataDir: string) => join(dataDir, 'apps');
 
@@ -38,15 +36,7 @@ export async function sweepAppStore({ db, config }: Pick<ApiContext, 'db' | 'con
         await rm(path, { force: true });
     }
   }
-  for (const name of await readdir(appUploadDirectory(dataDir))) {
-    const path = join(appUploadDirectory(dataDir), name);
-    if (await isAbandoned(path)) await rm(path, { force: true });
-  }
+  await removeAbandoned(appUploadDirectory(dataDir));
   for (const id of await imagesOfFailed(db))
     await removeImage(db, id, undefined, (digest) => rm(archivePath(dataDir, digest), { force: true }));
-}
-
-async function isAbandoned(path: string): Promise<boolean> {
-  const found = await stat(path).catch(() => null);
-  return found !== null && Date.now() - found.mtimeMs > ABANDONED_MS;
 }

@@ -1,8 +1,6 @@
-import { mkdir, readdir, rm, stat } from 'node:fs/promises';
+import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
-
-/** What nobody has written to for this long was left by a process that has ended, milliseconds. */
-const LEFT_MS = 3_600_000;
+import { removeAbandoned } from '../removeAbandoned.ts';
 
 /** Where the archive of an image lies, in `docker save` form. */
 export function archivePath(dataDir: string, digest: string): string {
@@ -32,10 +30,5 @@ export async function prepareStore(dataDir: string): Promise<void> {
 
 /** Removes what a process that was killed has left half received. Another process may be receiving beside this one. */
 export async function removeLeftovers(dataDir: string): Promise<void> {
-  const directory = uploadDirectory(dataDir);
-  for (const name of await readdir(directory)) {
-    const path = join(directory, name);
-    const found = await stat(path).catch(() => null);
-    if (found && Date.now() - found.mtimeMs > LEFT_MS) await rm(path, { force: true });
-  }
+  await removeAbandoned(uploadDirectory(dataDir));
 }

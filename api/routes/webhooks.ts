@@ -24,7 +24,8 @@ import {
 import { type ApiContext, freshId } from '../context.ts';
 import { accountOf, scopeOf, tenantOf } from '../plugins/auth.ts';
 import { deliver, messageOf, sealingKey } from '../webhooks/deliver.ts';
-import { newWebhookSecret, sealWebhookSecret } from '../webhooks/secrets.ts';
+import { sealText } from '../sealedText.ts';
+import { newWebhookSecret } from '../webhooks/secrets.ts';
 
 const params = z.object({ id: z.string().max(64) });
 const tags = ['webhooks'];
@@ -64,7 +65,7 @@ export const webhookRoutes: FastifyPluginAsyncZod<{ context: ApiContext }> = asy
     handler: async (request, reply) => {
       const { url, types } = request.body;
       const [id, secret] = [freshId('webhook'), newWebhookSecret()];
-      const sealedSecret = sealWebhookSecret(sealingKey(context), id, secret);
+      const sealedSecret = sealText(sealingKey(context), id, secret);
       const tenantId = tenantOf(request).id;
       const values = { id, tenantId, url, types: checkedTypes(types), sealedSecret };
       const row = await createWebhook(db, values, actorOf(request));

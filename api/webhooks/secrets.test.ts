@@ -1,19 +1,20 @@
 import { randomBytes } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
 import { Webhook } from 'standardwebhooks';
-import { newWebhookSecret, openWebhookSecret, sealWebhookSecret, signatureHeaders } from './secrets.ts';
+import { sealText } from '../sealedText.ts';
+import { newWebhookSecret, openWebhookSecret, signatureHeaders } from './secrets.ts';
 
 describe("a webhook's secret", () => {
   const key = randomBytes(32);
   const secret = newWebhookSecret();
 
   it('comes back from what is stored, for its webhook and with its key only', () => {
-    const stored = sealWebhookSecret(key, 'whk_a', secret);
+    const stored = sealText(key, 'whk_a', secret);
     expect(openWebhookSecret(key, 'whk_a', stored)).toBe(secret);
     expect(openWebhookSecret(key, 'whk_b', stored)).toBeNull();
     expect(openWebhookSecret(randomBytes(32), 'whk_a', stored)).toBeNull();
     expect(openWebhookSecret(key, 'whk_a', 'x')).toBeNull();
-    expect(sealWebhookSecret(key, 'whk_a', secret)).not.toBe(stored);
+    expect(sealText(key, 'whk_a', secret)).not.toBe(stored);
   });
 
   it('signs so that the reference library of Standard Webhooks agrees', () => {

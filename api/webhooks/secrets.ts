@@ -1,33 +1,18 @@
-import { createCipheriv, createDecipheriv, createHmac, randomBytes } from 'node:crypto';
+import { createHmac, randomBytes } from 'node:crypto';
+import { openText } from '../sealedText.ts';
 
 const PREFIX = 'whsec_';
 const SECRET_BYTES = 32;
-const CIPHER = 'aes-256-gcm';
-const IV_BYTES = 12;
-const TAG_BYTES = 16;
 
 /** A secret as the Standard Webhooks specification writes it: `whsec_` and base64. */
 export function newWebhookSecret(): string {
   return `${PREFIX}${randomBytes(SECRET_BYTES).toString('base64')}`;
 }
 
-/** What the database keeps of a secret, base64url: the database alone signs nothing. `key`: 32 bytes; `webhookId`: its webhook. */
-export function sealWebhookSecret(key: Buffer, webhookId: string, secret: string): string {
-  const iv = randomBytes(IV_BYTES);
-  const cipher = createCipheriv(CIPHER, key, iv).setAAD(Buffer.from(webhookId));
-  const sealed = Buffer.concat([cipher.update(secret, 'utf8'), cipher.final()]);
-  return Buffer.concat([iv, cipher.getAuthTag(), sealed]).toString('base64url');
-}
-
-/** The secret again; null when it was sealed with another key, or for another webhook. */
+/** The secret that `sealText` has sealed for its webhook; null when it was sealed with another key, or for another one. */
 export function openWebhookSecret(key: Buffer, webhookId: string, stored: string): string | null {
-  const bytes = Buffer.from(stored, 'base64url');
-  const [iv, tag] = [bytes.subarray(0, IV_BYTES), bytes.subarray(IV_BYTES, IV_BYTES + TAG_BYTES)];
   try {
-    const decipher = createDecipheriv(CIPHER, key, iv, { authTagLength: TAG_BYTES })
-      .setAAD(Buffer.from(webhookId))
-      .setAuthTag(tag);
-    return decipher.update(bytes.subarray(IV_BYTES + TAG_BYTES), undefined, 'utf8') + decipher.final('utf8');
+    return openText(key, webhookId, stored);
   } catch {
     return null;
   }

@@ -32,9 +32,12 @@ const MAPPING = /^([0-9a-f]+)-([0-9a-f]+) (\S{4}) \S+ \S+ (\d+) *(.*)$/;
  */
 export function readMappings(pid: number): Mapping[] {
   // Only with locked or droppable memory has each mapping to be asked: the longer file takes many times as long.
-  const locked = /^VmLck:\s+[1-9]/m.test(readFileSync(`/proc/${pid}/status`, 'utf8'));
-  const text = readFileSync(`/proc/${pid}/${locked || HAS_DROPPABLE ? 'smaps' : 'maps'}`, 'utf8');
-  return parseMappings(text);
+  const asked = HAS_DROPPABLE || hasLockedMemory(pid);
+  return parseMappings(readFileSync(`/proc/${pid}/${asked ? 'smaps' : 'maps'}`, 'utf8'));
+}
+
+function hasLockedMemory(pid: number): boolean {
+  return /^VmLck:\s+[1-9]/m.test(readFileSync(`/proc/${pid}/status`, 'utf8'));
 }
 
 /** The lines of a `maps` or `smaps`. */
