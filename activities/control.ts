@@ -13,7 +13,7 @@ import { addPhases, addRounds, finishMigration, setMigrationState } from '../db/
 import { freezeHistory, setMemoryPlan, setPrediction, setThrottle } from '../db/migrationMemory.ts';
 import { closeTransfer, openTransfer } from '../db/transfers.ts';
 import type { ControlActivities, PullActivities } from './controlInterface.ts';
-import { beating } from './device/beating.ts';
+import { beating } from './beating.ts';
 import { withFailures } from './failure.ts';
 
 /** Gets an image from its registry. */

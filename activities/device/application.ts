@@ -3,7 +3,7 @@ import type { BuildLog } from '../../device/control/buildLog.ts';
 import type { AppBuilder } from '../../device/engine/appBuilder.ts';
 import type { Engine } from '../../device/engine/types.ts';
 import { withFailures } from '../failure.ts';
-import { beating } from './beating.ts';
+import { beating } from '../beating.ts';
 
 export interface ApplicationDeps {
   builder: AppBuilder;

@@ -14,7 +14,7 @@ import type { Device } from '../../device/device.ts';
 import { BESIDE, FIRST_ROUND } from '../../device/memory/stream/memorySession.ts';
 import { postingProgress } from '../../device/memory/postingProgress.ts';
 import { withFailures } from '../failure.ts';
-import { beating } from './beating.ts';
+import { beating } from '../beating.ts';
 import type { FillResult, MemoryActivities } from './memoryInterface.ts';
 
 export interface MemoryDeps {

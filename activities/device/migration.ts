@@ -27,7 +27,7 @@ import type { TargetOutcome } from '../../device/ownership/targetTransfer.ts';
 import type { TransferTable } from '../../device/ownership/transferTable.ts';
 import { Preparations } from '../../device/preparations.ts';
 import { withFailures } from '../failure.ts';
-import { beating } from './beating.ts';
+import { beating } from '../beating.ts';
 
 export interface MigrationDeps {
   device: Device;

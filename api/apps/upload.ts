@@ -4,6 +4,7 @@ import type { uploadAppQuerySchema } from '../../core/api/apps.ts';
 import type { Accepted } from '../../core/api/common.ts';
 import { appDockerfile } from '../../core/appDockerfile.ts';
 import { type AppManifest, MANIFEST_NAME, publishedOf, runtimeOf } from '../../core/appManifest.ts';
+import { nodeArchitecture } from '../../core/architectures.ts';
 import { type Cause, DrayageError } from '../../core/cause.ts';
 import { refusePorts } from '../../core/publishedPorts.ts';
 import { type AppRecord, createApp, requireFreeName, setAppRun } from '../../db/apps.ts';
@@ -14,9 +15,6 @@ import { isTemporalAway } from '../computes/operate.ts';
 import { type ApiContext, freshId } from '../context.ts';
 import { chooseDevice, demandOf, requireDevice, requireNone } from '../placement.ts';
 import { receiveApp } from './receiveApp.ts';
-
-/** Node's names of architectures, by Docker's. */
-const ARCHITECTURES: Record<string, string> = { amd64: 'x64', '386': 'ia32' };
 
 /**
  * Receives an application, records it and starts its build. Once it is recorded it will be built: when Temporal is away, it
@@ -92,7 +90,7 @@ async function deviceFor(
   named: string | undefined,
 ): Promise<string> {
   const demand = demandOf(manifest.memory, base.bytes + 2 * bytes);
-  const architecture = ARCHITECTURES[base.architecture] ?? base.architecture;
+  const architecture = nodeArchitecture(base.architecture);
   const against = ({ name, inventory }: DeviceRow): Cause[] =>
     inventory.architecture === architecture ? [] : [otherArchitecture(base, name, inventory.architecture)];
   if (named === undefined) return (await chooseDevice(db, demand, against)).device.id;

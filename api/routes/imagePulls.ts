@@ -3,6 +3,7 @@ import { z } from 'zod';
 import { acceptedSchema } from '../../core/api/common.ts';
 import { imageNameSchema } from '../../core/api/images.ts';
 import { imagePullSchema, type ImagePullView, pullImageSchema } from '../../core/api/registries.ts';
+import { dockerArchitecture } from '../../core/architectures.ts';
 import { DrayageError } from '../../core/cause.ts';
 import { idSchema } from '../../core/ids.ts';
 import { nameOfReference, parseReference } from '../../core/registryReference.ts';
@@ -79,7 +80,7 @@ function defaultName(text: string): string {
 async function architectureOfDevices(db: Database): Promise<string> {
   const counts = new Map<string, number>();
   for (const { inventory } of await allDevices(db)) {
-    const name = inventory.architecture === 'x64' ? 'amd64' : inventory.architecture;
+    const name = dockerArchitecture(inventory.architecture);
     counts.set(name, (counts.get(name) ?? 0) + 1);
   }
   const [most] = [...counts].sort(([, one], [, other]) => other - one);

@@ -2,6 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { createHash } from 'node:crypto';
 import { buffer } from 'node:stream/consumers';
 import { pack, type Pack } from 'tar-stream';
+import { dockerArchitecture } from '../../core/architectures.ts';
 import { DrayageError } from '../../core/cause.ts';
 import { SANDBOX_IMAGE } from './containerOptions.ts';
 
@@ -46,7 +47,7 @@ export async function sandboxArchive(busybox: Buffer): Promise<Buffer> {
   const layerBytes = await buffer(layer);
   const config = Buffer.from(
     JSON.stringify({
-      architecture: process.arch === 'x64' ? 'amd64' : process.arch,
+      architecture: dockerArchitecture(process.arch),
       os: 'linux',
       created: '1970-01-01T00:00:00Z',
       config: { Cmd: ['/bin/busybox', 'sleep', '2147483647'] },
