@@ -3,11 +3,11 @@ import { type Cause, DrayageError } from '../core/cause.ts';
 import type { ComputeSpec } from '../core/compute.ts';
 import type { GivenUpdate, Limits, Observed } from '../core/observed.ts';
 import type { Demand } from '../core/quota.ts';
-import { type ComputeRecord, computesOnDevice, getCompute } from './computes.ts';
+import { type ComputeRecord, getCompute } from './computes.ts';
 import type { Database } from './database.ts';
 import { addEvent } from './events.ts';
 import { claimQuota } from './quotas.ts';
-import { compute } from './schema/index.ts';
+import { compute, placement } from './schema/index.ts';
 
 const now = () => new Date().toISOString();
 
@@ -87,7 +87,12 @@ export async function recordObserved(
   told: { id: string; running: boolean; limits?: Limits | null | undefined }[],
 ): Promise<void> {
   const seen = new Map(told.map((one) => [one.id, one]));
-  for (const row of await computesOnDevice(db, deviceId)) {
+  const placed = await db
+    .select({ id: compute.id, observed: compute.observed })
+    .from(compute)
+    .innerJoin(placement, eq(placement.groupId, compute.groupId))
+    .where(and(eq(placement.deviceId, deviceId), isNull(compute.deletedAt)));
+  for (const row of placed) {
     const one = seen.get(row.id);
     const observed: Observed = {
       state: one === undefined ? 'absent' : one.running ? 'running' : 'stopped',

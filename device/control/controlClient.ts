@@ -87,8 +87,8 @@ export class ControlClient {
   }
 
   /**
-   * The digest of an image that another device may have. @throws DrayageError unknownImage when the other device has no use for the image, or this one is not known to have
-   * it
+   * The digest of an image that another device may have. @throws DrayageError unknownImage when the other device has no use
+   * for it, or this one is not known to have it
    */
   async allowedImage(imageId: string, device: string): Promise<string> {
     const path = `/device/v1/images/${imageId}/requests`;
