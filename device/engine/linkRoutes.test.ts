@@ -170,6 +170,25 @@ describe('exec', () => {
     expect(calls.kill).not.toHaveBeenCalled();
   });
 
+  test('input after a change of size waits for it', async () => {
+    let resized: () => void = () => {};
+    calls.resize.mockReturnValue(new Promise((resolve) => (resized = resolve)));
+    const { client, closed } = open();
+    client.once('open', () => {
+      client.send(JSON.stringify({ command: ['sh'], tty: true, stdin: true }));
+      client.send(JSON.stringify({ resize: { columns: 77, rows: 33 } }));
+      client.send(Buffer.from([0, 65]));
+      client.ping();
+    });
+    await new Promise((resolve) => client.once('pong', resolve));
+    await vi.waitFor(() => expect(calls.resize).toHaveBeenCalled());
+    expect(calls.write).not.toHaveBeenCalled();
+    resized();
+    await vi.waitFor(() => expect(calls.write).toHaveBeenCalledWith(Buffer.from('A')));
+    session.exit(0);
+    await closed;
+  });
+
   test('a client that goes away ends the program', async () => {
     const { client, messages } = open();
     client.once('open', () => client.send(JSON.stringify({ command: ['sh'] })));

@@ -136,8 +136,9 @@ export function handleUpgrade(
 class ExecConnection {
   readonly #client: WebSocket;
   #session: ExecSession | null = null;
-  /** What came while the program was being started. */
-  #early: [RawData, boolean][] = [];
+  /** What has come and was not passed on yet, in its order. */
+  #inbox: [RawData, boolean][] = [];
+  #passing = false;
 
   constructor(client: WebSocket) {
     this.#client = client;
@@ -149,8 +150,8 @@ class ExecConnection {
     { command, tty, stdin }: z.infer<typeof openingSchema>,
   ): void {
     this.#client.on('message', (data, isBinary) => {
-      if (this.#session) this.#take(this.#session, data, isBinary);
-      else this.#early.push([data, isBinary]);
+      this.#inbox.push([data, isBinary]);
+      void this.#passOn();
     });
     sessions
       .open(computeId, command, { tty, stdin })
@@ -179,7 +180,7 @@ class ExecConnection {
       });
       if (this.#client.bufferedAmount >= HIGH_WATER_BYTES) session.pause();
     });
-    for (const [data, isBinary] of this.#early.splice(0)) this.#take(session, data, isBinary);
+    void this.#passOn();
     const exit = await session.done.catch(toCause);
     ended = true;
     const cause = endedBy() ?? (typeof exit === 'number' ? null : exit);
@@ -188,7 +189,16 @@ class ExecConnection {
     this.#client.close(Close.normal);
   }
 
-  #take(session: ExecSession, data: RawData, isBinary: boolean): void {
+  /** One message after the other: input that was sent after a change of size meets the new size. */
+  async #passOn(): Promise<void> {
+    if (this.#session === null || this.#passing) return;
+    this.#passing = true;
+    for (let next = this.#inbox.shift(); next; next = this.#inbox.shift())
+      await this.#take(this.#session, ...next);
+    this.#passing = false;
+  }
+
+  async #take(session: ExecSession, data: RawData, isBinary: boolean): Promise<void> {
     if (isBinary) {
       const bytes = toBuffer(data);
       if (bytes[0] === Channel.stdin) session.write(bytes.subarray(1));
@@ -197,7 +207,7 @@ class ExecConnection {
     const control = controlSchema.safeParse(parseJson(data));
     if (!control.success) return this.#client.close(Close.badMessage, 'not a message of exec');
     if ('eof' in control.data) session.closeStdin();
-    else session.resize(control.data.resize.columns, control.data.resize.rows).catch(() => {});
+    else await session.resize(control.data.resize.columns, control.data.resize.rows).catch(() => {});
   }
 
   #send(data: string | Buffer, sent: () => void = () => {}): void {

@@ -103,8 +103,8 @@ class DockerExec implements ExecSession {
   async #pid(): Promise<number | null> {
     // The engine answers before the program has been started.
     for (let poll = 0; poll < EXIT_POLLS; poll += 1) {
-      const { Running, Pid } = await this.#exec.inspect();
-      if (!Running && poll > 0) return null;
+      const { Running, Pid, ExitCode } = await this.#exec.inspect();
+      if (!Running && ExitCode !== null) return null;
       if (Running && Pid > 0 && (await this.#isOurs(Pid))) return Pid;
       await new Promise((resolve) => setTimeout(resolve, EXIT_POLL_MS));
     }
