@@ -15,4 +15,6 @@ if [ ! -x "$node" ] || [ ! -d "$root/node_modules/commander" ]; then
   echo "drayage: its packages are not installed. Run \`npm run bootstrap\` in $root, then try again." >&2
   exit 1
 fi
+# What Node makes of the sources is kept beside the packages, if that may be written to: a third of a command's start.
+export NODE_COMPILE_CACHE="${NODE_COMPILE_CACHE:-$root/node_modules/.cache/node}"
 exec "$node" --no-warnings "$root/cli/main.ts" "$@"

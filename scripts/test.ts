@@ -21,20 +21,28 @@ const reportSchema = z.object({
 const STOP_SIGNALS = ['SIGINT', 'SIGTERM'] as const;
 let stopped = false;
 
-const STAGES: { name: string; run: () => Promise<Count> }[] = [
-  { name: 'lint', run: () => check('eslint', ['.']) },
-  { name: 'format', run: () => check('prettier', ['--check', '--log-level', 'warn', '.']) },
-  { name: 'types', run: () => check('tsc', ['--noEmit']) },
-  {
-    name: 'unused',
-    run: () => check('knip', ['--no-progress', '--include', 'files,dependencies,unlisted,unresolved']),
-  },
-  { name: 'unit', run: () => vitest('unit') },
-  { name: 'integration', run: () => vitest('integration') },
-  { name: 'lab', run: () => vitest('lab') },
+interface Stage {
+  name: string;
+  run: () => Promise<Count>;
+}
+
+/** One after the other; those of an inner list side by side, for each keeps one processor at work. */
+const STAGES: Stage[][] = [
+  [
+    { name: 'lint', run: () => check('eslint', ['.']) },
+    { name: 'format', run: () => check('prettier', ['--check', '--log-level', 'warn', '.']) },
+    { name: 'types', run: () => check('tsc', ['--noEmit']) },
+    {
+      name: 'unused',
+      run: () => check('knip', ['--no-progress', '--include', 'files,dependencies,unlisted,unresolved']),
+    },
+  ],
+  [{ name: 'unit', run: () => vitest('unit') }],
+  [{ name: 'integration', run: () => vitest('integration') }],
+  [{ name: 'lab', run: () => vitest('lab') }],
 ];
 
-/** A tool that either agrees or does not: one test. */
+/** A tool that either agrees or does not: one test. It says nothing where it agrees. */
 async function check(tool: string, args: string[]): Promise<Count> {
   const code = await runTool(tool, args);
   return code === 0 ? { passed: 1, failed: 0 } : { passed: 0, failed: 1 };
@@ -78,17 +86,21 @@ function runTool(tool: string, args: string[]): Promise<number> {
   });
 }
 
-const total: Count = { passed: 0, failed: 0 };
-const lines: string[] = [];
-for (const { name, run } of STAGES) {
-  if (stopped) break;
-  process.stdout.write(`\n== ${name}\n`);
+async function runStage({ name, run }: Stage): Promise<string> {
   const began = performance.now();
   const { passed, failed } = await run();
   total.passed += passed;
   total.failed += failed;
   const seconds = ((performance.now() - began) / 1000).toFixed(1);
-  lines.push(`${name.padEnd(12)} ${failed === 0 ? 'ok    ' : 'FAILED'} ${seconds} s`);
+  return `${name.padEnd(12)} ${failed === 0 ? 'ok    ' : 'FAILED'} ${seconds} s`;
+}
+
+const total: Count = { passed: 0, failed: 0 };
+const lines: string[] = [];
+for (const stages of STAGES) {
+  if (stopped) break;
+  process.stdout.write(`\n== ${stages.map(({ name }) => name).join(', ')}\n`);
+  lines.push(...(await Promise.all(stages.map(runStage))));
 }
 process.stdout.write(`\n${lines.join('\n')}\n\n${total.passed} passed, ${total.failed} failed\n`);
 process.exitCode = total.failed === 0 && !stopped ? 0 : 1;

@@ -1,9 +1,7 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { isIPv6 } from 'node:net';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import {
-  bundleWorkflowCode,
   DefaultLogger,
   type MetricsExporterConfig,
   NativeConnection,
@@ -27,6 +25,7 @@ import { SearchAttribute } from '../workflows/contract.ts';
 import { readControlConfig, type ControlConfig } from './controlConfig.ts';
 import { serveReadiness } from './controlHealth.ts';
 import { sayFailure } from './sayFailure.ts';
+import { workflowBundle } from './workflowBundle.ts';
 
 /** The control worker: all workflows, and the activities that touch the database. Ends on SIGINT and SIGTERM. */
 const config = readConfigOrExit();
@@ -61,16 +60,14 @@ const health =
       await polling.workflowService.describeNamespace({ namespace: temporal.namespace });
     },
   }));
-const workflowBundle: WorkflowBundleOption =
+const bundleLogger = new DefaultLogger('WARN', ({ message, meta }) => log.warn({ ...meta }, message));
+const bundle: WorkflowBundleOption =
   config.workflowBundle === null
-    ? await bundleWorkflowCode({
-        workflowsPath: fileURLToPath(new URL('../workflows/index.ts', import.meta.url)),
-        logger: new DefaultLogger('WARN', ({ message }) => log.warn(message)),
-      })
+    ? await workflowBundle(config.cache, bundleLogger)
     : { codePath: config.workflowBundle };
 while (!stop.signal.aborted) {
   try {
-    await serve(workflowBundle);
+    await serve(bundle);
   } catch (error) {
     log.warn({ error: String(error) }, 'Temporal is away');
     await pause(AGAIN_MS, undefined, { signal: stop.signal }).catch(() => undefined);

@@ -26,6 +26,8 @@ const schema = z
     DRAYAGE_CONTROL_METRICS_LISTEN: listenSchema.optional(),
     /** The workflows in one file (deploy/bundleWorkflows.ts); without it they are bundled at the start. */
     DRAYAGE_WORKFLOW_BUNDLE: z.string().startsWith('/').optional(),
+    /** Where a bundle that is made at the start is kept for the next one; without it nowhere. */
+    DRAYAGE_CACHE: z.string().startsWith('/').optional(),
     DRAYAGE_LOG_LEVEL: z.string().default('info'),
   })
   .superRefine(checkTemporal);
@@ -37,6 +39,7 @@ export interface ControlConfig {
   listen: { host: string; port: number } | null;
   metricsListen: { host: string; port: number } | null;
   workflowBundle: string | null;
+  cache: string | null;
   dataDir: string | null;
   imageMaxBytes: number;
   registries: RegistryPolicy;
@@ -54,6 +57,7 @@ export function readControlConfig(environment: NodeJS.ProcessEnv): ControlConfig
     listen: env.DRAYAGE_CONTROL_LISTEN ?? null,
     metricsListen: env.DRAYAGE_CONTROL_METRICS_LISTEN ?? null,
     workflowBundle: env.DRAYAGE_WORKFLOW_BUNDLE ?? null,
+    cache: env.DRAYAGE_CACHE ?? null,
     dataDir: env.DRAYAGE_DATA_DIR ?? null,
     imageMaxBytes: env.DRAYAGE_IMAGE_MAX_BYTES,
     registries: env.DRAYAGE_REGISTRIES,

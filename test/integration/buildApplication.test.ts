@@ -1,7 +1,6 @@
-import { join } from 'node:path';
 import type { TestWorkflowEnvironment } from '@temporalio/testing';
 import { ApplicationFailure } from '@temporalio/common';
-import { bundleWorkflowCode, DefaultLogger, Worker, type WorkflowBundle } from '@temporalio/worker';
+import { Worker, type WorkflowBundle } from '@temporalio/worker';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import type { ControlActivities } from '../../activities/controlInterface.ts';
 import type { ApplicationActivities } from '../../activities/device/application.ts';
@@ -12,7 +11,7 @@ import type { buildApplication } from '../../workflows/buildApplication.ts';
 import type { BuildApplicationInput } from '../../workflows/contract.ts';
 import { addressRange } from './support/fixtures.ts';
 import { spec } from './support/fakeMove.ts';
-import { startTemporal } from './support/temporalServer.ts';
+import { bundleWorkflows, startTemporal } from './support/temporalServer.ts';
 
 const DIGEST = `sha256:${'1'.repeat(64)}`;
 const input: BuildApplicationInput = {
@@ -28,11 +27,7 @@ let failing: Map<string, { error: Error; times: number }>;
 let failedFor: Cause[];
 
 beforeAll(async () => {
-  environment = await startTemporal();
-  workflowBundle = await bundleWorkflowCode({
-    workflowsPath: join(import.meta.dirname, '../../workflows/index.ts'),
-    logger: new DefaultLogger('ERROR'),
-  });
+  [environment, workflowBundle] = await Promise.all([startTemporal(), bundleWorkflows()]);
 });
 afterAll(() => environment.teardown());
 beforeEach(() => {

@@ -1,8 +1,7 @@
-import { join } from 'node:path';
 import type { TestWorkflowEnvironment } from '@temporalio/testing';
 import { ApplicationFailure, defineSearchAttributeKey } from '@temporalio/common';
 import { WorkflowFailedError } from '@temporalio/client';
-import { bundleWorkflowCode, DefaultLogger, Worker, type WorkflowBundle } from '@temporalio/worker';
+import { Worker, type WorkflowBundle } from '@temporalio/worker';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import type { ControlActivities } from '../../activities/controlInterface.ts';
 import type { ComputeActivities } from '../../activities/device/compute.ts';
@@ -10,7 +9,7 @@ import { computeSpecSchema } from '../../core/compute.ts';
 import { CONTROL_TASK_QUEUE, deviceTaskQueue } from '../../core/device.ts';
 import { SearchAttribute, type LifecycleOperation } from '../../workflows/contract.ts';
 import type { computeLifecycle } from '../../workflows/computeLifecycle.ts';
-import { startTemporal } from './support/temporalServer.ts';
+import { bundleWorkflows, startTemporal } from './support/temporalServer.ts';
 
 const device = 'dev_000000000001';
 const spec = computeSpecSchema.parse({
@@ -55,11 +54,7 @@ const controlNames = [
 ] satisfies (keyof ControlActivities)[];
 
 beforeAll(async () => {
-  environment = await startTemporal();
-  workflowBundle = await bundleWorkflowCode({
-    workflowsPath: join(import.meta.dirname, '../../workflows/computeLifecycle.ts'),
-    logger: new DefaultLogger('ERROR'),
-  });
+  [environment, workflowBundle] = await Promise.all([startTemporal(), bundleWorkflows()]);
 });
 afterAll(() => environment.teardown());
 beforeEach(() => {

@@ -3,23 +3,15 @@ import { join } from 'node:path';
 import { ApplicationFailure } from '@temporalio/common';
 import type { WorkflowHandleWithFirstExecutionRunId } from '@temporalio/client';
 import type { TestWorkflowEnvironment } from '@temporalio/testing';
-import { Worker, type WorkflowBundleWithSourceMap } from '@temporalio/worker';
+import { Worker, type WorkflowBundle } from '@temporalio/worker';
 import { temporal } from '@temporalio/proto';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { CONTROL_TASK_QUEUE } from '../../core/device.ts';
 import { ABORT_UPDATE, type AbortAnswer, type MigrateComputeInput } from '../../workflows/contract.ts';
 import type { SourceOutcome } from '../../device/ownership/sourceTransfer.ts';
 import type { migrateCompute } from '../../workflows/migrateCompute.ts';
-import {
-  bundleWorkflows,
-  fakes,
-  input,
-  roundResult,
-  untilCancelled,
-  withWorkers,
-  type Fakes,
-} from './support/fakeMove.ts';
-import { startTemporal } from './support/temporalServer.ts';
+import { fakes, input, roundResult, untilCancelled, withWorkers, type Fakes } from './support/fakeMove.ts';
+import { bundleWorkflows, startTemporal } from './support/temporalServer.ts';
 
 const { History } = temporal.api.history.v1;
 const HISTORIES = join(import.meta.dirname, '../histories');
@@ -27,7 +19,7 @@ const HISTORIES = join(import.meta.dirname, '../histories');
 const RECORD = process.env['DRAYAGE_RECORD_HISTORIES'] === '1';
 
 let environment: TestWorkflowEnvironment;
-let bundle: WorkflowBundleWithSourceMap;
+let bundle: WorkflowBundle;
 let said: string[];
 let fake: Fakes;
 let runs = 0;

@@ -2,12 +2,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { CancelledFailure } from '@temporalio/common';
 import { Context } from '@temporalio/activity';
 import type { TestWorkflowEnvironment } from '@temporalio/testing';
-import {
-  bundleWorkflowCode,
-  DefaultLogger,
-  Worker,
-  type WorkflowBundleWithSourceMap,
-} from '@temporalio/worker';
+import { Worker, type WorkflowBundle } from '@temporalio/worker';
 import type { ControlActivities } from '../../../activities/controlInterface.ts';
 import type { MemoryActivities } from '../../../activities/device/memoryInterface.ts';
 import type { MigrationActivities } from '../../../activities/device/migration.ts';
@@ -178,15 +173,10 @@ export function fakes(said: string[]) {
 }
 export type Fakes = ReturnType<typeof fakes>;
 
-export function bundleWorkflows(): Promise<WorkflowBundleWithSourceMap> {
-  const workflowsPath = new URL('../../../workflows/index.ts', import.meta.url).pathname;
-  return bundleWorkflowCode({ workflowsPath, logger: new DefaultLogger('ERROR') });
-}
-
 /** Runs `work` while a control worker and both devices' workers poll; the devices' ids are those of `input`, or `over`. */
 export async function withWorkers<T>(
   { nativeConnection: connection }: TestWorkflowEnvironment,
-  workflowBundle: WorkflowBundleWithSourceMap,
+  workflowBundle: WorkflowBundle,
   { control, source, target }: Fakes,
   work: () => Promise<T>,
   over: { source: string; target: string } = { source: SOURCE, target: TARGET },

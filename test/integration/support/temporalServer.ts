@@ -1,9 +1,10 @@
 import { existsSync, globSync } from 'node:fs';
-import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { defineSearchAttributeKey } from '@temporalio/common';
 import { TestWorkflowEnvironment } from '@temporalio/testing';
-import { DefaultLogger, Runtime } from '@temporalio/worker';
+import { DefaultLogger, Runtime, type WorkflowBundle } from '@temporalio/worker';
+import { cacheDirectory } from '../../../lab/programs/cacheDirectory.ts';
+import { workflowBundle } from '../../../workers/workflowBundle.ts';
 import { SearchAttribute } from '../../../workflows/contract.ts';
 
 /** Starts a real Temporal server of the test's own, with our search attributes. The caller tears it down. */
@@ -18,9 +19,14 @@ export async function startTemporal(): Promise<TestWorkflowEnvironment> {
   });
 }
 
+/** The workflows as a control worker runs them, from the same cache. */
+export function bundleWorkflows(): Promise<WorkflowBundle> {
+  return workflowBundle(cacheDirectory(), new DefaultLogger('ERROR'));
+}
+
 /** The server that `npm run` has put into the cache, or the one the environment names. */
 function serverProgram(): string {
-  const cache = join(process.env['XDG_CACHE_HOME'] ?? join(homedir(), '.cache'), 'drayage');
+  const cache = cacheDirectory();
   const found = [process.env['DRAYAGE_TEMPORAL'] ?? '', ...globSync(join(cache, 'temporal-*/temporal'))].find(
     existsSync,
   );
