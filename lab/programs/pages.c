@@ -19,6 +19,7 @@
 #include <netinet/tcp.h>
 #include <poll.h>
 #include <pthread.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -197,7 +198,14 @@ static void accept_one(int *used) {
   *used += 1;
 }
 
+/* A first process without a handler ignores SIGTERM, and a stop would wait. */
+static void end(int signal) {
+  (void)signal;
+  _exit(0);
+}
+
 int main(int argc, char **argv) {
+  signal(SIGTERM, end);
   double megabytes = argc > 1 ? atof(argv[1]) : 2, rate = argc > 2 ? atof(argv[2]) : 0;
   compressible = argc > 3 && strcmp(argv[3], "compressible") == 0;
   count = megabytes * 1024 * 1024 / PAGE;

@@ -11,6 +11,7 @@
 #include <netinet/in.h>
 #include <poll.h>
 #include <pthread.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -162,7 +163,14 @@ static int scan(int count, char **probes) {
   return 0;
 }
 
+/* A first process without a handler ignores SIGTERM, and a stop would wait. */
+static void end(int signal) {
+  (void)signal;
+  _exit(0);
+}
+
 int main(int count, char **words) {
+  signal(SIGTERM, end);
   setvbuf(stdout, NULL, _IOLBF, 0);
   if (count >= 3 && strcmp(words[1], "scan") == 0) return scan(count - 2, words + 2);
   if (count == 2 && strcmp(words[1], "serve") == 0) return serve(NULL, NULL);

@@ -40,7 +40,8 @@ const NODE_APP = {
       fs.writeFileSync('kept', String(++count));
       console.log('visit ' + count);
       response.end(JSON.stringify({ who: process.env.WHO, uid: process.getuid(), dir: process.cwd(), dep: require('dep'), count }));
-    }).listen(8080, () => console.log('listening'));`,
+    }).listen(8080, () => console.log('listening'));
+    process.on('SIGTERM', () => process.exit());`,
   'node_modules/dep/index.js': 'module.exports = 42;',
   '.git/config': 'stays where it is',
 };
@@ -50,7 +51,7 @@ const PYTHON_APP = {
     ports: [{ compute: 8080 }],
   }),
   'serve.py': `
-import json, os, sys
+import json, os, signal, sys
 from http.server import BaseHTTPRequestHandler, HTTPServer
 count = 0
 class Handler(BaseHTTPRequestHandler):
@@ -65,6 +66,7 @@ class Handler(BaseHTTPRequestHandler):
         self.wfile.write(body)
     def log_message(self, *_):
         pass
+signal.signal(signal.SIGTERM, lambda *_: sys.exit())
 print('serving')
 HTTPServer(('', 8080), Handler).serve_forever()
 `,

@@ -17,7 +17,7 @@ const LONG_MS = patient(240_000);
 const IMAGE = 'streams';
 /** Writes to both of its outputs, so that the streams of its log are told apart. */
 const COUNT =
-  'i=0; while :; do i=$((i+1)); echo "line $i"; [ $((i % 7)) = 0 ] && echo "seven $i" >&2; sleep 0.05; done';
+  'trap exit TERM; i=0; while :; do i=$((i+1)); echo "line $i"; [ $((i % 7)) = 0 ] && echo "seven $i" >&2; sleep 0.05; done';
 
 describe('a compute that is read from, run in, checked and changed, over moves', () => {
   const lab = withLab();

@@ -18,7 +18,7 @@ beforeAll(async () => {
   const path = await buildKindsImage();
   await importImage(shared.lab, api, { name: IMAGE, path, command: ['/bin/sh'] });
   const request = { name: 'busy', image: IMAGE, device: 'd1', cpus: 0.5 };
-  const command = ['/bin/sh', '-c', 'while :; do :; done'];
+  const command = ['/bin/sh', '-c', 'trap exit TERM; while :; do :; done'];
   ({ id } = await createSampleCompute(api, { ...request, command }));
 }, LONG_MS);
 
