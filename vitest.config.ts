@@ -20,7 +20,11 @@ export default defineConfig({
         test: {
           name: 'vm',
           // The failure tests are those of the lab, on devices with kernels of their own.
-          include: ['test/vm/**/*.test.ts', 'test/lab/{failures,crashes}.test.ts'],
+          include: [
+            'test/vm/**/*.test.ts',
+            'test/lab/{failures,crashes}.test.ts',
+            'test/long/crashes.test.ts',
+          ],
           exclude: NEVER,
           globalSetup: ['test/vm/globalSetup.ts'],
           env: { DRAYAGE_TEST_PATIENCE: '10' },

@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { withScene } from './migrationScene.ts';
 import { patient } from './patience.ts';
+import { testDeaths } from './support/testDeaths.ts';
 import { withLab } from './support.ts';
 
 const LONG_MS = patient(240_000);
@@ -64,24 +65,8 @@ describe('a party that dies in the hot window', () => {
     LONG_MS,
   );
 
-  test.each([
-    ['d1', 'source.frozen', 'd1'],
-    ['d1', 'source.dumped', 'd1'],
+  testDeaths(scene, [
     ['d1', 'source.offered', 'd1'],
-    ['d1', 'source.handed', 'd2'],
-    ['d2', 'target.ready', 'd1'],
     ['d2', 'target.owner', 'd2'],
-    ['d2', 'target.live', 'd2'],
-  ] as const)(
-    'the worker of %s, killed at %s: the compute lives on on %s, once',
-    async (device, point, winner) => {
-      const id = await scene.startUntil(device, point, { action: 'kill' });
-      await faults.restartKilledWorker(device);
-      expect((await scene.ended(id)).state).toBe(winner === 'd1' ? 'rolledBack' : 'succeeded');
-      await scene.expectOneLiveCopy(winner);
-      await scene.expectClean(winner === 'd1' ? 'd2' : 'd1');
-      await scene.expectConnectionsKept();
-    },
-    LONG_MS,
-  );
+  ]);
 });
