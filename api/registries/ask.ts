@@ -1,9 +1,8 @@
-import dns from 'node:dns';
 import http, { type IncomingMessage } from 'node:http';
 import https from 'node:https';
-import { isIP, type LookupFunction } from 'node:net';
 import { DrayageError } from '../../core/cause.ts';
-import { isPublicAddress, type RegistryPolicy, ruleFor } from './policy.ts';
+import { isNotPublic, publicAgent } from '../publicAgent.ts';
+import { type RegistryPolicy, ruleFor } from './policy.ts';
 
 /** A registry that says nothing for this long is taken as gone, milliseconds. */
 const SILENCE_MS = 30_000;
@@ -42,43 +41,26 @@ export async function askRegistry(
 
 async function askOnce(policy: RegistryPolicy, url: URL, question: Question): Promise<IncomingMessage> {
   const rule = ruleFor(policy, url);
-  const literal = url.hostname.replace(/^\[|\]$/g, '');
-  const misplaced = rule === 'publicOnly' && isIP(literal) !== 0 && !isPublicAddress(literal);
-  if (rule === 'refused' || misplaced) throw refused(url);
+  if (rule === 'refused') throw refused(url);
   const { request } = url.protocol === 'https:' ? https : http;
   return new Promise((resolve, reject) => {
     const asked = request(
       url,
       {
         ...question,
-        agent: false,
+        agent: rule === 'publicOnly' ? publicAgent(url) : false,
         timeout: SILENCE_MS,
-        ...(rule === 'publicOnly' ? { lookup: lookUpPublic } : {}),
       },
       resolve,
     );
     asked.once('timeout', () => asked.destroy(new Error('no answer')));
     asked.once('error', (error) => {
       if (question.signal.aborted) reject(error);
-      else reject(error instanceof NotPublic ? refused(url) : unreachable(url, error));
+      else reject(isNotPublic(error) ? refused(url) : unreachable(url, error));
     });
     asked.end();
   });
 }
-
-class NotPublic extends Error {}
-
-/** Resolves a name; fails when any of its addresses is not one of the internet. */
-const lookUpPublic: LookupFunction = (hostname, options, callback) => {
-  dns.lookup(hostname, { ...options, all: true }, (error, found) => {
-    if (error) return callback(error, []);
-    if (!found.every(({ address }) => isPublicAddress(address)))
-      return callback(new NotPublic(`${hostname} is not public`), []);
-    const [first] = found;
-    if (options.all === true || first === undefined) callback(null, found);
-    else callback(null, first.address, first.family);
-  });
-};
 
 /** The same whatever is or is not at such an address: nobody finds out by it. */
 function refused(url: URL): DrayageError {

@@ -1,10 +1,8 @@
 import { request as httpRequest } from 'node:http';
 import { request as httpsRequest } from 'node:https';
-import { isIP } from 'node:net';
-import { networkInterfaces } from 'node:os';
-import { useAgent as agentFor } from 'request-filtering-agent';
 import type { Attempt } from '../../core/webhookRetry.ts';
 import type { ApiConfig } from '../config.ts';
+import { isNotPublic, publicAgent } from '../publicAgent.ts';
 
 /** What is read of an answer, for the receiver's sake; nobody looks into it. */
 const MAX_ANSWER_BYTES = 64 * 1024;
@@ -19,10 +17,7 @@ export interface PostOptions {
   signal: AbortSignal;
 }
 
-/**
- * Posts to a receiver. The address is looked at as the connection is made to it, so a name that resolves to something else
- * the next time wins nothing; redirects are not followed.
- */
+/** Posts to a receiver; redirects are not followed. */
 export async function postWebhook(
   url: string,
   headers: Record<string, string>,
@@ -31,12 +26,7 @@ export async function postWebhook(
 ): Promise<Attempt> {
   const secure = url.startsWith('https:');
   if (!secure && targets === 'public') return failed('The address is not https, which is needed here.');
-  const any = targets === 'any';
-  const agent = agentFor(url, {
-    allowPrivateIPAddress: any,
-    allowMetaIPAddress: any,
-    denyIPAddressList: any ? [] : ownAddresses(advertiseHost),
-  });
+  const agent = targets === 'any' ? false : publicAgent(new URL(url), advertiseHost);
   const limit = AbortSignal.timeout(timeoutMs);
   return new Promise((resolve) => {
     const request = (secure ? httpsRequest : httpRequest)(url, {
@@ -68,12 +58,7 @@ const failed = (reason: string): Attempt => ({ outcome: 'failed', reason });
 
 /** Never what a name resolves to: that would tell of the control plane's network. */
 function words(error: NodeJS.ErrnoException): string {
-  if (error.message.includes('is not allowed'))
+  if (isNotPublic(error))
     return "The address is a private one, or the control plane's own, which is not allowed here.";
   return `It could not be reached (${error.code ?? error.name}).`;
-}
-
-function ownAddresses(advertiseHost: string): string[] {
-  const cards = Object.values(networkInterfaces()).flatMap((addresses) => addresses ?? []);
-  return [...cards.map(({ address }) => address), ...(isIP(advertiseHost) > 0 ? [advertiseHost] : [])];
 }

@@ -15,7 +15,7 @@ import { event } from '../../db/schema/index.ts';
 import { type ApiProcess, startApiProcess } from './support/apiProcess.ts';
 import { useDatabase } from './support/database.ts';
 import { happened, writeEvents } from './support/eventScenes.ts';
-import { fakes, roundResult, withWorkers } from './support/fakeMove.ts';
+import { fakes, roundResult, startWorkers } from './support/fakeMove.ts';
 import { makeCompute, makeDevice } from './support/fixtures.ts';
 import { bundleWorkflows, startTemporal } from './support/temporalServer.ts';
 
@@ -120,7 +120,8 @@ it('a move goes on and 20 streams miss and double nothing while API processes ar
     await writeEvents(db, 'after', 2, 10);
     return id;
   };
-  const id = await withWorkers(environment, bundle, faked, move, { source, target: target.id });
+  const workers = await startWorkers(environment, bundle, faked, { source, target: target.id });
+  const id = await move().finally(() => workers.stop());
   await addEvent(db, happened(LAST));
 
   const { state, rounds } = await getMigration(db, id);

@@ -10,7 +10,15 @@ import { CONTROL_TASK_QUEUE } from '../../core/device.ts';
 import { ABORT_UPDATE, type AbortAnswer, type MigrateComputeInput } from '../../workflows/contract.ts';
 import type { SourceOutcome } from '../../device/ownership/sourceTransfer.ts';
 import type { migrateCompute } from '../../workflows/migrateCompute.ts';
-import { fakes, input, roundResult, untilCancelled, withWorkers, type Fakes } from './support/fakeMove.ts';
+import {
+  fakes,
+  input,
+  roundResult,
+  startWorkers,
+  untilCancelled,
+  type Fakes,
+  type FakeWorkers,
+} from './support/fakeMove.ts';
 import { bundleWorkflows, startTemporal } from './support/temporalServer.ts';
 
 const { History } = temporal.api.history.v1;
@@ -20,17 +28,23 @@ const RECORD = process.env['DRAYAGE_RECORD_HISTORIES'] === '1';
 
 let environment: TestWorkflowEnvironment;
 let bundle: WorkflowBundle;
+let workers: FakeWorkers;
 let said: string[];
 let fake: Fakes;
 let runs = 0;
 
 beforeAll(async () => {
   [environment, bundle] = await Promise.all([startTemporal(), bundleWorkflows()]);
+  workers = await startWorkers(environment, bundle, fakes([]));
 });
-afterAll(() => environment.teardown());
+afterAll(async () => {
+  await workers.stop();
+  await environment.teardown();
+});
 beforeEach(() => {
   said = [];
   fake = fakes(said);
+  workers.use(fake);
 });
 
 type Handle = WorkflowHandleWithFirstExecutionRunId<typeof migrateCompute>;
@@ -41,17 +55,15 @@ async function move(
   meanwhile: (handle: Handle) => Promise<void> = async () => undefined,
   options: Partial<MigrateComputeInput> = {},
 ) {
-  return withWorkers(environment, bundle, fake, async () => {
-    const handle = await environment.client.workflow.start<typeof migrateCompute>('migrateCompute', {
-      taskQueue: CONTROL_TASK_QUEUE,
-      workflowId: `cmp_${String((runs += 1)).padStart(12, '0')}`,
-      args: [{ ...input, ...options }],
-    });
-    await meanwhile(handle);
-    const end = await handle.result();
-    if (RECORD) await record(name, handle);
-    return end;
+  const handle = await environment.client.workflow.start<typeof migrateCompute>('migrateCompute', {
+    taskQueue: CONTROL_TASK_QUEUE,
+    workflowId: `cmp_${String((runs += 1)).padStart(12, '0')}`,
+    args: [{ ...input, ...options }],
   });
+  await meanwhile(handle);
+  const end = await handle.result();
+  if (RECORD) await record(name, handle);
+  return end;
 }
 
 async function record(name: string, handle: Handle): Promise<void> {

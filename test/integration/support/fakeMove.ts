@@ -173,29 +173,42 @@ export function fakes(said: string[]) {
 }
 export type Fakes = ReturnType<typeof fakes>;
 
-/** Runs `work` while a control worker and both devices' workers poll; the devices' ids are those of `input`, or `over`. */
-export async function withWorkers<T>(
+/** A control worker and both devices' workers; what they do is what they were told to do last. */
+export interface FakeWorkers {
+  use(fakes: Fakes): void;
+  stop(): Promise<void>;
+}
+
+/** Starts them; the devices' ids are those of `input`, or `over`. The caller stops them. */
+export async function startWorkers(
   { nativeConnection: connection }: TestWorkflowEnvironment,
   workflowBundle: WorkflowBundle,
-  { control, source, target }: Fakes,
-  work: () => Promise<T>,
+  first: Fakes,
   over: { source: string; target: string } = { source: SOURCE, target: TARGET },
-): Promise<T> {
-  const device = (taskQueue: string, activities: object) =>
-    Worker.create({
-      connection,
-      taskQueue,
-      activities,
-      maxHeartbeatThrottleInterval: 100,
-      defaultHeartbeatThrottleInterval: 100,
-    });
+): Promise<FakeWorkers> {
+  let now = first;
+  const activitiesOf = (party: keyof Fakes) => {
+    const call = (name: string, args: unknown[]) =>
+      (now[party] as Record<string, (...args: unknown[]) => unknown>)[name]!(...args);
+    return Object.fromEntries(
+      Object.keys(first[party]).map((name) => [name, (...args: unknown[]) => call(name, args)]),
+    );
+  };
+  const common = { connection, maxHeartbeatThrottleInterval: 100, defaultHeartbeatThrottleInterval: 100 };
   const workers = await Promise.all([
-    Worker.create({ connection, taskQueue: CONTROL_TASK_QUEUE, workflowBundle, activities: control }),
-    device(deviceTaskQueue(over.source), source),
-    device(deviceTaskQueue(over.target), target),
+    Worker.create({
+      ...common,
+      ...{ taskQueue: CONTROL_TASK_QUEUE, workflowBundle, activities: activitiesOf('control') },
+    }),
+    Worker.create({ ...common, taskQueue: deviceTaskQueue(over.source), activities: activitiesOf('source') }),
+    Worker.create({ ...common, taskQueue: deviceTaskQueue(over.target), activities: activitiesOf('target') }),
   ]);
-  const [first, ...others] = workers;
-  return first.runUntil(() =>
-    others.reduce<() => Promise<T>>((inner, worker) => () => worker.runUntil(inner), work)(),
-  );
+  const ended = Promise.all(workers.map((worker) => worker.run()));
+  return {
+    use: (fakes) => (now = fakes),
+    async stop() {
+      for (const worker of workers) worker.shutdown();
+      await ended;
+    },
+  };
 }
