@@ -9,6 +9,7 @@ import { createControlActivities } from '../../activities/control.ts';
 import { clientFor } from '../../cli/client.ts';
 import { followEvents } from '../../cli/followEvents.ts';
 import type { EventView } from '../../core/api/events.ts';
+import { heartbeat } from '../../db/devices.ts';
 import { addEvent, newestEvent } from '../../db/events.ts';
 import { getMigration } from '../../db/migrationRecords.ts';
 import { event } from '../../db/schema/index.ts';
@@ -16,7 +17,7 @@ import { type ApiProcess, startApiProcess } from './support/apiProcess.ts';
 import { useDatabase } from './support/database.ts';
 import { happened, writeEvents } from './support/eventScenes.ts';
 import { fakes, roundResult, startWorkers } from './support/fakeMove.ts';
-import { makeCompute, makeDevice } from './support/fixtures.ts';
+import { makeCompute, makeDevice, makeInventory } from './support/fixtures.ts';
 import { bundleWorkflows, startTemporal } from './support/temporalServer.ts';
 
 const STREAMS = 20;
@@ -100,6 +101,8 @@ it('a move goes on and 20 streams miss and double nothing while API processes ar
     return roundResult(round, round < 3 ? 1000 : 0);
   };
   const move = async () => {
+    // The workers may have taken longer to start than a device may be silent.
+    for (const device of [source, target.id]) await heartbeat(db, device, makeInventory());
     const answer = await fetch(`${processes[0]!.url}/api/v1/computes/${compute.id}/migrations`, {
       method: 'POST',
       headers: { 'content-type': 'application/json', authorization: `Bearer ${adminToken}` },

@@ -4,8 +4,8 @@ import postgres from 'postgres';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { until } from '../../core/until.ts';
 import { WORKER_LOG } from '../../lab/device.ts';
-import { SampleScene } from './support/sampleScene.ts';
-import { withLab } from './support.ts';
+import { SampleScene } from '../lab/support/sampleScene.ts';
+import { withLab } from '../lab/support.ts';
 
 /** A device compares its journal with its placements every half minute. */
 const SETTLED_MS = 90_000;
