@@ -1,9 +1,10 @@
-import { activityInfo, cancellationSignal, heartbeat } from '@temporalio/activity';
+import { cancellationSignal } from '@temporalio/activity';
 import { Transform, type Readable } from 'node:stream';
 import type { ComputeSpec } from '../../core/compute.ts';
 import { DrayageError } from '../../core/cause.ts';
 import type { Device } from '../../device/device.ts';
 import type { ExecSessions } from '../../device/engine/execSessions.ts';
+import { beating } from '../beating.ts';
 import { withFailures } from '../failure.ts';
 
 export interface ComputeDeps {
@@ -14,9 +15,6 @@ export interface ComputeDeps {
   /** Gets an image onto the device; what comes of it passes through `watch`. */
   fetchImage: (image: ComputeSpec['image'], watch: (archive: Readable) => Readable) => Promise<void>;
 }
-
-/** Between signs of life of an activity that waits, milliseconds. */
-const HEARTBEAT_MS = 1000;
 
 /** A device's part in making, starting, stopping and removing computes. Each finds what an earlier attempt has done. */
 export function createComputeActivities({ device, sessions, placementsChanged, fetchImage }: ComputeDeps) {
@@ -33,10 +31,14 @@ export function createComputeActivities({ device, sessions, placementsChanged, f
   return withFailures({
     /** Has the image on the device; heartbeats say how many bytes have come. */
     async ensureImage(spec: Pick<ComputeSpec, 'image'>): Promise<void> {
-      await beating(async (tell) => {
-        if (await engine.hasImage(spec.image.digest)) return;
-        await fetchImage(spec.image, (archive) => counted(archive, (bytes) => tell({ imageBytes: bytes })));
-      });
+      let imageBytes = 0;
+      await beating(
+        async () => {
+          if (await engine.hasImage(spec.image.digest)) return;
+          await fetchImage(spec.image, (archive) => counted(archive, (bytes) => (imageBytes = bytes)));
+        },
+        () => ({ imageBytes }),
+      );
     },
 
     async createCompute(spec: ComputeSpec): Promise<void> {
@@ -99,17 +101,6 @@ async function requireMemory(
 }
 
 export type ComputeActivities = ReturnType<typeof createComputeActivities>;
-
-/** Runs something long; Temporal hears at once when this worker dies meanwhile, and with what it said last. */
-async function beating<T>(run: (tell: (details: object) => void) => Promise<T>): Promise<T> {
-  let details: object = { attempt: activityInfo().attempt };
-  const timer = setInterval(() => heartbeat(details), HEARTBEAT_MS);
-  try {
-    return await run((next) => (details = next));
-  } finally {
-    clearInterval(timer);
-  }
-}
 
 /** The stream with its bytes counted; it ends when the activity is cancelled. */
 function counted(stream: Readable, progress: (bytes: number) => void): Readable {
