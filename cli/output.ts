@@ -1,4 +1,5 @@
 import type { Command } from 'commander';
+import { oneLine } from './table.ts';
 
 export interface JsonFlag {
   json?: boolean;
@@ -6,7 +7,12 @@ export interface JsonFlag {
 
 /** A subcommand with `--json`, which every one has. */
 export function subcommand(parent: Command, usage: string, description: string): Command {
-  return parent.command(usage).description(description).option('--json', 'print JSON');
+  return leaf(parent.command(usage).description(description));
+}
+
+/** Makes a command one that does something: it gets `--json`. */
+export function leaf(command: Command): Command {
+  return command.option('--json', 'print JSON');
 }
 
 /** Prints a result: JSON when asked for, otherwise what `text` makes of it. */
@@ -14,34 +20,26 @@ export function print<T>(flags: JsonFlag, value: T, text: (value: T) => string):
   process.stdout.write(`${flags.json === true ? JSON.stringify(value) : text(value)}\n`);
 }
 
-/** Columns as wide as they need to be. */
-export function table(header: string[], rows: string[][]): string {
-  const lines = [header, ...rows];
-  const widths = header.map((_, column) => Math.max(...lines.map((line) => (line[column] ?? '').length)));
-  return lines
-    .map((line) =>
-      line
-        .map((cell, column) => cell.padEnd(widths[column] ?? 0))
-        .join('  ')
-        .trimEnd(),
-    )
-    .join('\n');
-}
-
 /** Name and value below each other. */
 export function details(pairs: [string, string | number | null | undefined][]): string {
   const shown = pairs.filter(([, value]) => value !== null && value !== undefined && value !== '');
   const width = Math.max(...shown.map(([name]) => name.length));
-  return shown.map(([name, value]) => `${name.padEnd(width)}  ${String(value)}`).join('\n');
+  return shown.map(([name, value]) => `${name.padEnd(width)}  ${oneLine(String(value))}`).join('\n');
 }
 
-/** `3 s ago`, `2 h ago`. */
+/** An instant as a person thinks of it: `3 s ago`, `2 h ago`, `in 3 days`. */
 export function ago(instant: string, now = Date.now()): string {
-  const seconds = Math.max(0, Math.round((now - Date.parse(instant)) / 1000));
-  if (seconds < 120) return `${String(seconds)} s ago`;
-  if (seconds < 7200) return `${String(Math.round(seconds / 60))} min ago`;
-  if (seconds < 172_800) return `${String(Math.round(seconds / 3600))} h ago`;
-  return `${String(Math.round(seconds / 86_400))} days ago`;
+  const seconds = Math.round((now - Date.parse(instant)) / 1000);
+  // The control plane's clock is not this one's.
+  if (seconds >= -5) return `${span(Math.max(0, seconds))} ago`;
+  return `in ${span(-seconds)}`;
+}
+
+function span(seconds: number): string {
+  if (seconds < 120) return `${String(seconds)} s`;
+  if (seconds < 7200) return `${String(Math.round(seconds / 60))} min`;
+  if (seconds < 172_800) return `${String(Math.round(seconds / 3600))} h`;
+  return `${String(Math.round(seconds / 86_400))} days`;
 }
 
 /** Milliseconds as a person reads them. */

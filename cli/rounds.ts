@@ -1,6 +1,7 @@
 import type { Schemas } from '../client/createClient.ts';
 import { formatBytes } from '../core/memorySize.ts';
-import { formatMs, table } from './output.ts';
+import { formatMs } from './output.ts';
+import { table } from './table.ts';
 
 const HEAD = ['ROUND', 'PAGES', 'ON THE WIRE', 'TIME', 'CHANGING', 'THEN'];
 

@@ -130,15 +130,23 @@ function parse(text: string): { body?: unknown; failure?: Error } {
   }
 }
 
-const apiAway = (url: string, cause: unknown) =>
+/** What a request has failed with that nobody answered, with the reason that the system gives. */
+export const apiAway = (url: string, cause: unknown) =>
   new DrayageError(
     {
       code: 'apiAway',
-      message: `The control plane at ${url} does not answer.`,
+      message: `The control plane at ${url} does not answer${reasonOf(cause)}.`,
       mend: 'Look at `drayage lab status`, or at the address in DRAYAGE_URL.',
     },
     { cause, retryable: true },
   );
+
+/** ` (connect ECONNREFUSED 127.0.0.1:7480)`: fetch itself says but that it failed. */
+function reasonOf(failure: unknown): string {
+  const causes = [(failure as Error).cause, failure].filter((one) => one instanceof Error);
+  const reason = causes.find(({ message }) => message !== '')?.message ?? '';
+  return reason === '' ? '' : ` (${reason})`;
+}
 
 const unexpectedAnswer = ({ method, path }: Asked, cause: Error) =>
   new DrayageError(

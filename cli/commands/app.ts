@@ -5,7 +5,8 @@ import { type Runtime, runtimeSchema } from '../../core/appManifest.ts';
 import { formatBytes } from '../../core/memorySize.ts';
 import { ALL, openClient } from '../client.ts';
 import { CommandFailed, Exit } from '../exit.ts';
-import { ago, details, type JsonFlag, print, startProgress, subcommand, table } from '../output.ts';
+import { ago, details, type JsonFlag, print, startProgress, subcommand } from '../output.ts';
+import { oneLine, table } from '../table.ts';
 import { packFolder } from '../packFolder.ts';
 import { waitForApp } from '../wait.ts';
 
@@ -19,9 +20,7 @@ interface UploadFlags extends JsonFlag {
 type AppWithLog = Answer<'/apps/{id}', 'get'>;
 
 /** `drayage app ...` */
-export function registerApp(program: Command): void {
-  const app = program.command('app').description('applications: their files become an image and a compute');
-
+export function defineApp(app: Command): void {
   subcommand(app, 'upload <folder>', 'build an application from its folder (or a tar of it), and run it')
     .option('--name <name>', "what its compute is called; without it drayage.json's name")
     .addOption(
@@ -33,8 +32,7 @@ export function registerApp(program: Command): void {
     .option('--detach', 'do not wait until it runs')
     .addHelpText(
       'after',
-      '\nIn the folder: drayage.json, such as {"start": ["node", "server.js"], "ports": [{"compute": 8080}]}.' +
-        '\nExample: drayage app upload ./shop --name shop --runtime node',
+      '\nIn the folder: drayage.json, such as {"start": ["node", "server.js"], "ports": [{"compute": 8080}]}.',
     )
     .action(upload);
 
@@ -124,5 +122,5 @@ function describe({ log, ...view }: AppWithLog): string {
     ['compute', view.compute?.name],
     ['uploaded', ago(view.createdAt)],
   ]);
-  return [about, ...(log.length === 0 ? [] : ['', ...log])].join('\n');
+  return [about, ...(log.length === 0 ? [] : ['', ...log.map(oneLine)])].join('\n');
 }

@@ -5,7 +5,8 @@ import type { PublishedPort } from '../../core/publishedPorts.ts';
 import { openClient } from '../client.ts';
 import { CommandFailed, Exit } from '../exit.ts';
 import { type HealthFlags, healthCheckOf, withHealthOptions } from '../healthFlags.ts';
-import { ago, details, type JsonFlag, print, subcommand, table } from '../output.ts';
+import { ago, details, type JsonFlag, print, subcommand } from '../output.ts';
+import { table } from '../table.ts';
 import {
   collect,
   keyValue,
@@ -43,9 +44,7 @@ interface CreateFlags extends JsonFlag, HealthFlags {
 }
 
 /** `drayage compute ...` */
-export function registerCompute(program: Command): void {
-  const compute = program.command('compute').description("tenants' containers");
-
+export function defineCompute(compute: Command): void {
   const creating = subcommand(compute, 'create', 'create and start a compute')
     .requiredOption('--name <name>', 'what it is called')
     .requiredOption('--image <image>', 'name or id of an image')
@@ -53,7 +52,11 @@ export function registerCompute(program: Command): void {
     .option('--memory <size>', 'limit, e.g. 256m', memorySize)
     .option('--cpus <n>', 'limit, e.g. 0.5', positiveNumber)
     .option('--pids <n>', 'most processes and threads', wholeNumber(1, 4_194_304))
-    .option('--cap <name>', 'AUDIT_WRITE, MKNOD, NET_RAW or SETFCAP; may be given several times', collect)
+    .option(
+      '--cap <capability>',
+      'AUDIT_WRITE, MKNOD, NET_RAW or SETFCAP; may be given several times',
+      collect,
+    )
     .option('--label <K=V>', 'to find it by; may be given several times', keyValue)
     .option('--env <K=V>', 'environment; may be given several times', keyValue)
     .option(

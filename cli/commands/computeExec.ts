@@ -1,6 +1,7 @@
 import type { Command } from 'commander';
 import { WebSocket } from 'ws';
 import { z } from 'zod';
+import { apiAway } from '../../client/createClient.ts';
 import { ProblemError, readProblem } from '../../client/problemError.ts';
 import { headersFor } from '../client.ts';
 import { loadCredentials } from '../credentials.ts';
@@ -39,7 +40,7 @@ async function connect(compute: string): Promise<WebSocket> {
     socket.once('open', () => {
       resolve(socket);
     });
-    socket.once('error', reject);
+    socket.once('error', (error) => reject(apiAway(credentials.url, error)));
     socket.once('unexpected-response', (_request, response) => {
       let text = '';
       response.setEncoding('utf8').on('data', (chunk: string) => (text += chunk));

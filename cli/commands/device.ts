@@ -2,7 +2,8 @@ import type { Command } from 'commander';
 import type { Answer, Schemas } from '../../client/createClient.ts';
 import { formatBytes } from '../../core/memorySize.ts';
 import { ALL, openClient } from '../client.ts';
-import { ago, details, type JsonFlag, print, subcommand, table } from '../output.ts';
+import { ago, details, type JsonFlag, print, subcommand } from '../output.ts';
+import { table } from '../table.ts';
 import { keyValue, wholeNumber } from '../parse.ts';
 import { registerJoin } from './deviceJoin.ts';
 
@@ -14,9 +15,7 @@ Before a discovered device is approved, compare its key: \`drayage device show\`
 its node worker (journalctl -u drayage-node), or with \`drayage device join\` on the device.`;
 
 /** `drayage device ...` */
-export function registerDevice(program: Command): void {
-  const device = program.command('device').description('the machines that run computes');
-
+export function defineDevice(device: Command): void {
   subcommand(device, 'ls', 'list devices').action(async (flags: JsonFlag) => {
     const client = await openClient();
     const page = await client.get('/devices', ALL);

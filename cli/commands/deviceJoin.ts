@@ -18,11 +18,7 @@ const HELP = `
 What is not given here is taken from the environment and from /etc/drayage/node.env. Without a token
 the device waits until the operator has approved it, and without --control-url it looks for a control
 plane on the local network. Compare the key's fingerprint with \`drayage device show\` before it is
-approved, and the authority's with the control plane's log: the first one found is trusted.
-
-Examples:
-  drayage device join
-  drayage device join --name d1 --control-url https://control:7443 --token drj_...`;
+approved, and the authority's with the control plane's log: the first one found is trusted.`;
 
 /** `drayage device join`: what the node worker does at its first start, for a person to watch; on the device itself. */
 export function registerJoin(device: Command): void {

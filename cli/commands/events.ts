@@ -2,7 +2,8 @@ import type { Command } from 'commander';
 import type { EventView } from '../../core/api/events.ts';
 import { openClient } from '../client.ts';
 import { followEvents } from '../followEvents.ts';
-import { type JsonFlag, subcommand } from '../output.ts';
+import { type JsonFlag, leaf } from '../output.ts';
+import { oneLine } from '../table.ts';
 
 interface EventsFlags extends JsonFlag {
   types?: string;
@@ -10,8 +11,8 @@ interface EventsFlags extends JsonFlag {
 }
 
 /** `drayage events` */
-export function registerEvents(program: Command): void {
-  subcommand(program, 'events', 'follow everything that changes, until Ctrl-C')
+export function defineEvents(command: Command): void {
+  leaf(command)
     .option('--types <types>', "only these, e.g. 'compute.*,migration.failed'")
     .option('--subject <id>', 'only of what has this id')
     .action(async ({ types, subject, json }: EventsFlags) => {
@@ -23,5 +24,5 @@ export function registerEvents(program: Command): void {
 }
 
 function lineOf({ at, type, subject, message }: EventView): string {
-  return `${at}  ${type.padEnd(20)}  ${subject}  ${message}`;
+  return `${at}  ${type.padEnd(20)}  ${subject}  ${oneLine(message)}`;
 }

@@ -6,7 +6,8 @@ import type { Client, Schemas } from '../../client/createClient.ts';
 import { formatBytes } from '../../core/memorySize.ts';
 import { ALL, openClient } from '../client.ts';
 import { CommandFailed, Exit, usageError } from '../exit.ts';
-import { ago, type JsonFlag, print, startProgress, subcommand, table } from '../output.ts';
+import { ago, type JsonFlag, print, startProgress, subcommand } from '../output.ts';
+import { table } from '../table.ts';
 import { collect } from '../parse.ts';
 import { uploadImage } from '../uploadImage.ts';
 import { waitForPull } from '../wait.ts';
@@ -20,9 +21,7 @@ interface ImportFlags extends JsonFlag {
 }
 
 /** `drayage image ...` */
-export function registerImage(program: Command): void {
-  const image = program.command('image').description('what computes are made from');
-
+export function defineImage(image: Command): void {
   subcommand(image, 'ls', 'list images').action(async (flags: JsonFlag) => {
     const client = await openClient();
     const page = await client.get('/images', ALL);
@@ -52,7 +51,7 @@ export function registerImage(program: Command): void {
   )
     .option('--name <name>', 'what the image is called here; without it what it is called there')
     .option(
-      '--architecture <name>',
+      '--architecture <architecture>',
       'which of an image for several: amd64, arm64, ...; without it that of the devices',
     )
     .option('--detach', 'do not wait until it has come')

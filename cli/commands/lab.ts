@@ -19,6 +19,7 @@ import { upLab } from '../../lab/up.ts';
 import { saveCredentials } from '../credentials.ts';
 import { CommandFailed, Exit } from '../exit.ts';
 import { print, subcommand } from '../output.ts';
+import { positiveNumber, wholeNumber } from '../parse.ts';
 
 interface Common {
   name: string;
@@ -38,10 +39,7 @@ interface UpFlags extends Common {
 }
 
 /** Adds `drayage lab`: several devices, a client and a control plane on this machine. */
-export function registerLab(program: Command): void {
-  const lab = program
-    .command('lab')
-    .description('devices on this machine, for trials and tests (needs root)');
+export function defineLab(lab: Command): void {
   registerUpDown(lab);
   registerBases(lab);
   registerRunning(lab);
@@ -62,9 +60,18 @@ function registerUpDown(lab: Command): void {
       wholeNumber(1, MAX_FAKES),
     )
     .addOption(new Option('--network <kind>', 'how the devices are joined').choices(['flat']).default('flat'))
-    .option('--link-mbit <n>', "limit each device's link, megabits per second in each direction", positive)
-    .option('--rtt-ms <n>', 'round-trip time between any two hosts, milliseconds', positive)
-    .option('--disk-gb <n>', "size of each device's disk; only what is written takes room", positive, 20)
+    .option(
+      '--link-mbit <n>',
+      "limit each device's link, megabits per second in each direction",
+      positiveNumber,
+    )
+    .option('--rtt-ms <n>', 'round-trip time between any two hosts, milliseconds', positiveNumber)
+    .option(
+      '--disk-gb <n>',
+      "size of each device's disk; only what is written takes room",
+      positiveNumber,
+      20,
+    )
     .addOption(
       new Option(
         '--guests <processor>',
@@ -220,20 +227,6 @@ function labName(text: string): string {
   const name = labNameSchema.safeParse(text);
   if (name.success) return name.data;
   throw new InvalidArgumentError(`A lab's name ${name.error.issues[0]?.message ?? 'is not right'}.`);
-}
-
-function wholeNumber(least: number, most: number): (text: string) => number {
-  return (text) => {
-    const value = Number(text);
-    if (Number.isInteger(value) && value >= least && value <= most) return value;
-    throw new InvalidArgumentError(`It must be a whole number from ${least} to ${most}.`);
-  };
-}
-
-function positive(text: string): number {
-  const value = Number(text);
-  if (Number.isFinite(value) && value > 0) return value;
-  throw new InvalidArgumentError('It must be a number above 0.');
 }
 
 function percentage(text: string): number {

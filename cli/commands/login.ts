@@ -5,16 +5,16 @@ import { askPassword } from '../askPassword.ts';
 import { clientFor } from '../client.ts';
 import { knownUrl, saveCredentials } from '../credentials.ts';
 import { usageError } from '../exit.ts';
-import { type JsonFlag, print, subcommand } from '../output.ts';
+import { type JsonFlag, leaf, print } from '../output.ts';
 
 interface AccountFlags extends JsonFlag {
   url?: string;
   email: string;
 }
 
-/** `drayage login` and `register`: both keep a token for the commands after it. */
-export function registerLogin(program: Command): void {
-  subcommand(program, 'register', 'make an account; the password is asked for, or DRAYAGE_PASSWORD')
+/** `drayage register`; keeps a token for the commands after it, as `login` does. */
+export function defineRegister(command: Command): void {
+  leaf(command)
     .option('--url <url>', 'of the control plane, e.g. http://127.0.0.1:7480; without it the one in use')
     .requiredOption('--email <email>', 'of the account')
     .option('--tenant <name>', 'name of your own tenant; without it one is made of the email')
@@ -31,8 +31,11 @@ export function registerLogin(program: Command): void {
         );
       });
     });
+}
 
-  subcommand(program, 'login', 'sign in; the password is asked for, or DRAYAGE_PASSWORD')
+/** `drayage login` */
+export function defineLogin(command: Command): void {
+  leaf(command)
     .option('--url <url>', 'of the control plane, e.g. http://127.0.0.1:7480; without it the one in use')
     .requiredOption('--email <email>', 'of the account')
     .action((flags: AccountFlags) =>
@@ -50,7 +53,7 @@ async function signIn(
   if (url === undefined) throw usageError('Which control plane?', 'Say `--url URL`, or set DRAYAGE_URL.');
   if (!URL.canParse(url)) throw usageError(`${url} is not a URL.`, 'Give one such as http://127.0.0.1:7480.');
   const password = process.env['DRAYAGE_PASSWORD'] ?? (await askPassword('Set DRAYAGE_PASSWORD.'));
-  const { token = '', account, expiresAt } = await ask(clientFor({ url, token: '' }), password);
+  const { token = '', account, expiresAt } = await ask(await clientFor({ url, token: '' }), password);
   await saveCredentials({ url, token, email: account.email });
   print(flags, { url, email: account.email, expiresAt }, () => `signed in at ${url} as ${account.email}`);
 }

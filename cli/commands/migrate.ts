@@ -3,7 +3,7 @@ import type { Schemas } from '../../client/createClient.ts';
 import type { Cause } from '../../core/cause.ts';
 import { openClient } from '../client.ts';
 import { CommandFailed, Exit } from '../exit.ts';
-import { formatMs, type JsonFlag, print, subcommand } from '../output.ts';
+import { formatMs, type JsonFlag, leaf, print } from '../output.ts';
 import { wholeNumber } from '../parse.ts';
 import { progressLine, roundLines } from '../rounds.ts';
 import { phaseLines, summary } from '../timeline.ts';
@@ -23,8 +23,8 @@ interface MigrateFlags extends JsonFlag {
 }
 
 /** `drayage migrate`: moves a compute and waits for the end of it. */
-export function registerMigrate(program: Command): void {
-  subcommand(program, 'migrate <compute>', 'move a running compute to another device')
+export function defineMigrate(command: Command): void {
+  leaf(command)
     .option('--to <device>', 'where to; without it a device is chosen')
     .option('--max-downtime <ms>', 'what clients may wait at most, milliseconds', wholeNumber(1, 600_000))
     .option('--bandwidth <mbit>', 'most megabits a second on the link', wholeNumber(1, 100_000))

@@ -2,7 +2,8 @@ import type { Command } from 'commander';
 import type { Schemas } from '../../client/createClient.ts';
 import { formatBytes } from '../../core/memorySize.ts';
 import { openClient } from '../client.ts';
-import { details, formatMs, type JsonFlag, print, subcommand, table } from '../output.ts';
+import { details, formatMs, type JsonFlag, print, subcommand } from '../output.ts';
+import { table } from '../table.ts';
 import { wholeNumber } from '../parse.ts';
 import { roundLines } from '../rounds.ts';
 import { phaseLines } from '../timeline.ts';
@@ -10,9 +11,7 @@ import { phaseLines } from '../timeline.ts';
 type Migration = Schemas['Migration'];
 
 /** `drayage migration ...` */
-export function registerMigration(program: Command): void {
-  const migration = program.command('migration').description('moves of computes');
-
+export function defineMigration(migration: Command): void {
   subcommand(migration, 'ls', 'list moves, newest first')
     .option('--compute <compute>', 'only of this one')
     .option('--limit <n>', 'how many', wholeNumber(1, 500), 50)

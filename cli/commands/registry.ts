@@ -3,7 +3,8 @@ import type { Command } from 'commander';
 import type { Client } from '../../client/createClient.ts';
 import { askPassword } from '../askPassword.ts';
 import { ALL, openClient } from '../client.ts';
-import { ago, type JsonFlag, print, subcommand, table } from '../output.ts';
+import { ago, type JsonFlag, print, subcommand } from '../output.ts';
+import { table } from '../table.ts';
 
 interface AddFlags extends JsonFlag {
   username: string;
@@ -11,11 +12,7 @@ interface AddFlags extends JsonFlag {
 }
 
 /** `drayage registry ...` */
-export function registerRegistry(program: Command): void {
-  const registry = program
-    .command('registry')
-    .description('credentials for the registries that images come from');
-
+export function defineRegistry(registry: Command): void {
   subcommand(registry, 'ls', 'list the registries that there are credentials for').action(
     async (flags: JsonFlag) => {
       print(flags, await list(await openClient()), ({ items }) =>
@@ -49,7 +46,7 @@ export function registerRegistry(program: Command): void {
       );
     });
 
-  subcommand(registry, 'rm <host>', 'forget the credentials for a registry, by its host or id').action(
+  subcommand(registry, 'rm <registry>', 'forget the credentials for a registry, by its host or id').action(
     async (named: string, flags: JsonFlag) => {
       const client = await openClient();
       const { items } = await list(client);

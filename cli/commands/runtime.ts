@@ -2,16 +2,13 @@ import { type Command, Argument } from 'commander';
 import type { Answer } from '../../client/createClient.ts';
 import { type Runtime, runtimeSchema } from '../../core/appManifest.ts';
 import { openClient } from '../client.ts';
-import { ago, type JsonFlag, print, subcommand, table } from '../output.ts';
+import { ago, type JsonFlag, print, subcommand } from '../output.ts';
+import { table } from '../table.ts';
 
 const runtimeArgument = () => new Argument('<runtime>', 'node or python').choices(runtimeSchema.options);
 
 /** `drayage runtime ...` */
-export function registerRuntime(program: Command): void {
-  const runtime = program
-    .command('runtime')
-    .description('what applications are built on (the operator sets it)');
-
+export function defineRuntime(runtime: Command): void {
   subcommand(runtime, 'ls', 'list the runtimes that applications can be built for').action(
     async (flags: JsonFlag) => {
       const client = await openClient();

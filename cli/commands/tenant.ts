@@ -1,10 +1,12 @@
 import type { Command } from 'commander';
 import { Option } from 'commander';
 import type { Schemas } from '../../client/createClient.ts';
+import { formatBytes } from '../../core/memorySize.ts';
 import { NO_QUOTA } from '../../core/quota.ts';
 import { ALL, openClient } from '../client.ts';
 import { usageError } from '../exit.ts';
-import { ago, details, type JsonFlag, print, subcommand, table } from '../output.ts';
+import { ago, details, type JsonFlag, print, subcommand } from '../output.ts';
+import { table } from '../table.ts';
 import { memorySize, positiveNumber, wholeNumber } from '../parse.ts';
 
 type Role = Schemas['Member']['role'];
@@ -15,11 +17,7 @@ const MEMBER = '/tenants/{id}/members/{account}';
 const allOf = (tenant: string) => ({ params: { path: { id: tenant }, ...ALL.params } });
 
 /** `drayage tenant ...` */
-export function registerTenant(program: Command): void {
-  const tenant = program
-    .command('tenant')
-    .description('whose the computes are; DRAYAGE_TENANT names the one that commands are about');
-
+export function defineTenant(tenant: Command): void {
   subcommand(tenant, 'ls', 'list the tenants that you are a member of').action(async (flags: JsonFlag) => {
     const client = await openClient();
     const page = await client.get('/tenants', ALL);
@@ -91,7 +89,7 @@ function registerMembers(tenant: Command): void {
           table(
             ['EMAIL', 'ID', 'ROLE', 'ENDS', 'ACCEPTED'],
             items.map(({ email, id, role: theirs, expiresAt, acceptedAt }) => [
-              ...[email, id, theirs, expiresAt],
+              ...[email, id, theirs, ago(expiresAt)],
               acceptedAt === null ? '-' : ago(acceptedAt),
             ]),
           ),
@@ -143,15 +141,14 @@ function registerQuota(tenant: Command): void {
 }
 
 function quotaText({ quota, used }: Schemas['Quota']): string {
-  const mebibytes = (bytes: number) => `${String(Math.round(bytes / 2 ** 20))} MiB`;
   const row = (key: keyof typeof used, show: (value: number) => string): string => {
     const most = quota[key];
     return `${show(used[key])} of ${most === null ? 'any' : show(most)}`;
   };
   return details([
     ['computes', row('computes', String)],
-    ['memory', row('memoryBytes', mebibytes)],
+    ['memory', row('memoryBytes', formatBytes)],
     ['CPUs', row('cpus', String)],
-    ['images', row('imageBytes', mebibytes)],
+    ['images', row('imageBytes', formatBytes)],
   ]);
 }

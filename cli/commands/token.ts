@@ -1,12 +1,11 @@
 import type { Command } from 'commander';
 import { ALL, openClient } from '../client.ts';
-import { ago, type JsonFlag, print, subcommand, table } from '../output.ts';
+import { ago, type JsonFlag, print, subcommand } from '../output.ts';
+import { table } from '../table.ts';
 import { wholeNumber } from '../parse.ts';
 
 /** `drayage token ...` */
-export function registerToken(program: Command): void {
-  const token = program.command('token').description('secrets with which programs sign in');
-
+export function defineToken(token: Command): void {
   subcommand(token, 'create', 'make a token; its secret is shown this once')
     .requiredOption('--name <name>', 'what it is for')
     .option('--expires-in-days <n>', 'when it ends; without it, never', wholeNumber(1, 3650))
@@ -27,7 +26,7 @@ export function registerToken(program: Command): void {
           id,
           ago(createdAt),
           lastUsedAt === null ? 'never' : ago(lastUsedAt),
-          expiresAt ?? 'never',
+          expiresAt === null ? 'never' : ago(expiresAt),
         ]),
       ),
     );

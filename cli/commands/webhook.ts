@@ -1,12 +1,11 @@
 import type { Command } from 'commander';
 import type { Schemas } from '../../client/createClient.ts';
 import { ALL, openClient } from '../client.ts';
-import { ago, type JsonFlag, print, subcommand, table } from '../output.ts';
+import { ago, type JsonFlag, print, subcommand } from '../output.ts';
+import { table } from '../table.ts';
 
 /** `drayage webhook ...` */
-export function registerWebhook(program: Command): void {
-  const webhook = program.command('webhook').description('where events are sent');
-
+export function defineWebhook(webhook: Command): void {
   subcommand(
     webhook,
     'add <url>',
@@ -42,5 +41,6 @@ export function registerWebhook(program: Command): void {
 
 function stateOf({ enabled, disabledReason, failures, nextAttemptAt }: Schemas['Webhook']): string {
   if (!enabled) return disabledReason === null ? 'ended' : `ended: ${disabledReason}`;
-  return failures === 0 ? 'fine' : `failed ${String(failures)} times, again at ${String(nextAttemptAt)}`;
+  if (failures === 0) return 'fine';
+  return `failed ${String(failures)} times${nextAttemptAt === null ? '' : `, again ${ago(nextAttemptAt)}`}`;
 }

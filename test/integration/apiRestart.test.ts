@@ -66,7 +66,7 @@ function follow(url: string): Following {
       notes.push(line);
       opened();
     };
-    for await (const one of followEvents(clientFor({ url, token: adminToken }), {}, note)) {
+    for await (const one of followEvents(await clientFor({ url, token: adminToken }), {}, note)) {
       if (one.id === null) continue;
       heard.push(one);
       if (one.message === LAST) break;
