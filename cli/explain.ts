@@ -7,11 +7,10 @@ import { CommandFailed, Exit, problemOf } from './exit.ts';
 
 /**
  * Prints what a command with these words has failed with: cause and mend for people, the problem document for programs.
- * Gives the exit code of CONTRACT for it; 0 when there is no failure, as after `--help`.
+ * Gives the exit code of CONTRACT for it.
  */
 export function explain(error: unknown, words: readonly string[]): number {
   const exitCode = exitCodeOf(error);
-  if (exitCode === Exit.done) return exitCode;
   const document = problemOfError(error);
   if (wantsJson(words)) process.stdout.write(`${JSON.stringify(document)}\n`);
   // Commander has said it already.
@@ -43,7 +42,7 @@ function problemOfError(error: unknown): Problem {
 /** 400 is a wrong use, other refusals of the API are 3, and what it could not do is 1. */
 function exitCodeOf(error: unknown): number {
   if (error instanceof CommandFailed) return error.exitCode;
-  if (error instanceof CommanderError) return error.exitCode === 0 ? Exit.done : Exit.usage;
+  if (error instanceof CommanderError) return Exit.usage;
   if (!(error instanceof ProblemError)) return Exit.failed;
   const { status } = error.problem;
   if (status === 400) return Exit.usage;

@@ -1,3 +1,4 @@
+import { CommanderError } from 'commander';
 import { buildProgram } from './program.ts';
 
 /** What the scripts of `drayage completion` ask; no command of a person's. */
@@ -17,7 +18,10 @@ if (words[0] === COMPLETE) {
     const program = await buildProgram(words);
     await program.parseAsync(words, { from: 'user' });
   } catch (error) {
-    const { explain } = await import('./explain.ts');
-    process.exitCode = explain(error, words);
+    // Help and version end so, too; they have no need of what explains failures.
+    if (!(error instanceof CommanderError) || error.exitCode !== 0) {
+      const { explain } = await import('./explain.ts');
+      process.exitCode = explain(error, words);
+    }
   }
 }

@@ -1,7 +1,7 @@
 import type { Schemas } from '../client/createClient.ts';
 import { formatBytes } from '../core/memorySize.ts';
 import { formatMs } from './output.ts';
-import { table } from './table.ts';
+import { PLAIN, table } from './table.ts';
 
 const HEAD = ['ROUND', 'PAGES', 'ON THE WIRE', 'TIME', 'CHANGING', 'THEN'];
 
@@ -18,7 +18,7 @@ export function roundLines(rounds: Schemas['Migration']['rounds']): string[] {
       `${decision}: ${reason}`,
     ],
   );
-  return table(HEAD, rows)
+  return table(HEAD, rows, PLAIN)
     .split('\n')
     .map((line) => `  ${line}`);
 }

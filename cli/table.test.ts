@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { ago } from './output.ts';
-import { type Screen, table } from './table.ts';
+import { PLAIN, type Screen, table } from './table.ts';
 
-const plain = (columns?: number): Screen => ({ columns, heading: (line) => line });
+const plain = (columns?: number): Screen => ({ ...PLAIN, columns });
 const HEADER = ['NAME', 'ID', 'URL'];
 const ROWS = [
   ['a', 'whk_4t1k9c2m7q0x', 'https://example.org/a/very/long/path'],
@@ -20,7 +20,7 @@ describe('table', () => {
     );
   });
 
-  it('fits a terminal: the widest columns give room, an ID does not', () => {
+  it('fits a terminal: names give room, the widest first', () => {
     expect(table(HEADER, ROWS, plain(50)).split('\n')).toEqual([
       'NAME             ID                URL',
       'a                whk_4t1k9c2m7q0x  https://exampl…',
@@ -31,7 +31,19 @@ describe('table', () => {
   });
 
   it('leaves something to read where nothing fits', () => {
-    expect(table(HEADER, ROWS, plain(10)).split('\n')[2]).toBe('a-much-…  whk_1             https:/…');
+    expect(table(HEADER, ROWS, plain(10)).split('\n')[2]).toBe('a-muc…  whk_1             https…');
+  });
+
+  it('leaves whole what is of use only as a whole', () => {
+    const lines = table(
+      ['STATE', 'NAME', 'MEMORY FREE', 'IP'],
+      [['discovered', 'edge-gateway', '1 GiB', '10.77.128.2']],
+      plain(45),
+    );
+    expect(lines.split('\n')).toEqual([
+      'STATE       NAME     MEMORY FREE  IP',
+      'discovered  edge-g…  1 GiB        10.77.128.2',
+    ]);
   });
 
   it('shows what something is called as letters alone', () => {

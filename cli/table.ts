@@ -3,7 +3,12 @@ import { stripVTControlCharacters, styleText } from 'node:util';
 /** Between two columns. */
 const GAP = '  ';
 /** A column that has to give room keeps so many characters. */
-const LEAST = 8;
+const LEAST = 6;
+/** Columns of what somebody has called something: a part of it tells which one it is. All else is of use only as a whole. */
+const NAMES = new Set([
+  ...['NAME', 'COMPUTE', 'DEVICE', 'IMAGE', 'SOURCE', 'TARGET'],
+  ...['HOST', 'USER', 'EMAIL', 'URL', 'TYPES'],
+]);
 
 /** Where a table is shown. */
 export interface Screen {
@@ -12,6 +17,9 @@ export interface Screen {
   /** Marks the line of headings. */
   heading: (line: string) => string;
 }
+
+/** A table that is a part of something else, or goes elsewhere than to standard output. */
+export const PLAIN: Screen = { columns: undefined, heading: (line) => line };
 
 /** Standard output: on a terminal headings are bold, but for NO_COLOR. */
 function stdoutScreen(): Screen {
@@ -23,13 +31,13 @@ function stdoutScreen(): Screen {
 }
 
 /**
- * Columns as wide as they need to be. On a terminal that is too narrow the widest ones give room, and what was cut ends with
- * `…`; an ID never is, somebody may copy it.
+ * Columns as wide as they need to be. On a terminal that is too narrow those of names give room, the widest first, and what was
+ * cut ends with `…`.
  */
 export function table(header: string[], rows: string[][], screen = stdoutScreen()): string {
   const lines = [header, ...rows.map((row) => row.map(oneLine))];
   const natural = header.map((_, column) => Math.max(...lines.map((line) => (line[column] ?? '').length)));
-  const fixed = header.map((name) => name === 'ID');
+  const fixed = header.map((name) => !NAMES.has(name));
   const widths = screen.columns === undefined ? natural : narrowed(natural, fixed, screen.columns);
   const [first = '', ...rest] = lines.map((line) =>
     line
@@ -40,7 +48,7 @@ export function table(header: string[], rows: string[][], screen = stdoutScreen(
   return [screen.heading(first), ...rest].join('\n');
 }
 
-/** Takes room from the widest columns until the line fits, or all have as little as they keep. */
+/** Takes room from the widest column that is not fixed until the line fits, or all have as little as they keep. */
 function narrowed(natural: readonly number[], fixed: readonly boolean[], columns: number): number[] {
   const widths = [...natural];
   const gaps = GAP.length * (widths.length - 1);

@@ -10,7 +10,7 @@ so on, when the CLI is signed in. To have it in every shell to come:
         or, with a folder of your fpath:  drayage completion zsh > FOLDER/_drayage
   fish  drayage completion fish > ~/.config/fish/completions/drayage.fish
 
-\`drayage\` has to be among your commands (PATH). Nothing else is needed.`;
+\`drayage\` has to be among your commands: in your PATH, or a function of that name.`;
 
 /** `drayage completion` */
 export function defineCompletion(command: Command): void {

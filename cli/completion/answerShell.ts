@@ -15,8 +15,13 @@ export async function answerShell(
   const live = completion.live ? await ask(completion.live) : [];
   const lines = [...completion.candidates, ...live].map(lineOf);
   if (completion.paths !== undefined) lines.push(`:${completion.paths}`);
-  // A look-up of a name that nobody answers would keep the process alive.
-  process.stdout.write(lines.map((line) => `${line}\n`).join(''), () => process.exit(0));
+  process.stdout.write(lines.map((line) => `${line}\n`).join(''), end);
+}
+
+/** Ends at once. A host name that is being looked up cannot be given up, and an orderly end would wait for it, for seconds. */
+function end(): void {
+  if (process.getActiveResourcesInfo().includes('GetAddrInfoReqWrap')) process.kill(process.pid, 'SIGKILL');
+  else process.exit(0);
 }
 
 async function ask({ kind, lead, typed }: NonNullable<Completion['live']>): Promise<Candidate[]> {
