@@ -29,7 +29,7 @@ async function whichRuns(words: string[]): Promise<string> {
   let ran = 'none';
   for (const { command, path } of walk(fresh)) {
     command.configureOutput({ writeErr: () => undefined, writeOut: () => undefined });
-    if (command.commands.length === 0) command.action(() => (ran = path.join(' ')));
+    if (command.commands.length === 0) command.action(() => void (ran = path.join(' ')));
   }
   await fresh.parseAsync(words, { from: 'user' });
   return ran;

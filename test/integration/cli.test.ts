@@ -392,7 +392,7 @@ describe('commands', () => {
       { DRAYAGE_URL: 'http://127.0.0.1:1' },
       { DRAYAGE_URL: `http://127.0.0.1:${String(port)}` },
       { DRAYAGE_URL: 'no URL' },
-    ])
+    ] as Record<string, string>[])
       expect(await ask(environment, 'device', 'show', ''), JSON.stringify(environment)).toEqual(nothing);
     silent.close();
     session = {};
