@@ -11,7 +11,7 @@ function figure(name: string, samples: Sample[], turns: Turn[] = plan([], 1)): F
 }
 
 describe('figures', () => {
-  test('have the names that CONTRACT gives, measured or not', () => {
+  test('have names that do not change, measured or not', () => {
     const made = figures([], []);
     expect(made.map(({ name }) => name)).toEqual([
       'gapIdleOverBare',

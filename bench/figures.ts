@@ -4,7 +4,7 @@ import { RECIPES, TOLD, type Part, type Recipe } from './recipes.ts';
 import type { Sample } from './sample.ts';
 import type { LinkName } from './workloads.ts';
 
-/** A figure as CONTRACT has it. `value` is the worst of the links on which it was taken; null when it was not. */
+/** A figure of the results. `value` is the worst of the links on which it was taken; null when it was not. */
 export interface Figure {
   name: string;
   value: number | null;

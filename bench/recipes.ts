@@ -76,7 +76,7 @@ function overMemory(name: string, workload: string, atMost: number): Recipe {
 
 const RESIDENT = ['random', 'compressible'];
 
-/** The figures that have to hold, by the names that CONTRACT gives. */
+/** The figures that have to hold, by their names in the results. */
 export const RECIPES: readonly Recipe[] = [
   {
     name: 'gapIdleOverBare',

@@ -5,7 +5,7 @@ import type { MachineFacts } from './machineFacts.ts';
 import { phasesSvg } from './phasesSvg.ts';
 import type { MoveSample, Sample } from './sample.ts';
 
-/** `latest.json`, as CONTRACT gives it, and more. */
+/** `latest.json`. */
 export interface Results {
   machine: MachineFacts;
   commit: string;

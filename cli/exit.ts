@@ -1,7 +1,7 @@
 import type { Problem } from '../core/api/common.ts';
 import type { Cause } from '../core/cause.ts';
 
-/** Exit codes of CONTRACT. */
+/** Exit codes; README.md tells of them. */
 export const Exit = { done: 0, failed: 1, usage: 2, refused: 3, interrupted: 130 } as const;
 
 /** What a command ends with, when it is not done. */

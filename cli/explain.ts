@@ -7,7 +7,7 @@ import { CommandFailed, Exit, problemOf } from './exit.ts';
 
 /**
  * Prints what a command with these words has failed with: cause and mend for people, the problem document for programs.
- * Gives the exit code of CONTRACT for it.
+ * Gives the exit code for it.
  */
 export function explain(error: unknown, words: readonly string[]): number {
   const exitCode = exitCodeOf(error);

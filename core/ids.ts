@@ -36,5 +36,5 @@ export function idSchema(kind: IdKind): z.ZodString {
   return z.string().regex(new RegExp(`^${ID_PREFIX[kind]}_[0-9a-z]{12}$`), `must be the id of a ${kind}`);
 }
 
-/** A transfer's id: 128 random bits in hex, new for every freeze (DESIGN section 5, Ownership). */
+/** A transfer's id: 128 random bits in hex, new for every freeze. */
 export const transferIdSchema = z.string().regex(/^[0-9a-f]{32}$/);

@@ -114,7 +114,7 @@ export type Prediction = z.infer<typeof predictionSchema>;
 
 const referenceSchema = z.object({ id: z.string(), name: z.string() });
 
-/** The record of one move, as CONTRACT gives it. */
+/** The record of one move. */
 export const migrationSchema = z.object({
   id: z.string(),
   compute: referenceSchema,

@@ -1,7 +1,7 @@
 import type { Verdict } from './transfer.ts';
 
 /**
- * The ownership protocol of one transfer, as pure decisions (DESIGN section 5, "Ownership"; models in docs/model).
+ * The ownership protocol of one transfer, as pure decisions (models in docs/model).
  * Each party says its durable state to the other and to the control plane; a state is a message and a message is a state,
  * so that anything may be lost, doubled, late or out of order. Nothing here reads a clock.
  */

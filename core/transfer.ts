@@ -1,4 +1,4 @@
-/** The control plane's part of the ownership protocol (DESIGN section 5, Ownership, 7), as pure rules. */
+/** The control plane's part of the ownership protocol, as pure rules. */
 
 export const TransferOutcome = { owner: 'owner', discarded: 'discarded', thawed: 'thawed' } as const;
 /** How a transfer ended: the target owns the group, or discarded its copy, or the source thawed its own. */

@@ -265,7 +265,7 @@ async function complete(db: Database, rows: Selected[]): Promise<Migration[]> {
   }));
 }
 
-/** The record of a move, as CONTRACT gives it. @throws DrayageError unknownMigration */
+/** The record of a move. @throws DrayageError unknownMigration */
 export async function getMigration(db: Database, id: string): Promise<Migration> {
   const [found] = await complete(db, await records(db).where(eq(migration.id, id)));
   if (!found) throw unknown('migration', id);

@@ -17,7 +17,7 @@ interface DeviceStatus {
   parts: { device?: number | null; dockerd?: number | null; worker: number | null };
 }
 
-/** `lab status --json`, as CONTRACT gives it, and more. */
+/** `lab status --json`. */
 export interface LabStatus {
   name: string;
   api: string;

@@ -16,7 +16,7 @@ export interface Move {
   gapMs: number;
 }
 
-/** The line of `--json`, as CONTRACT gives it. Milliseconds; null is what was not measured. */
+/** The line of `--json`. Milliseconds; null is what was not measured. */
 export interface DemoFigures {
   migrations: number;
   succeeded: number;

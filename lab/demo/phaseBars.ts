@@ -2,7 +2,7 @@ import { PhaseName, type Phase } from '../../core/migration.ts';
 import { formatMs } from './formatMs.ts';
 import type { Colour, Paint } from './paint.ts';
 
-/** The phases of the hot window, as CONTRACT names them. */
+/** The phases of the hot window, by the names that the record has. */
 const HOT_COLOURS: Partial<Record<PhaseName, Colour>> = {
   plug: 'cyan',
   freeze: 'yellow',
