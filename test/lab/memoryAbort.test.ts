@@ -49,7 +49,9 @@ describe('a move that is aborted', () => {
       await until('the first round to be under way', END_MS, copying);
       await faults.arm('d1', 'source.copying');
       await faults.reached('d1', 'source.copying');
-      expect((await scene.migration(id)).rounds.length).toBeGreaterThan(0);
+      // The record is written beside the move.
+      const recorded = async () => (await scene.migration(id)).rounds.length > 0;
+      await until('the first round to be on record', END_MS, recorded);
       await expectAborted(id);
     },
     LONG_MS,

@@ -71,7 +71,9 @@ describe('a fault while memory is copied', () => {
         const id = await moveUntilCopying();
         await faults.arm('d1', 'source.copying');
         await faults.reached('d1', 'source.copying');
-        expect((await scene.migration(id)).rounds).toHaveLength(1);
+        // The record is written beside the move.
+        const recorded = async () => (await scene.migration(id)).rounds.length === 1;
+        await until('the first round to be on record', END_MS, recorded);
         await lab.exec('d2', [
           'sh',
           '-c',
