@@ -7,7 +7,9 @@ import { authPlugin } from './plugins/auth.ts';
 import { auditPlugin } from './plugins/audit.ts';
 import { idempotencyPlugin } from './plugins/idempotency.ts';
 import { openApiPlugin } from './plugins/openapi.ts';
-import { sendNotFound, sendProblem } from './problem.ts';
+import { storableTextPlugin } from './plugins/storableText.ts';
+import { unknownRoutesPlugin } from './plugins/unknownRoutes.ts';
+import { sendProblem } from './problem.ts';
 import { appRoutes } from './routes/apps.ts';
 import { auditRoutes } from './routes/audit.ts';
 import { authRoutes } from './routes/auth.ts';
@@ -25,6 +27,7 @@ import { registryRoutes } from './routes/registries.ts';
 import { runtimeRoutes } from './routes/runtimes.ts';
 import { tenantRoutes } from './routes/tenants.ts';
 import { webhookRoutes } from './routes/webhooks.ts';
+import { SERVER_OPTIONS } from './serverOptions.ts';
 import { version } from './version.ts';
 
 /** The user's API; listen on it, or `inject`. Closing it does not close what `context` holds. */
@@ -35,17 +38,16 @@ export async function createApp(
 ): Promise<FastifyInstance> {
   const app = fastify({
     ...(logger ? { loggerInstance: logger } : {}),
-    // A browser's idle connection must not hold up an ordered stop.
-    forceCloseConnections: true,
-    routerOptions: { maxParamLength: 128 },
+    ...SERVER_OPTIONS,
   }).withTypeProvider<ZodTypeProvider>();
   app.setValidatorCompiler(validatorCompiler);
   app.setSerializerCompiler(serializerCompiler);
   app.setErrorHandler(sendProblem);
-  app.setNotFoundHandler(sendNotFound);
   await app.register(websocket, { options: { maxPayload: 1 << 20 } });
   countRequests(app, metrics);
   await app.register(auditPlugin, { context });
+  await app.register(unknownRoutesPlugin);
+  await app.register(storableTextPlugin);
   await app.register(authPlugin, { context });
   await app.register(idempotencyPlugin, { context });
   await app.register(openApiPlugin, { version });

@@ -6,7 +6,10 @@ import { deviceAuditPlugin } from './devices/audit.ts';
 import { deviceIdentityPlugin } from './devices/identity.ts';
 import { deviceApiRoutes } from './devices/routes.ts';
 import { countRequests, type Metrics } from './metrics.ts';
-import { sendNotFound, sendProblem } from './problem.ts';
+import { storableTextPlugin } from './plugins/storableText.ts';
+import { unknownRoutesPlugin } from './plugins/unknownRoutes.ts';
+import { sendProblem } from './problem.ts';
+import { SERVER_OPTIONS } from './serverOptions.ts';
 
 /** The devices' API: HTTPS with certificates of our own authority on both sides; only joining works without one. */
 export async function createDeviceApp(
@@ -27,15 +30,16 @@ export async function createDeviceApp(
       rejectUnauthorized: false,
       minVersion: 'TLSv1.3',
     },
-    forceCloseConnections: true,
+    ...SERVER_OPTIONS,
   });
   const typed = (app as unknown as FastifyInstance).withTypeProvider<ZodTypeProvider>();
   typed.setValidatorCompiler(validatorCompiler);
   typed.setSerializerCompiler(serializerCompiler);
   typed.setErrorHandler(sendProblem);
-  typed.setNotFoundHandler(sendNotFound);
   if (metrics) countRequests(typed, metrics);
   await typed.register(deviceAuditPlugin, { context });
+  await typed.register(unknownRoutesPlugin);
+  await typed.register(storableTextPlugin);
   await typed.register(deviceIdentityPlugin, { context });
   await typed.register(deviceApiRoutes, { context, prefix: '/device/v1' });
   return typed;

@@ -5,6 +5,16 @@ import { type Problem, PROBLEM_TYPE } from '../core/api/common.ts';
 import { statusOfCause } from '../core/api/statusOfCause.ts';
 import { type Cause, DrayageError, RefusedError } from '../core/cause.ts';
 
+/** What Fastify calls what it refuses by itself, and what it is called here. */
+const FRAMEWORK_CODES: Record<string, string> = {
+  FST_ERR_BAD_URL: 'unreadableUrl',
+  FST_ERR_CTP_INVALID_JSON_BODY: 'unreadableBody',
+  FST_ERR_CTP_EMPTY_JSON_BODY: 'unreadableBody',
+  FST_ERR_CTP_INVALID_CONTENT_LENGTH: 'unreadableBody',
+  FST_ERR_CTP_BODY_TOO_LARGE: 'bodyTooLarge',
+  FST_ERR_CTP_INVALID_MEDIA_TYPE: 'unsupportedMediaType',
+};
+
 /** The problem document (RFC 9457) of any error. Nothing of an error that is not ours leaves the server. */
 export function toProblem(error: unknown): Problem {
   if (error instanceof RefusedError) return problem(error.causes, error.running);
@@ -29,13 +39,15 @@ export function toProblem(error: unknown): Problem {
       },
     ]);
   }
-  const { statusCode, message, code } = error as Partial<FastifyError>;
-  if (statusCode !== undefined && statusCode >= 400 && statusCode < 500)
-    return problem(
-      [{ code: code ?? 'invalid', message: message ?? '', mend: 'See /api/docs for what is expected.' }],
-      undefined,
-      statusCode,
-    );
+  const { statusCode, message = '', code = '' } = error as Partial<FastifyError>;
+  if (statusCode !== undefined && statusCode >= 400 && statusCode < 500) {
+    const cause = {
+      code: FRAMEWORK_CODES[code] ?? 'invalid',
+      message,
+      mend: 'See /api/docs for what is expected.',
+    };
+    return problem([cause], undefined, statusCode);
+  }
   return problem([
     {
       code: 'internal',
@@ -81,14 +93,4 @@ export function sendProblem(error: unknown, request: FastifyRequest, reply: Fast
     .type(PROBLEM_TYPE)
     .serializer((payload: unknown) => JSON.stringify(payload))
     .send(document);
-}
-
-/** For a path that is no route. */
-export function sendNotFound(request: FastifyRequest, reply: FastifyReply): void {
-  const message = `There is no ${request.method} ${request.url.split('?')[0] ?? ''}.`;
-  sendProblem(
-    new DrayageError({ code: 'unknownRoute', message, mend: 'See /api/docs for what there is.' }),
-    request,
-    reply,
-  );
 }

@@ -211,6 +211,7 @@ export interface paths {
                         "application/json": components["schemas"]["Account"];
                     };
                 };
+                400: components["responses"]["Problem400"];
                 401: components["responses"]["Problem401"];
                 403: components["responses"]["Problem403"];
                 404: components["responses"]["Problem404"];
@@ -785,7 +786,7 @@ export interface paths {
                 };
                 cookie?: never;
             };
-            requestBody: {
+            requestBody?: {
                 content: {
                     "application/json": {
                         allowThrottle?: boolean;
@@ -1105,7 +1106,7 @@ export interface paths {
                 };
                 cookie?: never;
             };
-            requestBody: {
+            requestBody?: {
                 content: {
                     "application/json": {
                         name?: string;
@@ -1307,6 +1308,7 @@ export interface paths {
                         };
                     };
                 };
+                400: components["responses"]["Problem400"];
                 401: components["responses"]["Problem401"];
                 403: components["responses"]["Problem403"];
                 404: components["responses"]["Problem404"];
@@ -2337,6 +2339,7 @@ export interface paths {
                         };
                     };
                 };
+                400: components["responses"]["Problem400"];
                 401: components["responses"]["Problem401"];
                 403: components["responses"]["Problem403"];
                 404: components["responses"]["Problem404"];
@@ -3450,6 +3453,7 @@ export interface paths {
                         };
                     };
                 };
+                400: components["responses"]["Problem400"];
                 503: components["responses"]["Problem503"];
             };
         };
@@ -3478,6 +3482,7 @@ export interface paths {
             };
             requestBody?: never;
             responses: {
+                400: components["responses"]["Problem400"];
                 401: components["responses"]["Problem401"];
                 403: components["responses"]["Problem403"];
                 404: components["responses"]["Problem404"];
@@ -3525,6 +3530,7 @@ export interface paths {
                         };
                     };
                 };
+                400: components["responses"]["Problem400"];
                 /** @description Default Response */
                 503: {
                     headers: {
@@ -4141,6 +4147,17 @@ export interface components {
         /** @description There is no such thing, or it is not yours. */
         Problem404: {
             headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["Problem"];
+            };
+        };
+        /** @description The path takes other methods; the header Allow has them. */
+        Problem405: {
+            headers: {
+                /** @description The methods that the path takes. */
+                Allow: string;
                 [name: string]: unknown;
             };
             content: {

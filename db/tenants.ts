@@ -119,7 +119,8 @@ export async function membershipsOf(
 export async function setQuota(db: Database, id: string, quota: Partial<Quota>): Promise<Tenant> {
   const [row] = await db
     .update(tenant)
-    .set(quota)
+    // Nothing to change is no error: the identity is written as it is.
+    .set({ ...quota, id })
     .where(and(eq(tenant.id, id), isNull(tenant.deletedAt)))
     .returning();
   if (!row) throw unknown('tenant', id);

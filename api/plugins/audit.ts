@@ -1,5 +1,6 @@
 import type { FastifyRequest } from 'fastify';
 import plugin from 'fastify-plugin';
+import { storableText } from '../../core/storableText.ts';
 import { audit } from '../audit.ts';
 import type { ApiContext } from '../context.ts';
 
@@ -48,7 +49,7 @@ function entryOf(request: FastifyRequest, status: number) {
     email: signedIn?.email ?? null,
     tenantId: tenant?.id ?? null,
     action: `${method} ${route}`,
-    subject: named.length === 0 ? null : named.join(' ').slice(0, 300),
+    subject: named.length === 0 ? null : storableText(named.join(' ')).slice(0, 300),
     address: cameFrom,
     status,
     causes: refusedFor,

@@ -22,6 +22,7 @@ const PROBLEMS = {
   401: 'Nobody is signed in.',
   403: 'Who asks may not do this.',
   404: 'There is no such thing, or it is not yours.',
+  405: 'The path takes other methods; the header Allow has them.',
   409: 'It cannot be done as things stand.',
   413: 'The body is too large.',
   415: 'The body is of a kind that is not taken here.',

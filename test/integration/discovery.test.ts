@@ -135,7 +135,7 @@ describe('a device that asks to join by itself', () => {
       400,
       'invalid',
     ],
-    ['too much', { csr: 'x'.repeat(70_000) }, 413, 'FST_ERR_CTP_BODY_TOO_LARGE'],
+    ['too much', { csr: 'x'.repeat(70_000) }, 413, 'bodyTooLarge'],
   ])('is refused with %s', async (_what, over, status, cause) => {
     expect(code(await askToJoin(await stranger(), over))).toEqual([status, cause]);
     expect(await devices()).toEqual([]);
