@@ -275,6 +275,7 @@ export interface paths {
                     };
                 };
                 400: components["responses"]["Problem400"];
+                403: components["responses"]["Problem403"];
                 409: components["responses"]["Problem409"];
                 413: components["responses"]["Problem413"];
                 415: components["responses"]["Problem415"];
@@ -336,6 +337,7 @@ export interface paths {
                     };
                 };
                 400: components["responses"]["Problem400"];
+                401: components["responses"]["Problem401"];
                 409: components["responses"]["Problem409"];
                 413: components["responses"]["Problem413"];
                 415: components["responses"]["Problem415"];
@@ -1648,6 +1650,7 @@ export interface paths {
                 413: components["responses"]["Problem413"];
                 415: components["responses"]["Problem415"];
                 422: components["responses"]["Problem422"];
+                429: components["responses"]["Problem429"];
                 503: components["responses"]["Problem503"];
             };
         };
@@ -3482,6 +3485,15 @@ export interface paths {
             };
             requestBody?: never;
             responses: {
+                /** @description The figures. */
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "text/plain": string;
+                    };
+                };
                 400: components["responses"]["Problem400"];
                 401: components["responses"]["Problem401"];
                 403: components["responses"]["Problem403"];

@@ -5,6 +5,7 @@ import { DrayageError } from '../../core/cause.ts';
 /** A path of the server, and what may be done with it. */
 interface KnownPath {
   pattern: RegExp;
+  parameters: number;
   methods: Set<string>;
 }
 
@@ -15,7 +16,11 @@ interface KnownPath {
 export const unknownRoutesPlugin = plugin(async (app) => {
   const known = new Map<string, KnownPath>();
   app.addHook('onRoute', ({ url, method }) => {
-    const path = known.get(url) ?? { pattern: patternOf(url), methods: new Set() };
+    const path = known.get(url) ?? {
+      pattern: patternOf(url),
+      parameters: url.split(/:|\*/).length - 1,
+      methods: new Set(),
+    };
     known.set(url, path);
     for (const one of [method].flat()) path.methods.add(one);
   });
@@ -26,7 +31,9 @@ export const unknownRoutesPlugin = plugin(async (app) => {
     }
     const path = request.url.split('?')[0] ?? '';
     const fitting = [...known.values()].filter(({ pattern }) => pattern.test(path));
-    const allowed = [...new Set(fitting.flatMap(({ methods }) => [...methods]))].sort();
+    // As the document has it: `/devices/tokens` is not `/devices/{id}`.
+    const [closest] = fitting.sort((one, other) => one.parameters - other.parameters);
+    const allowed = [...(closest?.methods ?? [])].sort();
     if (allowed.length === 0) throw unknownRoute(request, path);
     void reply.header('allow', allowed.join(', '));
     throw methodNotAllowed(request, path, allowed);

@@ -10,7 +10,7 @@ import {
   tokenSchema,
   type TokenView,
 } from '../../core/api/auth.ts';
-import { idOrNameSchema, listOf, pageQuerySchema } from '../../core/api/common.ts';
+import { idOrNameSchema, listOf, pageQuerySchema, problemAnswers } from '../../core/api/common.ts';
 import { addEvent } from '../../db/events.ts';
 import { createToken, listTokens, removeToken, type Token } from '../../db/tokens.ts';
 import { register } from '../accounts/register.ts';
@@ -34,7 +34,7 @@ export const authRoutes: FastifyPluginAsyncZod<{ context: ApiContext }> = async 
       tags: ['auth'],
       summary: 'Make an account and sign in',
       body: registerRequestSchema,
-      response: { 201: signInResponseSchema },
+      response: { 201: signInResponseSchema, ...problemAnswers(403) },
     },
     handler: async (request, reply) => {
       const account = await register(context, request.body);
@@ -48,7 +48,7 @@ export const authRoutes: FastifyPluginAsyncZod<{ context: ApiContext }> = async 
       tags: ['auth'],
       summary: 'Sign in',
       body: signInRequestSchema,
-      response: { 200: signInResponseSchema },
+      response: { 200: signInResponseSchema, ...problemAnswers(401) },
     },
     handler: async (request, reply) => {
       const { email, password, session } = request.body;

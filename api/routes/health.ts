@@ -46,7 +46,11 @@ export const healthRoutes: FastifyPluginAsyncZod<{ context: ApiContext; metrics:
   app.get('/metrics', {
     config: { needs: 'operator' },
     logLevel: 'warn',
-    schema: { tags, summary: "Figures in Prometheus' text form", produces: [metrics.contentType] },
+    schema: {
+      tags,
+      summary: "Figures in Prometheus' text form",
+      response: { 200: { description: 'The figures.', content: { 'text/plain': { schema: z.string() } } } },
+    },
     handler: async (_request, reply) => reply.type(metrics.contentType).send(await metrics.text()),
   });
   return Promise.resolve();

@@ -1,6 +1,6 @@
 import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod';
 import { z } from 'zod';
-import { acceptedSchema } from '../../core/api/common.ts';
+import { acceptedSchema, problemAnswers } from '../../core/api/common.ts';
 import { imageNameSchema } from '../../core/api/images.ts';
 import { imagePullSchema, type ImagePullView, pullImageSchema } from '../../core/api/registries.ts';
 import { dockerArchitecture } from '../../core/architectures.ts';
@@ -32,7 +32,7 @@ export const imagePullRoutes: FastifyPluginAsyncZod<{ context: ApiContext }> = a
       tags,
       summary: 'Get an image from a registry',
       body: pullImageSchema,
-      response: { 202: acceptedSchema },
+      response: { 202: acceptedSchema, ...problemAnswers(429) },
     },
     handler: async (request, reply) => {
       const { reference } = request.body;
