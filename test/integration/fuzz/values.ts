@@ -3,6 +3,8 @@ import type { OpenApiDocument, Schema } from './document.ts';
 
 /** Texts that have broken programs before. */
 const AWKWARD_TEXTS = [
+  // What broke this one stands there more often.
+  ...['\0', '\0', 'a\0b', '\ud800', '\ud800'],
   ...[
     '',
     ' ',
@@ -52,22 +54,22 @@ export class ValueMaker {
   readonly #schemas: Record<string, Schema>;
   readonly #known: (name: string) => string[];
   /** How often a value is awkward instead, of 100. */
-  readonly #awkwardness: number;
+  readonly awkwardness: number;
 
   /** `known` has texts that mean something as the parameter or member of that name: ids and names of what there is. */
   constructor(document: OpenApiDocument, known: (name: string) => string[], awkwardness: number) {
     this.#schemas = document.components.schemas;
     this.#known = known;
-    this.#awkwardness = awkwardness;
+    this.awkwardness = awkwardness;
   }
 
   /** Values of a schema, now and then with something awkward in some place. `name` is what they are the value of. */
   of(schema: Schema, name = ''): Arbitrary<unknown> {
     const good = this.#good(schema, name);
-    if (this.#awkwardness === 0) return good;
+    if (this.awkwardness === 0) return good;
     return fc.oneof(
-      { weight: 100 - this.#awkwardness, arbitrary: good },
-      { weight: this.#awkwardness, arbitrary: awkward },
+      { weight: 100 - this.awkwardness, arbitrary: good },
+      { weight: this.awkwardness, arbitrary: awkward },
     );
   }
 
@@ -107,7 +109,7 @@ export class ValueMaker {
       const may = Object.entries(properties).filter(([, one]) => one.not === undefined);
       const members = may.map(([name, one]) => [name, this.of(one, name)] as const);
       const record = fc.record(Object.fromEntries(members), { requiredKeys: required });
-      if (this.#awkwardness === 0) return record;
+      if (this.awkwardness === 0) return record;
       const left = (value: object) =>
         fc.constantFrom(...[...Object.keys(value), '']).map((name) => ({ ...value, [name]: undefined }));
       const more = fc
@@ -130,7 +132,7 @@ export class ValueMaker {
       { weight: 100, arbitrary: within },
       { weight: 20, arbitrary: edges },
     ];
-    return fc.oneof(most, some, { weight: this.#awkwardness, arbitrary: beyond });
+    return fc.oneof(most, some, { weight: this.awkwardness, arbitrary: beyond });
   }
 
   #text(schema: Schema, name: string): Arbitrary<string> {
