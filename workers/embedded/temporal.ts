@@ -24,6 +24,8 @@ export async function temporalPart(settings: Settings): Promise<Part> {
     ...['--namespace', settings.TEMPORAL_NAMESPACE],
     ...['--db-filename', join(settings.DRAYAGE_DATA_DIR, 'temporal.sqlite')],
     ...['--ip', host, '--port', String(port), '--ui-ip', ui.host, '--ui-port', String(ui.port)],
+    // As many polls may wait as devices have them: two each.
+    ...['--dynamic-config-value', 'frontend.namespaceCount=100000'],
     ...SEARCH_ATTRIBUTES.flatMap((name) => ['--search-attribute', `${name}=Keyword`]),
   ];
   return {

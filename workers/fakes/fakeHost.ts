@@ -8,7 +8,7 @@ import { NodeWorker } from '../node/nodeWorker.ts';
 
 /** One poll waits at the server at a time: hundreds of devices share its process and this one. */
 const POLLING: Polling = {
-  maxConcurrentActivityTaskPolls: 1,
+  activityTaskPollerBehavior: { type: 'simple-maximum', maximum: 1 },
   shutdownGraceTime: '50 ms',
   shutdownForceTime: '1 second',
 };

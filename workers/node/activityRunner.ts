@@ -22,12 +22,15 @@ const AGAIN_MS = 1000;
 /** How a worker polls, and how long it takes leave. */
 export type Polling = Pick<
   WorkerOptions,
-  'maxConcurrentActivityTaskPolls' | 'shutdownGraceTime' | 'shutdownForceTime'
+  'activityTaskPollerBehavior' | 'shutdownGraceTime' | 'shutdownForceTime'
 >;
 
-/** Of a device's own process. */
+/**
+ * Of a device's own process. The second poll takes the next task while the first is answered; a Temporal server lets 1,200
+ * wait in a namespace (`frontend.namespaceCount`).
+ */
 export const POLLING: Polling = {
-  maxConcurrentActivityTaskPolls: 2,
+  activityTaskPollerBehavior: { type: 'simple-maximum', maximum: 2 },
   shutdownGraceTime: '2 seconds',
   shutdownForceTime: '5 seconds',
 };
