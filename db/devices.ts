@@ -1,11 +1,11 @@
-import { and, asc, eq, gt, inArray, isNull, ne, notInArray, sql } from 'drizzle-orm';
+import { and, asc, between, eq, gt, inArray, isNull, ne, notInArray, or, sql } from 'drizzle-orm';
 import { type Cause, DrayageError } from '../core/cause.ts';
 import {
   type RecordedCertificate,
   decideCertificate,
   type ShownCertificate,
 } from '../core/decideCertificate.ts';
-import { clockCauses } from '../core/clockCauses.ts';
+import { CLOCK_TOLERANCE_MS, clockCauses } from '../core/clockCauses.ts';
 import type { DeviceState, Inventory } from '../core/device.ts';
 import { type Database, isViolation, only, unknown } from './database.ts';
 import { classIdOf } from './deviceClasses.ts';
@@ -164,8 +164,10 @@ export async function heartbeat(
   db: Database,
   id: string,
   inventory: Inventory,
-  { clockOffsetMs = null, certificate }: Shown = {},
+  shown: Shown = {},
 ): Promise<Cause[]> {
+  if (await noteLife(db, id, inventory, shown)) return [];
+  const { clockOffsetMs = null, certificate } = shown;
   return db.transaction(async (tx) => {
     const [before] = await tx.select().from(device).where(eq(device.id, id)).for('update');
     if (!before || before.state === 'retired') throw unknown('device', id);
@@ -186,6 +188,32 @@ export async function heartbeat(
     }
     return noteClock(tx, before, clockOffsetMs);
   });
+}
+
+/** Most signs of life say nothing that anybody has to hear of; they are one statement. Resolves with whether this was one. */
+async function noteLife(
+  db: Database,
+  id: string,
+  inventory: Inventory,
+  { clockOffsetMs = null, certificate }: Shown,
+): Promise<boolean> {
+  if (clockCauses('', clockOffsetMs).length > 0) return false;
+  const clockWasRight = between(device.clockOffsetMs, -CLOCK_TOLERANCE_MS, CLOCK_TOLERANCE_MS);
+  const rows = await db
+    .update(device)
+    .set({ inventory, clockOffsetMs, lastHeartbeatAt: sql`now()` })
+    .where(
+      and(
+        eq(device.id, id),
+        ne(device.state, 'retired'),
+        isNull(device.unreachableAt),
+        eq(device.classId, classIdOf(inventory)),
+        certificate && eq(device.publicKeyHash, certificate.keyHash),
+        or(isNull(device.clockOffsetMs), clockWasRight),
+      ),
+    )
+    .returning({ id: device.id });
+  return rows.length > 0;
 }
 
 /** Tells of a clock that has begun to be wrong, or is right again; resolves with the causes of the former. */
