@@ -1,13 +1,22 @@
 import { setTimeout as pause } from 'node:timers/promises';
 
-/** Does something again and again, the first time at once, until it is closed. What it does must not throw. */
+/** By so much of its time a turn may come earlier or later. */
+const SPREAD = 0.1;
+/** What lies between an end and the next begin at least, of the time between two begins. */
+const LEAST_PAUSE = 0.25;
+
+/**
+ * Does something again and again, the first time at once, until it is closed. What it does must not throw. Begins are spread at
+ * random: devices that were started together, or heard together that the control plane is back, must not ask it together for
+ * ever.
+ */
 export class Repeating {
   readonly #everyMs: number;
   readonly #action: (count: number) => Promise<void>;
   readonly #stop = new AbortController();
   #running: Promise<void> | null = null;
 
-  /** `everyMs` lies between an end and the next begin, milliseconds; the action gets how often it was done, with this time. */
+  /** `everyMs` lies between two begins, milliseconds; the action gets how often it was done, with this time. */
   constructor(everyMs: number, action: (count: number) => Promise<void>) {
     this.#everyMs = everyMs;
     this.#action = action;
@@ -26,8 +35,16 @@ export class Repeating {
   async #run(): Promise<void> {
     const { signal } = this.#stop;
     for (let count = 1; !signal.aborted; count += 1) {
+      const began = performance.now();
       await this.#action(count);
-      await pause(this.#everyMs, undefined, { signal }).catch(() => undefined);
+      const ms = pauseMs(this.#everyMs, performance.now() - began, Math.random());
+      await pause(ms, undefined, { signal }).catch(() => undefined);
     }
   }
+}
+
+/** How long to wait after a turn that took `tookMs`, milliseconds; `random` is in [0, 1). */
+export function pauseMs(everyMs: number, tookMs: number, random: number): number {
+  const turn = everyMs * (1 - SPREAD + 2 * SPREAD * random);
+  return Math.max(turn - tookMs, everyMs * LEAST_PAUSE);
 }
