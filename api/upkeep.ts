@@ -4,7 +4,7 @@ import { removeOldApps } from '../db/apps.ts';
 import { removeOldAudit } from '../db/audit.ts';
 import type { Database } from '../db/database.ts';
 import { forgetDiscovered } from '../db/discovery.ts';
-import { markUnreachable, UNREACHABLE_AFTER_SECONDS } from '../db/devices.ts';
+import { markUnreachable, UNREACHABLE_AFTER_SECONDS } from '../db/signsOfLife.ts';
 import { removeOldEvents } from '../db/events.ts';
 import { removeOldIdempotencyKeys } from '../db/idempotency.ts';
 import { removeOldFailures } from '../db/signInFailures.ts';

@@ -1,11 +1,6 @@
-import { and, asc, between, eq, gt, inArray, isNull, ne, notInArray, or, sql } from 'drizzle-orm';
-import { type Cause, DrayageError } from '../core/cause.ts';
-import {
-  type RecordedCertificate,
-  decideCertificate,
-  type ShownCertificate,
-} from '../core/decideCertificate.ts';
-import { CLOCK_TOLERANCE_MS, clockCauses } from '../core/clockCauses.ts';
+import { and, asc, eq, gt, inArray, isNull, ne, notInArray, sql } from 'drizzle-orm';
+import { DrayageError } from '../core/cause.ts';
+import type { RecordedCertificate } from '../core/decideCertificate.ts';
 import type { DeviceState, Inventory } from '../core/device.ts';
 import { type Database, isViolation, only, unknown } from './database.ts';
 import { classIdOf } from './deviceClasses.ts';
@@ -14,9 +9,6 @@ import { cursorSequence, type Page, type PageRequest, toPage } from './pages.ts'
 import { device, migration, placement } from './schema/index.ts';
 
 export type DeviceRow = typeof device.$inferSelect;
-
-/** Silence after which a device counts as unreachable: four heartbeats of two seconds. */
-export const UNREACHABLE_AFTER_SECONDS = 8;
 
 /** A device's state as the API shows it: being unreachable hides what was decided about it. */
 export function deviceState(row: Pick<DeviceRow, 'state' | 'unreachableAt'>): DeviceState {
@@ -146,108 +138,6 @@ export async function allDevices(db: Database): Promise<DeviceRow[]> {
     .from(device)
     .where(notInArray(device.state, ['discovered', 'retired']))
     .orderBy(asc(device.seq));
-}
-
-/** What a sign of life shows beside what it says. */
-export interface Shown {
-  /** How far the device's clock is ahead, milliseconds; null when it has not said. @default null */
-  clockOffsetMs?: number | null;
-  /** Of the connection. */
-  certificate?: ShownCertificate;
-}
-
-/**
- * Records a sign of life: an unreachable device is back with it, and a new key that it comes with is the only one from then on.
- * Resolves with what has begun to be wrong with the device's clock.
- */
-export async function heartbeat(
-  db: Database,
-  id: string,
-  inventory: Inventory,
-  shown: Shown = {},
-): Promise<Cause[]> {
-  if (await noteLife(db, id, inventory, shown)) return [];
-  const { clockOffsetMs = null, certificate } = shown;
-  return db.transaction(async (tx) => {
-    const [before] = await tx.select().from(device).where(eq(device.id, id)).for('update');
-    if (!before || before.state === 'retired') throw unknown('device', id);
-    const classId = classIdOf(inventory);
-    const isNewer = certificate && decideCertificate(certificate, certificateOf(before)).action === 'adopt';
-    const taken = isNewer
-      ? { publicKeyHash: certificate.keyHash, certifiedAt: new Date(certificate.issuedAt) }
-      : {};
-    await tx
-      .update(device)
-      .set({ inventory, classId, clockOffsetMs, ...taken, lastHeartbeatAt: sql`now()`, unreachableAt: null })
-      .where(eq(device.id, id));
-    if (before.unreachableAt !== null)
-      await addEvent(tx, { type: 'device.reachable', subject: id, message: `${before.name} is back.` });
-    if (before.classId !== null && before.classId !== classId) {
-      const message = `${before.name} is of another class now: what may move to it and from it may have changed.`;
-      await addEvent(tx, { type: 'device.classChanged', subject: id, message, data: { class: classId } });
-    }
-    return noteClock(tx, before, clockOffsetMs);
-  });
-}
-
-/** Most signs of life say nothing that anybody has to hear of; they are one statement. Resolves with whether this was one. */
-async function noteLife(
-  db: Database,
-  id: string,
-  inventory: Inventory,
-  { clockOffsetMs = null, certificate }: Shown,
-): Promise<boolean> {
-  if (clockCauses('', clockOffsetMs).length > 0) return false;
-  const clockWasRight = between(device.clockOffsetMs, -CLOCK_TOLERANCE_MS, CLOCK_TOLERANCE_MS);
-  const rows = await db
-    .update(device)
-    .set({ inventory, clockOffsetMs, lastHeartbeatAt: sql`now()` })
-    .where(
-      and(
-        eq(device.id, id),
-        ne(device.state, 'retired'),
-        isNull(device.unreachableAt),
-        eq(device.classId, classIdOf(inventory)),
-        certificate && eq(device.publicKeyHash, certificate.keyHash),
-        or(isNull(device.clockOffsetMs), clockWasRight),
-      ),
-    )
-    .returning({ id: device.id });
-  return rows.length > 0;
-}
-
-/** Tells of a clock that has begun to be wrong, or is right again; resolves with the causes of the former. */
-async function noteClock(tx: Database, before: DeviceRow, clockOffsetMs: number | null): Promise<Cause[]> {
-  const { id, name } = before;
-  const causes = clockCauses(name, clockOffsetMs);
-  const wasWrong = clockCauses(name, before.clockOffsetMs).length > 0;
-  const [wrong] = causes;
-  if (wrong !== undefined && !wasWrong)
-    await addEvent(tx, { type: 'device.clockWrong', subject: id, message: wrong.message });
-  if (wrong === undefined && wasWrong)
-    await addEvent(tx, { type: 'device.clockRight', subject: id, message: `The clock of ${name} is right.` });
-  return wasWrong ? [] : causes;
-}
-
-/** Marks devices that were silent for too long, by the database's clock; returns their ids. */
-export async function markUnreachable(db: Database): Promise<string[]> {
-  return db.transaction(async (tx) => {
-    const silent = await tx
-      .update(device)
-      .set({ unreachableAt: sql`now()` })
-      .where(
-        and(
-          isNull(device.unreachableAt),
-          // A discovered device owes nobody a sign of life.
-          notInArray(device.state, ['discovered', 'retired']),
-          sql`${device.lastHeartbeatAt} < now() - make_interval(secs => ${UNREACHABLE_AFTER_SECONDS})`,
-        ),
-      )
-      .returning({ id: device.id, name: device.name });
-    for (const { id, name } of silent)
-      await addEvent(tx, { type: 'device.unreachable', subject: id, message: `${name} does not answer.` });
-    return silent.map(({ id }) => id);
-  });
 }
 
 /** Changes what was decided about a device, only from one of `from`. @throws DrayageError deviceState */

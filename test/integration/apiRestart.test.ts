@@ -9,7 +9,7 @@ import { createControlActivities } from '../../activities/control.ts';
 import { clientFor } from '../../cli/client.ts';
 import { followEvents } from '../../cli/followEvents.ts';
 import type { EventView } from '../../core/api/events.ts';
-import { heartbeat } from '../../db/devices.ts';
+import { heartbeat } from '../../db/signsOfLife.ts';
 import { addEvent, newestEvent } from '../../db/events.ts';
 import { getMigration } from '../../db/migrationRecords.ts';
 import { event } from '../../db/schema/index.ts';

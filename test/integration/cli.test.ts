@@ -8,7 +8,7 @@ import { pack } from 'tar-stream';
 import { buffer } from 'node:stream/consumers';
 import { afterEach, beforeEach, describe, expect, inject, it } from 'vitest';
 import { removeCompute, setComputeState } from '../../db/computes.ts';
-import { heartbeat } from '../../db/devices.ts';
+import { heartbeat } from '../../db/signsOfLife.ts';
 import { addEvent } from '../../db/events.ts';
 import { addPhases, finishMigration, setMigrationState } from '../../db/migrationRecords.ts';
 import { type AnswerBody, anyNumber, anyString, containing } from './support/answer.ts';

@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
 import type { Inventory } from '../../core/device.ts';
 import { classIdOf } from '../../db/deviceClasses.ts';
-import { heartbeat } from '../../db/devices.ts';
+import { heartbeat } from '../../db/signsOfLife.ts';
 import { eventsOf } from '../../db/events.ts';
 import { device as deviceTable } from '../../db/schema/index.ts';
 import { useApi } from './support/api.ts';

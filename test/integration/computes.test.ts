@@ -4,7 +4,8 @@ import { settle } from '../../api/settle.ts';
 import { beginUpdate, endUpdate, undoUpdate } from '../../db/computeUpdates.ts';
 import { eventsOf } from '../../db/events.ts';
 import { getCompute, removeCompute, setComputeState } from '../../db/computes.ts';
-import { heartbeat, markUnreachable, setDeviceState } from '../../db/devices.ts';
+import { setDeviceState } from '../../db/devices.ts';
+import { heartbeat, markUnreachable } from '../../db/signsOfLife.ts';
 import { finishMigration, getMigration } from '../../db/migrationRecords.ts';
 import { openTransfer } from '../../db/transfers.ts';
 import {

@@ -7,7 +7,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { startUpkeep } from '../../api/upkeep.ts';
 import type { EventView } from '../../core/api/events.ts';
 import { type OpenDatabase, openDatabase } from '../../db/database.ts';
-import { heartbeat, markUnreachable } from '../../db/devices.ts';
+import { heartbeat, markUnreachable } from '../../db/signsOfLife.ts';
 import { addEvent, EVENTS_KEPT_DAYS, newestEvent, removeOldEvents } from '../../db/events.ts';
 import { setProgress } from '../../db/migrationMemory.ts';
 import { finishMigration } from '../../db/migrationRecords.ts';

@@ -2,7 +2,7 @@ import type { AddressInfo } from 'node:net';
 import { afterEach, describe, expect, it } from 'vitest';
 import { WebSocket } from 'ws';
 import { setComputeState } from '../../db/computes.ts';
-import { heartbeat } from '../../db/devices.ts';
+import { heartbeat } from '../../db/signsOfLife.ts';
 import { useApi } from './support/api.ts';
 import { type FakeLink, startFakeLink } from './support/fakeLink.ts';
 import { makeCompute, makeDevice, makeInventory } from './support/fixtures.ts';
