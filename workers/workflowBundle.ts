@@ -23,9 +23,9 @@ export async function workflowBundle(cache: string | null, logger: Logger): Prom
   if (kept !== null) return { code: kept };
   const made = await bundle(logger);
   // A folder that is full or may not be written to costs the time again, and no more.
-  await keep(path, made.code).catch((error: unknown) =>
-    logger.warn('the bundle of the workflows is not kept', { path, error: String(error) }),
-  );
+  await keep(path, made.code).catch((error: unknown) => {
+    logger.warn('the bundle of the workflows is not kept', { path, error: String(error) });
+  });
   return made;
 }
 

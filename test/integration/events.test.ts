@@ -209,7 +209,7 @@ describe('refusals', () => {
 
   it('a HEAD opens no stream', async () => {
     const headers = { authorization: `Bearer ${token}` };
-    expect((await fetch(`${url}/api/v1/events`, { method: 'HEAD', headers })).status).toBe(404);
+    expect((await fetch(`${url}/api/v1/events`, { method: 'HEAD', headers })).status).toBe(405);
   });
 });
 

@@ -14,7 +14,7 @@ type AbortCase = [when: string, device: 'd1' | 'd2', point: Failpoint];
 export function abortOutcomes(scene: MigrationScene) {
   return {
     /** The compute runs on on d1 as if there had been no move, and its clients' connections with it. */
-    async expectStopped(id: string): Promise<void> {
+    expectStopped: async (id: string): Promise<void> => {
       const { state, reason, causes, frozenMs } = await scene.ended(id);
       expect({ state, causes, frozenMs }).toEqual({ state: 'aborted', causes: [], frozenMs: null });
       expect(reason).toMatch(/^Stopped on request/);
@@ -28,7 +28,7 @@ export function abortOutcomes(scene: MigrationScene) {
     },
 
     /** It went on as if nobody had asked. */
-    async expectMoved(id: string): Promise<void> {
+    expectMoved: async (id: string): Promise<void> => {
       expect((await scene.ended(id)).state).toBe('succeeded');
       await scene.expectOneLiveCopy('d2');
       await scene.expectClean('d1');
