@@ -9,8 +9,9 @@ import { endUpdate, undoUpdate } from '../db/computeUpdates.ts';
 import type { Database } from '../db/database.ts';
 import { getDevice } from '../db/devices.ts';
 import { pullFailed } from '../db/imagePulls.ts';
-import { addPhases, addRounds, finishMigration, setMigrationState } from '../db/migrationRecords.ts';
-import { freezeHistory, setMemoryPlan, setPrediction, setThrottle } from '../db/migrationMemory.ts';
+import { migrationBook, writeMigration } from '../db/migrationBook.ts';
+import { freezeHistory } from '../db/migrationMemory.ts';
+import { finishMigration } from '../db/migrationRecords.ts';
 import { closeTransfer, openTransfer } from '../db/transfers.ts';
 import type { ControlActivities, PullActivities } from './controlInterface.ts';
 import { beating } from './beating.ts';
@@ -22,14 +23,8 @@ type PullImage = (pullId: string, signal: AbortSignal) => Promise<void>;
 /** The control plane's activities: each one statement or transaction of `db/`, but for `pull`. */
 export function createControlActivities(db: Database, pull: PullImage): ControlActivities & PullActivities {
   const activities = {
-    async setMigrationState(migrationId, state, reason) {
-      await setMigrationState(db, migrationId, state, reason);
-    },
-    recordPhases: (migrationId, phases) => addPhases(db, migrationId, phases),
-    recordRounds: (migrationId, rounds) => addRounds(db, migrationId, rounds),
-    recordMemoryPlan: (migrationId, plan) => setMemoryPlan(db, migrationId, plan),
-    recordPrediction: (migrationId, predicted) => setPrediction(db, migrationId, predicted),
-    recordThrottle: (migrationId, share) => setThrottle(db, migrationId, share),
+    ...migrationBook(db),
+    recordMigration: (migrationId, entries) => writeMigration(db, migrationId, entries),
     freezeHistory: (computeIds) => freezeHistory(db, computeIds),
     async finishMigration({ migrationId, ...end }) {
       await finishMigration(db, migrationId, end);

@@ -3,8 +3,8 @@ import type { AppState } from '../core/application.ts';
 import type { ComputeSpec, ComputeState } from '../core/compute.ts';
 import type { Inventory } from '../core/device.ts';
 import type { AddressRange } from '../core/ipv4.ts';
-import type { MemoryPlan } from './device/memoryInterface.ts';
-import type { MigrationState, Phase, Prediction, Round } from '../core/migration.ts';
+import type { MigrationState } from '../core/migration.ts';
+import type { RecordBook, RecordEntry } from '../core/migrationRecord.ts';
 import type { TransferOutcome } from '../core/transfer.ts';
 
 /** How a migration ended, for its record. */
@@ -18,15 +18,13 @@ export interface MigrationEndInput {
   totalMs: number;
 }
 
-/** Activities of the control plane, on CONTROL_TASK_QUEUE: all that touches the database. Idempotent, each of them. */
-export interface ControlActivities {
-  setMigrationState(migrationId: string, state: MigrationState, reason: string): Promise<void>;
-  recordPhases(migrationId: string, phases: Phase[]): Promise<void>;
-  recordRounds(migrationId: string, rounds: Round[]): Promise<void>;
-  recordMemoryPlan(migrationId: string, plan: MemoryPlan): Promise<void>;
-  recordPrediction(migrationId: string, predicted: Prediction): Promise<void>;
-  /** The least share of processor time that the computes were given. */
-  recordThrottle(migrationId: string, share: number): Promise<void>;
+/**
+ * Activities of the control plane, on CONTROL_TASK_QUEUE: all that touches the database. Idempotent, each of them. Those of
+ * a RecordBook are asked for by moves that began before `recordMigration`.
+ */
+export interface ControlActivities extends RecordBook {
+  /** Writes what a move tells into its record, in its order. */
+  recordMigration(migrationId: string, entries: RecordEntry[]): Promise<void>;
   /** What a freeze of these computes has cost at least in their last moves, milliseconds; null when they have none. */
   freezeHistory(computeIds: string[]): Promise<number | null>;
   finishMigration(end: MigrationEndInput): Promise<void>;

@@ -1,5 +1,6 @@
 import { and, desc, eq, inArray, isNull, sql } from 'drizzle-orm';
 import type { Prediction, Progress } from '../core/migration.ts';
+import type { RecordedPlan } from '../core/migrationRecord.ts';
 import type { Database } from './database.ts';
 import { compute, migration } from './schema/index.ts';
 
@@ -10,12 +11,8 @@ const HISTORY = 5;
 export async function setMemoryPlan(
   db: Database,
   id: string,
-  plan: {
-    tracker: { name: string; reason: string };
-    restore: { mode: 'lazy' | 'eager'; reason: string };
-  },
+  { tracker, restore }: RecordedPlan,
 ): Promise<void> {
-  const { tracker, restore } = plan;
   await db
     .update(migration)
     .set({

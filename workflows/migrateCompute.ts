@@ -94,7 +94,7 @@ async function move(input: MigrateComputeInput, { undo, abort, recorder }: Cours
   );
   const wireBytes = synced.bytes + copied.wireBytes;
   const { predicted } = copied;
-  if (predicted) recorder.write((control, id) => control.recordPrediction(id, predicted));
+  if (predicted) recorder.write({ kind: 'prediction', predicted });
   if (input.dryRun || copied.causes.length > 0) {
     abort.staying();
     await recorder.timed('rollback', () => undo.run());
@@ -153,10 +153,10 @@ function recordSwitch(
   { predicted }: Precopied,
   { phases, rounds, predicted: closing }: Switched,
 ): void {
-  recorder.write((control, id) => control.recordPhases(id, phases));
-  if (rounds.length > 0) recorder.write((control, id) => control.recordRounds(id, rounds));
+  recorder.write({ kind: 'phases', phases });
+  if (rounds.length > 0) recorder.write({ kind: 'rounds', rounds });
   if (predicted && closing)
-    recorder.write((control, id) => control.recordPrediction(id, { ...predicted, ...closing }));
+    recorder.write({ kind: 'prediction', predicted: { ...predicted, ...closing } });
 }
 
 /** The target resumed before it had all memory mapped: waits until it has. Returns what is wrong, or null. */

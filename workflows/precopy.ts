@@ -56,7 +56,7 @@ export async function openMemory(
     }),
     controlActivities().freezeHistory(computes.map(({ id }) => id)),
   ]);
-  recorder.write((control, id) => control.recordMemoryPlan(id, plan));
+  recorder.write({ kind: 'plan', plan });
   return { plan, fixedFreezeMs: history ?? DEFAULT_FIXED_FREEZE_MS };
 }
 
@@ -108,15 +108,14 @@ export async function precopy(
     options.rounds.push(round);
     done.wireBytes += round.wireBytes;
     done.predicted = predict(done.wireBytes, next, Date.now() - startedAt);
-    recorder.write((control, id) => control.recordRounds(id, [round]));
+    recorder.write({ kind: 'rounds', rounds: [round] });
     if (next.action === 'switch') return done;
     if (next.action === 'giveUp') return { ...done, causes: [causeOfGivingUp(next)] };
     if (next.action === 'throttle') {
       if (throttle === 1) undo.register('take off the throttle', () => setThrottle(input, 1));
       throttle = next.throttleTo ?? throttle;
       await setThrottle(input, throttle);
-      const share = throttle;
-      recorder.write((control, id) => control.recordThrottle(id, share));
+      recorder.write({ kind: 'throttle', share: throttle });
     }
   }
 }

@@ -460,6 +460,21 @@ describe('pre-copy', () => {
     expect(said.filter((word) => word.startsWith('recorded'))).toEqual(['recorded 1', 'recorded 2']);
   });
 
+  test('the record has all before the switch in one piece, and hears nothing more until its end', async () => {
+    const pieces: string[][] = [];
+    const write = fake.control.recordMigration.bind(fake.control);
+    fake.control.recordMigration = async (id, entries) => {
+      pieces.push(entries.map((entry) => (entry.kind === 'state' ? entry.state : entry.kind)));
+      await write(id, entries);
+    };
+    await move('recorded-together');
+    const before = pieces.findIndex((piece) => piece.includes('switching'));
+    expect(pieces[before]).toEqual(['rounds', 'phases', 'prediction', 'switching']);
+    // What the switch came to, and what the move did right after it.
+    expect(pieces[before + 1]).toEqual(expect.arrayContaining(['phases', 'prediction']));
+    expect(said).toContain('phase restore');
+  });
+
   test('an abort in the middle of a round stops it and drops what was copied', async () => {
     let begun = () => {};
     const copying = new Promise<void>((resolve) => (begun = resolve));

@@ -8,6 +8,7 @@ import type { MemoryActivities } from '../../../activities/device/memoryInterfac
 import type { MigrationActivities } from '../../../activities/device/migration.ts';
 import { computeSpecSchema } from '../../../core/compute.ts';
 import type { MeasuredRound } from '../../../core/decideNextRound.ts';
+import { tell } from '../../../core/migrationRecord.ts';
 import { CONTROL_TASK_QUEUE, deviceTaskQueue, type Inventory } from '../../../core/device.ts';
 import type { MigrateComputeInput } from '../../../workflows/contract.ts';
 
@@ -88,6 +89,9 @@ export function fakes(said: string[]) {
     recordMemoryPlan: async (_id, { tracker }) => void said.push(`tracker ${tracker.name}`),
     recordPrediction: async (_id, { freezeMs }) => void said.push(`predicted ${freezeMs}`),
     recordThrottle: async (_id, share) => void said.push(`throttled ${share}`),
+    async recordMigration(id, entries) {
+      for (const entry of entries) await tell(control, id, entry);
+    },
     freezeHistory: async () => 100,
     finishMigration: async ({ state }) => void said.push(`finish ${state}`),
     inventories: async () => ({ source: inventory, target: inventory }),
