@@ -1,3 +1,4 @@
+import { readdirSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { processesIn, readOrEmpty } from '../lab/machine/cgroup.ts';
 import { run } from '../lab/machine/run.ts';
@@ -31,24 +32,19 @@ export async function bindLab(lab: Lab, core: number): Promise<void> {
   for (const pid of [process.pid, ...(await processesIn(lab.names.cgroup))]) await bindProcess(pid, core);
 }
 
-/** Between two looks for processes that are to be bound, milliseconds. */
-const LOOK_MS = 100;
-/** A process that is being restored gets its threads one by one; after so many looks it has all of them. */
-const LOOKS = 5;
+/** Between two looks for processes that are to be bound, milliseconds: a look takes some from the contenders' own core. */
+const LOOK_MS = 250;
 
 /**
  * Binds the processes of a name, on whichever device and however they came there, to a core, again and again until the
  * returned function is called: a restored process runs where its restorer ran.
  */
 export function keepBound(lab: Lab, program: string, core: number): () => Promise<void> {
-  const seen = new Map<number, number>();
   let stopped = false;
   const watch = async () => {
     while (!stopped) {
       for (const pid of await findProcesses(lab.names.cgroup, program)) {
-        const looks = seen.get(pid) ?? 0;
-        if (looks < LOOKS) await bindProcess(pid, core);
-        seen.set(pid, looks + 1);
+        if (!isBound(pid, core)) await bindProcess(pid, core);
       }
       await new Promise((resolve) => setTimeout(resolve, LOOK_MS));
     }
@@ -58,6 +54,22 @@ export function keepBound(lab: Lab, program: string, core: number): () => Promis
     stopped = true;
     await done;
   };
+}
+
+/** Whether all threads of a process may run on that core alone; one that is being restored gets them one by one. */
+function isBound(pid: number, core: number): boolean {
+  return threadsOf(pid).every((thread) => {
+    const status = readOrEmpty(`/proc/${pid}/task/${thread}/status`);
+    return status === '' || /^Cpus_allowed_list:\s*(.*)$/m.exec(status)?.[1] === String(core);
+  });
+}
+
+function threadsOf(pid: number): string[] {
+  try {
+    return readdirSync(`/proc/${pid}/task`);
+  } catch {
+    return [];
+  }
 }
 
 /** Process ids of a program, by its name in /proc/PID/comm, in a cgroup and below. */

@@ -1,5 +1,6 @@
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { createParser } from 'eventsource-parser';
 import { z } from 'zod';
 import { causeSchema, DrayageError } from '../core/cause.ts';
 import { apiUrl, readAdmin } from './control.ts';
@@ -16,6 +17,11 @@ const problemSchema = z.object({
 export interface ControlApi {
   /** Throws a DrayageError with the problem's first cause when the answer is one. */
   request(method: string, path: string, body?: unknown): Promise<unknown>;
+  /**
+   * Resolves when events of these types (`migration.*`, say) with this subject are being listened for; `heard` is called at
+   * each, until the signal. A connection that ends is not made again. @throws DrayageError when it is refused
+   */
+  listen(query: { types: string; subject: string }, heard: () => void, signal: AbortSignal): Promise<void>;
   token: string;
 }
 
@@ -30,7 +36,11 @@ export async function controlApi(lab: Lab): Promise<ControlApi> {
 
 /** The API as whoever has the token. */
 export function apiWithToken(lab: Lab, token: string): ControlApi {
-  return { token, request: (method, path, body) => send(lab, token, method, path, body) };
+  return {
+    token,
+    request: (method, path, body) => send(lab, token, method, path, body),
+    listen: (query, heard, signal) => listen(lab, token, query, heard, signal),
+  };
 }
 
 async function signIn(lab: Lab): Promise<string> {
@@ -71,6 +81,23 @@ async function send(
   const text = await answer.text();
   if (answer.ok) return text === '' ? null : JSON.parse(text);
   throw problemOf(`${method} ${path}: ${answer.status}`, text);
+}
+
+async function listen(
+  lab: Lab,
+  token: string,
+  query: { types: string; subject: string },
+  heard: () => void,
+  signal: AbortSignal,
+): Promise<void> {
+  const path = `/events?${new URLSearchParams(query).toString()}`;
+  const headers = { authorization: `Bearer ${token}` };
+  const answer = await fetch(`${apiUrl(lab)}/api/v1${path}`, { headers, signal });
+  if (!answer.ok || answer.body === null)
+    throw problemOf(`GET ${path}: ${answer.status}`, await answer.text());
+  const parser = createParser({ onEvent: heard });
+  const text = answer.body.pipeThrough(new TextDecoderStream());
+  void text.pipeTo(new WritableStream({ write: (chunk) => parser.feed(chunk) })).catch(() => undefined);
 }
 
 function problemOf(request: string, text: string): DrayageError {

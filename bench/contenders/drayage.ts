@@ -11,8 +11,6 @@ import type { Contender, Outcome, Running } from './contender.ts';
 
 const REMOVE_MS = 120_000;
 const LOOK_MS = 200;
-/** Between two looks at a move: what these cost is taken from the move's own processor. */
-const MOVE_LOOK_MS = 1_000;
 
 /** Drayage as a user has it: its API asked for a move. */
 export class Drayage implements Contender {
@@ -37,8 +35,7 @@ export class Drayage implements Contender {
       await this.#remove(api, name);
       throw error;
     });
-    const moveTo = async (device: string) =>
-      outcomeOf(await moveCompute(api, compute.id, device, { lookMs: MOVE_LOOK_MS }));
+    const moveTo = async (device: string) => outcomeOf(await moveCompute(api, compute.id, device));
     return {
       ip: compute.ip,
       container: containerName(compute.id, 'compute'),

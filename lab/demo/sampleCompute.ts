@@ -1,3 +1,4 @@
+import { setTimeout as pause } from 'node:timers/promises';
 import { acceptedSchema } from '../../core/api/common.ts';
 import { computeSchema, type ComputeView } from '../../core/api/computes.ts';
 import type { ImageView } from '../../core/api/images.ts';
@@ -12,8 +13,10 @@ import { buildSampleImage } from '../sample/buildSampleImage.ts';
 import { SAMPLE_COMMAND } from '../sample/sampleProtocol.ts';
 import type { Lab } from '../state.ts';
 
-/** The API has no events yet. Often enough to follow a move, seldom enough not to weigh on it. Milliseconds. */
+/** Between two looks at a compute, milliseconds. */
 const LOOK_MS = 200;
+/** And at a move whose events are not heard: a look takes processor time from the move itself. */
+const DEAF_LOOK_MS = 5_000;
 const START_TIMEOUT_MS = 120_000;
 const MOVE_TIMEOUT_MS = 300_000;
 const REMOVAL_TIMEOUT_MS = 120_000;
@@ -59,26 +62,40 @@ export async function removeCompute(api: ControlApi, compute: string): Promise<v
 }
 
 /**
- * Moves a compute and resolves with the record of the move, however it ended. `look` gets the record as it is every `lookMs`
- * milliseconds. @throws DrayageError when it is refused
+ * Moves a compute and resolves with the record of the move, however it ended. `look` gets the record whenever there is
+ * something new in it; without it, nothing is asked for until the end. @throws DrayageError when it is refused
  */
 export async function moveCompute(
   api: ControlApi,
   compute: string,
   target: string,
-  { look, lookMs = LOOK_MS }: { look?: (migration: Migration) => void; lookMs?: number } = {},
+  { look }: { look?: (migration: Migration) => void } = {},
 ): Promise<Migration> {
-  const accepted = migrationAcceptedSchema.parse(
+  const { id } = migrationAcceptedSchema.parse(
     await api.request('POST', `/computes/${compute}/migrations`, { target }),
   );
-  return until(
-    'the move to end',
-    MOVE_TIMEOUT_MS,
-    async () => {
-      const migration = migrationSchema.parse(await api.request('GET', `/migrations/${accepted.id}`));
-      look?.(migration);
-      return FINAL_MIGRATION_STATES.includes(migration.state) ? migration : false;
-    },
-    lookMs,
-  );
+  const listening = new AbortController();
+  let news = Promise.withResolvers<void>();
+  const types = look ? 'migration.*' : FINAL_MIGRATION_STATES.map((state) => `migration.${state}`).join();
+  try {
+    await api
+      .listen({ types, subject: id }, () => news.resolve(), listening.signal)
+      .catch(() => undefined);
+    return await until(
+      'the move to end',
+      MOVE_TIMEOUT_MS,
+      async () => {
+        news = Promise.withResolvers();
+        const migration = migrationSchema.parse(await api.request('GET', `/migrations/${id}`));
+        look?.(migration);
+        if (FINAL_MIGRATION_STATES.includes(migration.state)) return migration;
+        const deaf = pause(DEAF_LOOK_MS, undefined, { signal: listening.signal }).catch(() => undefined);
+        await Promise.race([news.promise, deaf]);
+        return false;
+      },
+      0,
+    );
+  } finally {
+    listening.abort();
+  }
 }
