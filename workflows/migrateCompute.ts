@@ -155,8 +155,7 @@ function recordSwitch(
 ): void {
   recorder.write({ kind: 'phases', phases });
   if (rounds.length > 0) recorder.write({ kind: 'rounds', rounds });
-  if (predicted && closing)
-    recorder.write({ kind: 'prediction', predicted: { ...predicted, ...closing } });
+  if (predicted && closing) recorder.write({ kind: 'prediction', predicted: { ...predicted, ...closing } });
 }
 
 /** The target resumed before it had all memory mapped: waits until it has. Returns what is wrong, or null. */

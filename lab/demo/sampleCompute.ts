@@ -78,9 +78,7 @@ export async function moveCompute(
   let news = Promise.withResolvers<void>();
   const types = look ? 'migration.*' : FINAL_MIGRATION_STATES.map((state) => `migration.${state}`).join();
   try {
-    await api
-      .listen({ types, subject: id }, () => news.resolve(), listening.signal)
-      .catch(() => undefined);
+    await api.listen({ types, subject: id }, () => news.resolve(), listening.signal).catch(() => undefined);
     return await until(
       'the move to end',
       MOVE_TIMEOUT_MS,
