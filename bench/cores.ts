@@ -1,6 +1,7 @@
 import { readdirSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
-import { processesIn, readOrEmpty } from '../lab/machine/cgroup.ts';
+import { readOrEmpty } from '../device/readOrEmpty.ts';
+import { processesIn } from '../lab/machine/cgroup.ts';
 import { run } from '../lab/machine/run.ts';
 import type { Lab } from '../lab/state.ts';
 

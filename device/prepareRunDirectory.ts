@@ -39,7 +39,7 @@ const DUMP_DEADLINE_MS = 60_000;
  * A dump that has begun is waited for instead.
  */
 export async function endEarlierHelpers(runDir: string): Promise<void> {
-  const helpers = await findByEnvironment(HELPER_VARIABLE);
+  const helpers = findByEnvironment(HELPER_VARIABLE);
   const dumps = helpers.filter(({ value }) => value.startsWith('dump-'));
   const waiting = await Promise.all(
     [...new Set(dumps.map(({ value }) => value))].map(async (value) => ({
@@ -53,7 +53,7 @@ export async function endEarlierHelpers(runDir: string): Promise<void> {
     dumps.filter(({ value }) => begun.has(value)).map((dump) => ended(dump, DUMP_DEADLINE_MS)),
   );
   await endProcesses(helpers.filter(({ value }) => !begun.has(value)));
-  await endProcesses(await findByEnvironment(ARRIVING_VARIABLE));
+  await endProcesses(findByEnvironment(ARRIVING_VARIABLE));
   await forgetArrivals(runDir);
 }
 

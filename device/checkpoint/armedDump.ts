@@ -97,7 +97,7 @@ export class ArmedDump {
    */
   async cancel(): Promise<void> {
     if (!this.#gone)
-      await endProcesses(await findByEnvironment(HELPER_VARIABLE, `dump-${this.request.containerId}`));
+      await endProcesses(findByEnvironment(HELPER_VARIABLE, `dump-${this.request.containerId}`));
     if (!this.#gone) this.#runc.kill('SIGKILL');
     await this.settled();
   }

@@ -112,7 +112,7 @@ export class ArmedRestore {
 
   /** Ends all of it, whatever stage it is in; the container is left not running. */
   async cancel(): Promise<void> {
-    await endProcesses(await findByEnvironment(ARRIVING_VARIABLE, this.request.containerId));
+    await endProcesses(findByEnvironment(ARRIVING_VARIABLE, this.request.containerId));
     await this.#started.catch(() => undefined);
     await deleteRuncState(this.request.runDir, this.request.containerId);
     await this.#log.close();

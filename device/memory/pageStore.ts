@@ -164,7 +164,7 @@ export class PageStore {
   /** Two that replace each other while they fill in: looked for again until there is none. */
   async #killHelpers(): Promise<void> {
     for (;;) {
-      const helpers = await findByEnvironment(PAGER_VARIABLE, this.directory);
+      const helpers = findByEnvironment(PAGER_VARIABLE, this.directory);
       if (helpers.length === 0) return;
       await endProcesses(helpers);
     }

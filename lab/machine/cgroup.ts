@@ -1,8 +1,9 @@
-import { readFileSync, readdirSync, type Dirent } from 'node:fs';
+import { readdirSync, type Dirent } from 'node:fs';
 import { mkdir, readFile, rmdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { DrayageError } from '../../core/cause.ts';
 import { until } from '../../core/until.ts';
+import { readOrEmpty } from '../../device/readOrEmpty.ts';
 
 /** Where this machine has its cgroup hierarchies; version 1 has one mount per controller, version 2 a single one. */
 export interface Hierarchies {
@@ -126,13 +127,4 @@ function directoriesBelow(directory: string): string[] {
   }
   const children = entries.filter((entry) => entry.isDirectory());
   return [directory, ...children.flatMap(({ name }) => directoriesBelow(join(directory, name)))];
-}
-
-/** The text of a file; of one that has gone meanwhile, none. */
-export function readOrEmpty(file: string): string {
-  try {
-    return readFileSync(file, 'utf8');
-  } catch {
-    return '';
-  }
 }
