@@ -23,8 +23,16 @@ const FINITE: ActivityOptions = {
   heartbeatTimeout: HEARTBEAT,
   retry: { maximumAttempts: 3, initialInterval: '500 ms' },
 };
-/** Arming begins a transfer, and a transfer is begun once. */
-const ONCE: ActivityOptions = { ...FINITE, startToCloseTimeout: '2 minutes', retry: { maximumAttempts: 1 } };
+/**
+ * Arming begins a transfer, and a transfer is begun once: a worker that has so much to do that it is silent for a while is
+ * waited for, since nobody tries it again. The computes run on meanwhile.
+ */
+const ONCE: ActivityOptions = {
+  ...FINITE,
+  startToCloseTimeout: '2 minutes',
+  heartbeatTimeout: '15 seconds',
+  retry: { maximumAttempts: 1 },
+};
 /** From the freeze on there is no giving up: attempts attach to the device's own machine until that has ended. */
 const ENDLESS: ActivityOptions = {
   startToCloseTimeout: '365 days',
