@@ -970,7 +970,54 @@ export interface paths {
             };
         };
         put?: never;
-        post?: never;
+        /** Expect a device: make a token with which it joins, once, under this name and with these labels */
+        post: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path?: never;
+                cookie?: never;
+            };
+            requestBody: {
+                content: {
+                    "application/json": {
+                        /** @default 3600 */
+                        expiresInSeconds?: number;
+                        labels?: {
+                            [key: string]: string;
+                        };
+                        location?: string;
+                        name?: string;
+                    };
+                };
+            };
+            responses: {
+                /** @description Default Response */
+                201: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": {
+                            controlUrl: string;
+                            /** Format: date-time */
+                            expiresAt: string;
+                            id: string;
+                            token: string;
+                        };
+                    };
+                };
+                400: components["responses"]["Problem400"];
+                401: components["responses"]["Problem401"];
+                403: components["responses"]["Problem403"];
+                404: components["responses"]["Problem404"];
+                409: components["responses"]["Problem409"];
+                413: components["responses"]["Problem413"];
+                415: components["responses"]["Problem415"];
+                422: components["responses"]["Problem422"];
+                503: components["responses"]["Problem503"];
+            };
+        };
         delete?: never;
         options?: never;
         head?: never;

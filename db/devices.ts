@@ -24,6 +24,8 @@ export interface NewDevice {
   publicKeyHash: string;
   inventory: Inventory;
   clockOffsetMs?: number | null;
+  location?: string | null;
+  labels?: Record<string, string>;
 }
 
 /** @throws DrayageError nameTaken, keyInUse */
@@ -45,6 +47,15 @@ export async function createDevice(db: Database, values: NewDevice): Promise<Dev
     if (!isViolation(error, '23505', 'device_name')) throw error;
     throw nameTaken(values.name);
   }
+}
+
+/** @throws DrayageError nameTaken, when a device is called so now */
+export async function requireFreeName(db: Database, name: string): Promise<void> {
+  const [taken] = await db
+    .select({ id: device.id })
+    .from(device)
+    .where(and(eq(device.name, name), notInArray(device.state, ['discovered', 'retired'])));
+  if (taken) throw nameTaken(name);
 }
 
 function keyInUse(): DrayageError {

@@ -1,18 +1,29 @@
 import { eq, sql } from 'drizzle-orm';
 import { DrayageError } from '../core/cause.ts';
 import { type Database, only } from './database.ts';
+import { requireFreeName } from './devices.ts';
 import { addEvent } from './events.ts';
 import { joinToken } from './schema/index.ts';
 
 export type JoinToken = typeof joinToken.$inferSelect;
 
-export async function createJoinToken(
-  db: Database,
-  values: { id: string; secretHash: string; createdBy: string; lifeSeconds: number },
-): Promise<JoinToken> {
+export interface NewJoinToken {
+  id: string;
+  secretHash: string;
+  createdBy: string;
+  lifeSeconds: number;
+  /** What the device that uses it is going to be. */
+  name?: string | undefined;
+  location?: string | undefined;
+  labels?: Record<string, string> | undefined;
+}
+
+/** @throws DrayageError nameTaken when a device is called so already */
+export async function createJoinToken(db: Database, values: NewJoinToken): Promise<JoinToken> {
   const { lifeSeconds, ...rest } = values;
   const expiresAt = sql`now() + make_interval(secs => ${lifeSeconds})`;
   return db.transaction(async (tx) => {
+    if (values.name !== undefined) await requireFreeName(tx, values.name);
     const row = only(
       await tx
         .insert(joinToken)

@@ -34,7 +34,8 @@ async function admit(tx: Database, request: JoinRequest, publicKeyHash: string):
   const parts = parseJoinToken(request.token);
   if (!parts) throw refusedJoinToken();
   const token = await takeJoinToken(tx, parts.id, hashSecret(parts.secret));
-  const { name, inventory } = request;
+  const { inventory } = request;
+  const name = token.name ?? request.name;
   const clockOffsetMs = clockOffset(request.clock);
   // After the token: only who has one is told anything of what else is wrong.
   requireNone(clockCauses(name, clockOffsetMs));
@@ -44,8 +45,11 @@ async function admit(tx: Database, request: JoinRequest, publicKeyHash: string):
     await rejoinDevice(tx, device.id, { inventory, clockOffsetMs });
     return device.id;
   }
-  const values = { id: freshId('device'), name, publicKeyHash, inventory, clockOffsetMs };
-  const device = await createDevice(tx, values);
+  const { location, labels } = token;
+  const device = await createDevice(tx, {
+    ...{ id: freshId('device'), name, publicKeyHash, inventory, clockOffsetMs, location },
+    ...(labels ? { labels } : {}),
+  });
   await markJoinTokenUsed(tx, token.id, device.id);
   return device.id;
 }

@@ -2,6 +2,7 @@ import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod';
 import { z } from 'zod';
 import { idOrNameSchema, listOf, pageQuerySchema } from '../../core/api/common.ts';
 import {
+  addDeviceRequestSchema,
   approveRequestSchema,
   createJoinTokenRequestSchema,
   createJoinTokenResponseSchema,
@@ -40,6 +41,20 @@ const tags = ['devices'];
 /** Devices and the tokens with which they join. */
 export const deviceRoutes: FastifyPluginAsyncZod<{ context: ApiContext }> = async (app, { context }) => {
   const { db, config, authority } = context;
+
+  const makeJoinToken = async (
+    createdBy: string,
+    { expiresInSeconds, ...expected }: z.output<typeof addDeviceRequestSchema>,
+  ) => {
+    const id = freshId('token');
+    const secret = newSecret();
+    const secretHash = hashSecret(secret);
+    const values = { id, secretHash, createdBy, lifeSeconds: expiresInSeconds, ...expected };
+    const row = await createJoinToken(db, values);
+    const token = formatJoinToken({ id, secret, caFingerprint: authority.fingerprint });
+    const controlUrl = `https://${config.advertiseHost}:${String(config.deviceListen.port)}`;
+    return { id, token, expiresAt: row.expiresAt.toISOString(), controlUrl };
+  };
 
   app.get('/devices', {
     config: { needs: 'signedIn' },
@@ -117,6 +132,18 @@ export const deviceRoutes: FastifyPluginAsyncZod<{ context: ApiContext }> = asyn
     },
   });
 
+  app.post('/devices', {
+    config: { needs: 'operator' },
+    schema: {
+      tags,
+      summary: 'Expect a device: make a token with which it joins, once, under this name and with these labels',
+      body: addDeviceRequestSchema,
+      response: { 201: createJoinTokenResponseSchema },
+    },
+    handler: async (request, reply) =>
+      reply.code(201).send(await makeJoinToken(accountOf(request).accountId, request.body)),
+  });
+
   app.post('/devices/tokens', {
     config: { needs: 'operator' },
     schema: {
@@ -125,19 +152,8 @@ export const deviceRoutes: FastifyPluginAsyncZod<{ context: ApiContext }> = asyn
       body: createJoinTokenRequestSchema,
       response: { 201: createJoinTokenResponseSchema },
     },
-    handler: async (request, reply) => {
-      const id = freshId('token');
-      const secret = newSecret();
-      const row = await createJoinToken(db, {
-        id,
-        secretHash: hashSecret(secret),
-        createdBy: accountOf(request).accountId,
-        lifeSeconds: request.body.expiresInSeconds,
-      });
-      const token = formatJoinToken({ id, secret, caFingerprint: authority.fingerprint });
-      const controlUrl = `https://${config.advertiseHost}:${String(config.deviceListen.port)}`;
-      return reply.code(201).send({ id, token, expiresAt: row.expiresAt.toISOString(), controlUrl });
-    },
+    handler: async (request, reply) =>
+      reply.code(201).send(await makeJoinToken(accountOf(request).accountId, request.body)),
   });
 
   app.post('/devices/:id/approve', {

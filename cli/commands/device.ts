@@ -14,6 +14,14 @@ const APPROVE_HELP = `
 Before a discovered device is approved, compare its key: \`drayage device show\` here with the log of
 its node worker (journalctl -u drayage-node), or with \`drayage device join\` on the device.`;
 
+/** What is said of a device that is to come. */
+interface Expected {
+  expires: number;
+  name?: string;
+  location?: string;
+  label?: Record<string, string>;
+}
+
 /** `drayage device ...` */
 export function defineDevice(device: Command): void {
   subcommand(device, 'ls', 'list devices').action(async (flags: JsonFlag) => {
@@ -81,10 +89,15 @@ export function defineDevice(device: Command): void {
 
   subcommand(device, 'token', 'make a token with which one device may join, once')
     .option('--expires <seconds>', 'how long it may be used', wholeNumber(1, 30 * 86_400), 3600)
-    .action(async (flags: JsonFlag & { expires: number }) => {
+    .option('--name <name>', 'the device is going to be called so, whatever it calls itself')
+    .option('--location <text>', 'where it is going to be')
+    .option('--label <K=V>', 'a label that it is going to have; may be given several times', keyValue)
+    .action(async (flags: JsonFlag & Expected) => {
       const client = await openClient();
-      const body = { expiresInSeconds: flags.expires };
-      const made = await client.post('/devices/tokens', { body });
+      const { expires: expiresInSeconds, name, location, label: labels } = flags;
+      const made = await client.post('/devices', {
+        body: { expiresInSeconds, name, location, labels },
+      });
       print(flags, made, ({ token, controlUrl, expiresAt }) =>
         details([
           ['DRAYAGE_CONTROL_URL', controlUrl],

@@ -73,6 +73,20 @@ export const createJoinTokenRequestSchema = z.object({
     .default(3600),
 });
 
+const locationSchema = z
+  .string()
+  .min(1)
+  .max(120)
+  .regex(/^[^\p{Cc}]*$/u, 'must have no control characters');
+
+/** A device that is to come, and what it is going to be here. */
+export const addDeviceRequestSchema = createJoinTokenRequestSchema.extend({
+  /** Another name than the one that it gives itself. */
+  name: nameSchema.optional(),
+  location: locationSchema.optional(),
+  labels: labelsSchema.optional(),
+});
+
 /** `token` is shown this once. */
 export const createJoinTokenResponseSchema = z.object({
   id: z.string(),
@@ -89,13 +103,7 @@ export const approveRequestSchema = z.object({
 
 export const updateDeviceRequestSchema = z.object({
   /** Null: not known any more. */
-  location: z
-    .string()
-    .min(1)
-    .max(120)
-    .regex(/^[^\p{Cc}]*$/u, 'must have no control characters')
-    .nullable()
-    .optional(),
+  location: locationSchema.nullable().optional(),
   /** All of them: those that it had are gone. */
   labels: labelsSchema.optional(),
 });

@@ -65,6 +65,10 @@ export const joinToken = pgTable(
     expiresAt: instant('expires_at').notNull(),
     usedAt: instant('used_at'),
     deviceId: text('device_id').references(() => device.id),
+    /** What the device that uses it is going to be; null: what it says itself, or nothing. */
+    name: text('name'),
+    location: text('location'),
+    labels: jsonb('labels').$type<Record<string, string>>(),
   },
   (table) => [check('join_token_used', sql`(${table.usedAt} is null) = (${table.deviceId} is null)`)],
 );

@@ -57,6 +57,20 @@ const code = (answer: { status: number; body: { causes?: { code: string }[] } | 
 ];
 
 describe('joining', () => {
+  it('makes of a device that is expected what was said of it, and of its name no second', async () => {
+    const expected = { name: 'roof', location: 'Hall 3', labels: { rack: 'a' } };
+    const { status, body } = await api.call('POST', '/devices', expected);
+    expect(status).toBe(201);
+    const { csr } = await makeRequest();
+    const joining = { token: body.token, csr, name: 'localhost', inventory };
+    const joined = await ask(url, { ca }, 'POST', '/device/v1/join', joining);
+    const { deviceId } = joinResponseSchema.parse(joined.body);
+    const device = (await api.call('GET', `/devices/${deviceId}`)).body;
+    expect(device).toMatchObject({ ...expected, state: 'pending' });
+    expect(code(await api.call('POST', '/devices', { name: 'roof' }))).toEqual([409, 'nameTaken']);
+    expect((await api.call('POST', '/devices', { labels: { 'a b': '' } })).status).toBe(400);
+  });
+
   it('is refused to a version that this one does not understand, before its token is used', async () => {
     const { csr } = await makeRequest();
     const token = await newToken();

@@ -28,6 +28,7 @@ const BODIES: Record<string, object> = {
   'POST /images/pull': { reference: 'x.org/web' },
   'POST /registries': { host: 'x.org', username: 'someone', password: 'a secret' },
   'POST /tokens': { name: 'a token' },
+  'POST /devices': {},
   'POST /devices/tokens': {},
   'PUT /runtimes/{runtime}': { image: 'img_000000000000' },
   'POST /invitations/accept': { secret: 'no such secret' },
