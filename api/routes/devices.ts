@@ -136,7 +136,8 @@ export const deviceRoutes: FastifyPluginAsyncZod<{ context: ApiContext }> = asyn
     config: { needs: 'operator' },
     schema: {
       tags,
-      summary: 'Expect a device: make a token with which it joins, once, under this name and with these labels',
+      summary:
+        'Expect a device: make a token with which it joins, once, under this name and with these labels',
       body: addDeviceRequestSchema,
       response: { 201: createJoinTokenResponseSchema },
     },
