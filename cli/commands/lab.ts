@@ -16,7 +16,7 @@ import { requireLab, type Lab } from '../../lab/state.ts';
 import { labStatus, type LabStatus } from '../../lab/status.ts';
 import { MAX_DEVICES, labNameSchema } from '../../lab/topology.ts';
 import { upLab } from '../../lab/up.ts';
-import { saveCredentials } from '../credentials.ts';
+import { profileName, saveCredentials } from '../credentials.ts';
 import { CommandFailed, Exit } from '../exit.ts';
 import { print, subcommand } from '../output.ts';
 import { positiveNumber, wholeNumber } from '../parse.ts';
@@ -252,6 +252,8 @@ function describe(status: LabStatus): string {
     `temporal ui ${status.temporalUi}`,
     'devices',
     ...devices,
+    // The CLI is signed in to each lab by its name.
+    ...(status.name === profileName() ? [] : [`commands that ask its API take DRAYAGE_LAB=${status.name}`]),
   ].join('\n');
 }
 
