@@ -14,6 +14,7 @@ import { appRoutes } from './routes/apps.ts';
 import { auditRoutes } from './routes/audit.ts';
 import { authRoutes } from './routes/auth.ts';
 import { computeStreamRoutes } from './routes/computeStreams.ts';
+import { volumeRoutes } from './routes/volumes.ts';
 import { computeRoutes } from './routes/computes.ts';
 import { deviceRoutes } from './routes/devices.ts';
 import { eventRoutes } from './routes/events.ts';
@@ -63,6 +64,7 @@ export async function createApp(
       await v1.register(runtimeRoutes, { context });
       await v1.register(computeRoutes, { context });
       await v1.register(computeStreamRoutes, { context });
+      await v1.register(volumeRoutes, { context });
       await v1.register(migrationRoutes, { context });
       await v1.register(tenantRoutes, { context });
       await v1.register(memberRoutes, { context });

@@ -2,7 +2,8 @@ import type { IncomingMessage } from 'node:http';
 import { request as httpsRequest } from 'node:https';
 import type { PeerCertificate } from 'node:tls';
 import { type ClientOptions, WebSocket } from 'ws';
-import { DrayageError } from '../core/cause.ts';
+import { z } from 'zod';
+import { causeSchema, DrayageError } from '../core/cause.ts';
 import type { Scope } from '../core/tenancy.ts';
 import { type ComputeRecord, computeInScope } from '../db/computes.ts';
 import { type DeviceRow, getDevice } from '../db/devices.ts';
@@ -12,6 +13,12 @@ import type { ApiContext } from './context.ts';
 const ANSWER_MS = 10_000;
 /** What may wait to be sent on one side before the other is paused, bytes. */
 const BUFFER_BYTES = 1 << 20;
+
+/** Of a device's refusal at most, bytes. */
+const REFUSAL_BYTES = 64 * 1024;
+const refusalSchema = z.object({ causes: z.array(causeSchema) });
+/** What a client has asked for wrongly; all else is the device's own trouble. */
+const TOLD_CODES = ['noSuchFile', 'linkInPath', 'notADirectory', 'notAFile'];
 
 /** Between two questions whether the device of a session is still there, milliseconds; one without an answer ends it. */
 const ALIVE_MS = 10_000;
@@ -90,13 +97,27 @@ export function askLink(
       // An error after the answer began is the reader's to see.
       request.on('error', (error) => response.destroy(error));
       if (response.statusCode === 200) resolve(response);
-      else {
-        response.resume();
-        reject(linkFailed(device.name, response.statusCode ?? 0));
-      }
+      else void refusalOf(response, device.name).then(reject);
     });
     request.end();
   });
+}
+
+/** Why a device did not do it: in its own words, if it has any that a client is told. */
+async function refusalOf(response: IncomingMessage, name: string): Promise<DrayageError> {
+  const parts: Buffer[] = [];
+  let bytes = 0;
+  try {
+    for await (const part of response as AsyncIterable<Buffer>) {
+      if ((bytes += part.length) > REFUSAL_BYTES) break;
+      parts.push(part);
+    }
+    const [cause] = refusalSchema.parse(JSON.parse(Buffer.concat(parts).toString('utf8'))).causes;
+    if (cause && TOLD_CODES.includes(cause.code)) return new DrayageError(cause);
+  } catch {
+    // No words, or none that can be read.
+  }
+  return linkFailed(name, response.statusCode ?? 0);
 }
 
 function linkFailed(name: string, status: number): DrayageError {

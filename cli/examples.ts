@@ -97,6 +97,9 @@ const EXAMPLES: Record<string, readonly Example[]> = {
   'registry rm': [['forget one', 'drayage registry rm registry.example.org']],
   'runtime set': [['build Node.js applications on an image', 'drayage runtime set node node-base']],
   'runtime ls': [['what applications can be built on', 'drayage runtime ls']],
+  'volume ls': [["a compute's volumes", 'drayage volume ls --compute web']],
+  'volume files': [['what is in a directory', 'drayage volume files vol_4t1k9c2m7q0x /reports']],
+  'volume get': [['a file', 'drayage volume get vol_4t1k9c2m7q0x /reports/today.csv > today.csv']],
   'runtime rm': [['build no more of them', 'drayage runtime rm python']],
   migrate: [
     ['what the move would cost', 'drayage migrate web --to d2 --dry-run'],

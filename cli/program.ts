@@ -60,6 +60,12 @@ const ENTRIES: Entry[] = [
     load: async () => (await import('./commands/image.ts')).defineImage,
   },
   {
+    usage: 'volume',
+    description: 'files of computes, which move with them',
+    group: COMPUTES,
+    load: async () => (await import('./commands/volume.ts')).defineVolume,
+  },
+  {
     usage: 'registry',
     description: 'credentials for the registries that images come from',
     group: COMPUTES,

@@ -4,6 +4,7 @@ import { z } from 'zod';
 export const ID_PREFIX = {
   compute: 'cmp',
   group: 'grp',
+  volume: 'vol',
   device: 'dev',
   image: 'img',
   app: 'app',

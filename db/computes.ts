@@ -13,6 +13,7 @@ import { publishPorts, releasePorts } from './ports.ts';
 import { claimQuota } from './quotas.ts';
 import { compute, computeGroup, device, image, imageBlob, placement, port } from './schema/index.ts';
 import { inScope } from './tenants.ts';
+import { addVolumes, forgetVolumes } from './volumes.ts';
 
 export type ComputeRow = typeof compute.$inferSelect;
 
@@ -107,6 +108,7 @@ export async function createCompute(
         desired: 'running',
       });
       await keepAddress(tx, id, address, ipToNumber(address.ip));
+      await addVolumes(tx, id, spec.volumes);
       await publishPorts(tx, values.tenantId, id, values.ports ?? []);
       await tx.insert(placement).values({ groupId: group, deviceId: values.deviceId, epoch: 1 });
       await addEvent(tx, {
@@ -359,6 +361,7 @@ export async function removeCompute(db: Database, id: string): Promise<void> {
     if (!row) return;
     await releaseAddress(tx, id);
     await releasePorts(tx, id);
+    await forgetVolumes(tx, id);
     const others = await computesOfGroup(tx, row.groupId);
     if (others.length === 0) await tx.delete(placement).where(eq(placement.groupId, row.groupId));
     await addEvent(tx, { type: 'compute.deleted', subject: id, message: `${row.name} was deleted.` });

@@ -4,6 +4,7 @@ import { z } from 'zod';
 import { idOrNameSchema, problemAnswers } from '../../core/api/common.ts';
 import { logsQuerySchema } from '../../core/api/computes.ts';
 import type { ApiContext } from '../context.ts';
+import { gone } from '../gone.ts';
 import { joinLink, reachable } from '../link.ts';
 import { jsonBody, textBody } from '../computes/logBody.ts';
 import { openLog } from '../computes/readLog.ts';
@@ -83,12 +84,3 @@ With \`follow\` it goes on, also over restarts and moves, and ends with {"end":"
   });
   return Promise.resolve();
 };
-
-/** Aborts when the client has gone away before the answer's end. */
-function gone(reply: FastifyReply): AbortSignal {
-  const abort = new AbortController();
-  reply.raw.once('close', () => {
-    abort.abort();
-  });
-  return abort.signal;
-}

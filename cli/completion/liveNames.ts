@@ -50,6 +50,10 @@ const LISTS = {
     (await client.get('/tokens', { ...ALL, signal })).items.map(({ name, id }) => ({
       ...{ id, about: name },
     })),
+  volume: async (client, signal) =>
+    (await client.get('/volumes', { ...ALL, signal })).items.map(({ id, name, compute }) => ({
+      ...{ id, about: `${name} of ${compute.name}` },
+    })),
   webhook: async (client, signal) =>
     (await client.get('/webhooks', { ...ALL, signal })).items.map(({ url, id }) => ({ id, about: url })),
 } satisfies Record<string, List>;

@@ -124,6 +124,28 @@ export const placement = pgTable(
   ],
 );
 
+/** Files that belong to a compute and move with it; those of a deleted compute are gone. */
+export const volume = pgTable(
+  'volume',
+  {
+    id: text('id')
+      .primaryKey()
+      .default(sql`'vol_' || substr(replace(gen_random_uuid()::text, '-', ''), 1, 12)`),
+    seq: sequence(),
+    computeId: text('compute_id')
+      .notNull()
+      .references(() => compute.id),
+    name: text('name').notNull(),
+    /** In the compute. */
+    path: text('path').notNull(),
+    createdAt: createdAt(),
+  },
+  (table) => [
+    uniqueIndex('volume_name').on(table.computeId, table.name),
+    check('volume_path', sql`${table.path} like '/%'`),
+  ],
+);
+
 /** A port of every device that leads to a compute's. Freed when the compute is deleted. */
 export const port = pgTable(
   'port',

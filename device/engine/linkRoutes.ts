@@ -94,7 +94,8 @@ function startLines(res: ServerResponse): void {
   res.flushHeaders();
 }
 
-function sendProblem(res: ServerResponse, status: number, cause: ReturnType<typeof toCause>): void {
+/** Answers with what went wrong. */
+export function sendProblem(res: ServerResponse, status: number, cause: ReturnType<typeof toCause>): void {
   res.writeHead(status, { 'content-type': 'application/problem+json' });
   res.end(JSON.stringify({ title: cause.message, status, causes: [cause] }));
 }

@@ -3,7 +3,9 @@ import { beforeEach, describe, expect, it } from 'vitest';
 import { createToken } from '../../db/tokens.ts';
 import { hashSecret } from '../../api/secrets.ts';
 import { getCompute } from '../../db/computes.ts';
+import { only } from '../../db/database.ts';
 import { getMigration } from '../../db/migrationRecords.ts';
+import { addVolumes, listVolumes } from '../../db/volumes.ts';
 import { callApp, useApi } from './support/api.ts';
 import { id, makeApp, makeDevice, makeTransfer } from './support/fixtures.ts';
 import { addPerson, type Person } from './support/people.ts';
@@ -40,6 +42,9 @@ const BODIES: Record<string, object> = {
   'PATCH /webhooks/{id}': { enabled: false },
 };
 
+/** And what a path must have behind it. */
+const QUERIES: Record<string, string> = { '/volumes/{id}/content': '?path=/file' };
+
 /** Of the first path segment: what stands for `{id}`. */
 type Ids = Record<
   | 'apps'
@@ -50,6 +55,7 @@ type Ids = Record<
   | 'tokens'
   | 'devices'
   | 'webhooks'
+  | 'volumes'
   | 'registries',
   string
 > & {
@@ -68,6 +74,7 @@ const nobodys = (): Ids => ({
   tokens: id('token'),
   devices: id('device'),
   webhooks: id('webhook'),
+  volumes: id('volume'),
   account: id('user'),
   invitation: id('invitation'),
   upload: id('upload'),
@@ -83,13 +90,14 @@ let stranger: Person;
 
 function urlOf({ path }: Route, ids: Ids): string {
   const [, first = ''] = path.split('/');
-  return path.replaceAll(/\{(\w+)\}/g, (_whole, name: string) => {
+  const filled = path.replaceAll(/\{(\w+)\}/g, (_whole, name: string) => {
     // The installation's, and known to all.
     if (name === 'runtime') return 'node';
     const found = name === 'id' ? ids[first as keyof Ids] : ids[name as keyof Ids];
     if (found === undefined) throw new Error(`${path}: the test does not know what {${name}} stands for`);
     return found;
   });
+  return filled + (QUERIES[path] ?? '');
 }
 
 const bodyOf = ({ method, path }: Route): object | undefined => BODIES[`${method} ${path}`];
@@ -125,6 +133,8 @@ beforeEach(async () => {
   viewer = await addPerson(api, 'viewer', (invited.body as { secret: string }).secret);
   const { compute, migrationId } = await makeTransfer(db, owner.tenantId);
   const token = await owner.call('POST', '/tokens', { name: 'mine' });
+  await addVolumes(db, compute.id, [{ name: 'data', path: '/data' }]);
+  const volume = only((await listVolumes(db, owner.tenantId, { limit: 1 })).items);
   const webhook = await owner.call('POST', '/webhooks', { url: 'https://example.org/' });
   const upload = await owner.call('POST', '/images/uploads', BODIES['POST /images/uploads']);
   const pull = await owner.call('POST', '/images/pull', BODIES['POST /images/pull']);
@@ -138,6 +148,7 @@ beforeEach(async () => {
     tokens: (token.body as { id: string }).id,
     devices: (await makeDevice(db)).id,
     webhooks: (webhook.body as { id: string }).id,
+    volumes: volume.id,
     account: viewer.id,
     invitation: (invited.body as { id: string }).id,
     upload: upload.body.id,

@@ -1,5 +1,8 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { listOf } from '../../core/api/common.ts';
+import { volumeSchema } from '../../core/api/volumes.ts';
 import { until } from '../../core/until.ts';
+import { volumeListingSchema } from '../../core/volumeFiles.ts';
 import type { Migration } from '../../core/migration.ts';
 import type { DeviceCensus } from '../../lab/deviceCensus.ts';
 import { SAMPLE_COUNTER_FILE } from '../../lab/sample/sampleProtocol.ts';
@@ -75,6 +78,12 @@ describe('a compute that moves', () => {
       expect(inside.split('\n').slice(0, 3)).toEqual(['kept', 'kept', 'volume']);
       expect(inside).not.toContain('group');
       expect(inside).toMatch(/\n2\n/);
+      const api = await shared.api();
+      const { items } = listOf(volumeSchema).parse(await api.request('GET', `/volumes?compute=${scene.id}`));
+      const files = await api.request('GET', `/volumes/${items[0]?.id ?? ''}/files`);
+      expect(volumeListingSchema.parse(files).entries, 'of the volume, by the API').toMatchObject([
+        { name: 'file', kind: 'file', bytes: 'volume\n'.length },
+      ]);
       const log = await on.docker('d2', ['logs', on.containerName()]);
       expect(log.match(/^ready/gm), 'the history came along, once').toHaveLength(1);
     },

@@ -6,6 +6,7 @@ import { LiveIdentity } from '../../device/control/liveIdentity.ts';
 import type { Device, Machine } from '../../device/device.ts';
 import { ExecSessions } from '../../device/engine/execSessions.ts';
 import { handleHttp, handleUpgrade } from '../../device/engine/linkRoutes.ts';
+import { handleVolumes } from '../../device/engine/volumeRoutes.ts';
 import { runRestarter, type ReportedExit } from '../../device/engine/restarter.ts';
 import type { Engine } from '../../device/engine/types.ts';
 import { ImageFetcher } from '../../device/images/imageFetcher.ts';
@@ -167,7 +168,8 @@ export class NodeWorker {
         request.stream.end();
       },
       control: async (request, response) => {
-        if (!(await handleHttp(engine, request, response))) response.writeHead(404).end();
+        if (await handleHttp(engine, request, response)) return;
+        if (!(await handleVolumes(engine, request, response))) response.writeHead(404).end();
       },
       controlUpgrade: (request, socket, head) => {
         if (!handleUpgrade(sessions, request, socket, head)) socket.destroy();
