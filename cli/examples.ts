@@ -114,7 +114,10 @@ const EXAMPLES: Record<string, readonly Example[]> = {
     ['where its time went, or why it was refused', 'drayage migration show mig_4t1k9c2m7q0x'],
   ],
   'migration abort': [['stop it; the compute runs on', 'drayage migration abort mig_4t1k9c2m7q0x']],
-  'device token': [['a token for an hour', 'drayage device token']],
+  'device token': [
+    ['a token for an hour', 'drayage device token'],
+    ['of a device that is going to be called roof', 'drayage device token --name roof --label floor=2'],
+  ],
   'device join': [
     ['find the control plane and wait for the approval', 'drayage device join'],
     ['join by a token', 'drayage device join --name d1 --control-url https://control:7443 --token drj_TOKEN'],

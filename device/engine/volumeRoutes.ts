@@ -39,7 +39,7 @@ export async function handleVolumes(
   } catch (error) {
     // Once bytes were sent, only a broken connection can say that it is not all.
     if (res.headersSent) res.destroy();
-    else sendProblem(res, 404, toCause(error));
+    else sendProblem(res, error instanceof DrayageError ? 404 : 500, toCause(error));
   }
   return true;
 }
