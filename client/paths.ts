@@ -665,6 +665,52 @@ export interface paths {
         };
         trace?: never;
     };
+    "/api/v1/computes/{id}/exec": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Run a command in a compute (WebSocket)
+         * @description First message {"command":[...],"tty":false,"stdin":true}; then binary frames: byte 0 is 0 stdin, 1 stdout, 2 stderr; text frames {"resize":{"columns":80,"rows":24}}, {"eof":true}; the server ends with {"exit":0}.
+         */
+        get: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path: {
+                    id: string;
+                };
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                /** @description The connection is a WebSocket from here on. */
+                101: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+                400: components["responses"]["Problem400"];
+                401: components["responses"]["Problem401"];
+                403: components["responses"]["Problem403"];
+                404: components["responses"]["Problem404"];
+                409: components["responses"]["Problem409"];
+                426: components["responses"]["Problem426"];
+                503: components["responses"]["Problem503"];
+            };
+        };
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/computes/{id}/logs": {
         parameters: {
             query?: never;
@@ -4470,6 +4516,15 @@ export interface components {
         };
         /** @description What was sent cannot be made use of. */
         Problem422: {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["Problem"];
+            };
+        };
+        /** @description The connection has to be made a WebSocket; the header Upgrade says so. */
+        Problem426: {
             headers: {
                 [name: string]: unknown;
             };

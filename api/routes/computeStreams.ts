@@ -3,6 +3,7 @@ import type { FastifyReply } from 'fastify';
 import { z } from 'zod';
 import { idOrNameSchema, problemAnswers } from '../../core/api/common.ts';
 import { logsQuerySchema } from '../../core/api/computes.ts';
+import { DrayageError } from '../../core/cause.ts';
 import type { ApiContext } from '../context.ts';
 import { gone } from '../gone.ts';
 import { joinLink, reachable } from '../link.ts';
@@ -57,7 +58,6 @@ With \`follow\` it goes on, also over restarts and moves, and ends with {"end":"
   app.route({
     method: 'GET',
     url: '/computes/:id/exec',
-    websocket: true,
     config: { needs: 'member' },
     schema: {
       tags,
@@ -65,12 +65,24 @@ With \`follow\` it goes on, also over restarts and moves, and ends with {"end":"
       description:
         'First message {"command":[...],"tty":false,"stdin":true}; then binary frames: byte 0 is 0 stdin, 1 stdout, 2 stderr; text frames {"resize":{"columns":80,"rows":24}}, {"eof":true}; the server ends with {"exit":0}.',
       params,
+      response: {
+        101: z.null().describe('The connection is a WebSocket from here on.'),
+        ...problemAnswers(426),
+      },
     },
     // Before the connection is upgraded, so that a refusal is a problem document.
     preHandler: async (request) => {
       await reachable(context, scopeOf(request), request.params.id, { running: true });
     },
-    handler: async (socket, request) => {
+    handler: (_request, reply) => {
+      void reply.header('upgrade', 'websocket').header('connection', 'upgrade');
+      throw new DrayageError({
+        code: 'upgradeRequired',
+        message: 'A command is run by way of a WebSocket.',
+        mend: 'Ask for it with a WebSocket client, or use `drayage compute exec`.',
+      });
+    },
+    wsHandler: async (socket, request) => {
       const { id } = request.params;
       socket.pause();
       try {

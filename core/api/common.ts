@@ -27,6 +27,7 @@ const PROBLEMS = {
   413: 'The body is too large.',
   415: 'The body is of a kind that is not taken here.',
   422: 'What was sent cannot be made use of.',
+  426: 'The connection has to be made a WebSocket; the header Upgrade says so.',
   429: 'Too many requests.',
   502: 'The device could not be asked.',
   503: 'The control plane cannot reach its database or Temporal.',

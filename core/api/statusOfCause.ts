@@ -21,6 +21,7 @@ const STATUS: Record<string, number> = {
   noSuchFile: 404,
   methodNotAllowed: 405,
   requestTimeout: 408,
+  upgradeRequired: 426,
   clockWrong: 409,
   keyInUse: 409,
   keyNotProved: 403,

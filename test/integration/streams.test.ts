@@ -148,6 +148,16 @@ describe('logs', () => {
 });
 
 describe('exec', () => {
+  it('is of no use to a client that does not ask for a WebSocket, and says so', async () => {
+    await withLink();
+    const { status, body, headers } = await api.call('GET', '/computes/web/exec');
+    expect([status, body.causes?.[0]?.code, headers['upgrade']]).toEqual([
+      426,
+      'upgradeRequired',
+      'websocket',
+    ]);
+  });
+
   const open = (url: string, headers: Record<string, string>) =>
     new Promise<{ socket: WebSocket } | { status: number; body: { causes: { code: string }[] } }>(
       (resolve, reject) => {
