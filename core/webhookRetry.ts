@@ -9,7 +9,12 @@ export const GIVE_UP_AFTER_HOURS = 72;
 
 /** What became of one attempt to deliver an event. */
 export type Attempt =
-  | { outcome: 'answered'; status: number }
+  | {
+      outcome: 'answered';
+      status: number;
+      /** How long the receiver wants to be left alone, milliseconds; without it, it does not say. */
+      retryAfterMs?: number;
+    }
   /** No answer: the reason, in a sentence. */
   | { outcome: 'failed'; reason: string };
 
@@ -48,5 +53,20 @@ export function decideDelivery(
     };
   const delay = Math.min(FIRST_DELAY_MS * FACTOR ** failures, LONGEST_DELAY_MS);
   const share = LEAST_SHARE + (1 - LEAST_SHARE) * random;
-  return { action: 'retry', afterMs: Math.round(delay * share), reason };
+  const asked = attempt.outcome === 'answered' ? (attempt.retryAfterMs ?? 0) : 0;
+  const afterMs = Math.max(Math.round(delay * share), Math.min(asked, LONGEST_DELAY_MS));
+  return { action: 'retry', afterMs, reason };
+}
+
+/**
+ * The header Retry-After (RFC 9110, 10.2.3) in milliseconds: seconds, or an HTTP date, which counts from `now` (Unix time in
+ * milliseconds). Null when it is neither.
+ */
+export function parseRetryAfter(header: string | undefined, now: number): number | null {
+  if (header === undefined) return null;
+  if (/^\d{1,9}$/.test(header)) return Number(header) * 1000;
+  const at = /^[A-Z][a-z]{2}, \d{2} [A-Z][a-z]{2} \d{4} \d{2}:\d{2}:\d{2} GMT$/.test(header)
+    ? Date.parse(header)
+    : NaN;
+  return Number.isNaN(at) ? null : Math.max(0, at - now);
 }

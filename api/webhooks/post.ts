@@ -1,6 +1,6 @@
 import { request as httpRequest } from 'node:http';
 import { request as httpsRequest } from 'node:https';
-import type { Attempt } from '../../core/webhookRetry.ts';
+import { type Attempt, parseRetryAfter } from '../../core/webhookRetry.ts';
 import type { ApiConfig } from '../config.ts';
 import { isNotPublic, publicAgent } from '../publicAgent.ts';
 
@@ -47,7 +47,9 @@ export async function postWebhook(
       // The answer is its status; that the rest did not come changes nothing.
       response.on('error', () => undefined);
       response.once('close', () => {
-        resolve({ outcome: 'answered', status: response.statusCode ?? 0 });
+        const retryAfterMs = parseRetryAfter(response.headers['retry-after'], Date.now());
+        const status = response.statusCode ?? 0;
+        resolve({ outcome: 'answered', status, ...(retryAfterMs === null ? {} : { retryAfterMs }) });
       });
     });
     request.end(body);

@@ -119,6 +119,23 @@ describe('a webhook', () => {
       ]);
   });
 
+  it('is left alone for as long as it asks', async () => {
+    const anna = await addPerson(api, 'anna');
+    const hook = await receiver();
+    const { id } = await add(anna, hook.url, ['compute.*']);
+    hook.answer = () => ({ status: 503, headers: { 'retry-after': '600' }, body: Buffer.alloc(0) });
+    dispatch();
+    await say(anna.tenantId, 'a');
+    const waits = async () => {
+      const { body } = await anna.call('GET', `/webhooks/${id}`);
+      return (
+        Date.parse((body as unknown as { nextAttemptAt: string | null }).nextAttemptAt ?? '') - Date.now()
+      );
+    };
+    await expect.poll(waits).toBeGreaterThan(500_000);
+    expect(await waits()).toBeLessThanOrEqual(600_000);
+  });
+
   it('is ended when it takes nothing for days, which is said and audited; enabled, it goes on where it was', async () => {
     const { db } = api.context;
     const anna = await addPerson(api, 'anna');
