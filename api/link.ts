@@ -2,8 +2,8 @@ import type { IncomingMessage } from 'node:http';
 import { request as httpsRequest } from 'node:https';
 import type { PeerCertificate } from 'node:tls';
 import { type ClientOptions, WebSocket } from 'ws';
-import { z } from 'zod';
-import { causeSchema, DrayageError } from '../core/cause.ts';
+import { problemSchema } from '../core/api/common.ts';
+import { DrayageError } from '../core/cause.ts';
 import type { Scope } from '../core/tenancy.ts';
 import { type ComputeRecord, computeInScope } from '../db/computes.ts';
 import { type DeviceRow, getDevice } from '../db/devices.ts';
@@ -16,7 +16,7 @@ const BUFFER_BYTES = 1 << 20;
 
 /** Of a device's refusal at most, bytes. */
 const REFUSAL_BYTES = 64 * 1024;
-const refusalSchema = z.object({ causes: z.array(causeSchema) });
+const refusalSchema = problemSchema.pick({ causes: true });
 /** What a client has asked for wrongly; all else is the device's own trouble. */
 const TOLD_CODES = ['noSuchFile', 'linkInPath', 'notADirectory', 'notAFile'];
 
