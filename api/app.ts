@@ -17,6 +17,7 @@ import { computeStreamRoutes } from './routes/computeStreams.ts';
 import { computeRoutes } from './routes/computes.ts';
 import { deviceRoutes } from './routes/devices.ts';
 import { eventRoutes } from './routes/events.ts';
+import { groupRoutes } from './routes/groups.ts';
 import { healthRoutes } from './routes/health.ts';
 import { imageRoutes } from './routes/images.ts';
 import { imagePullRoutes } from './routes/imagePulls.ts';
@@ -64,6 +65,7 @@ export async function createApp(
       await v1.register(runtimeRoutes, { context });
       await v1.register(computeRoutes, { context });
       await v1.register(computeStreamRoutes, { context });
+      await v1.register(groupRoutes, { context });
       await v1.register(volumeRoutes, { context });
       await v1.register(migrationRoutes, { context });
       await v1.register(tenantRoutes, { context });

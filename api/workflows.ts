@@ -18,7 +18,6 @@ import {
   type AbortAnswer,
   type BuildApplicationInput,
   type ComputeLifecycleInput,
-  computeWorkflowId,
   type MigrateComputeInput,
   type PullImageInput,
   SearchAttribute,
@@ -35,9 +34,12 @@ const SETTLE_MS = 2_000;
 /** What the API asks of Temporal. */
 export interface Workflows {
   /** Asked again for `create`, it finds its own work. @throws DrayageError workflowRunning, temporalAway */
-  startLifecycle(input: ComputeLifecycleInput): Promise<{ runId: string }>;
+  startLifecycle(workflowId: string, input: ComputeLifecycleInput): Promise<{ runId: string }>;
   /** Asked again, it finds its own work. @throws DrayageError workflowRunning, temporalAway */
-  startMigration(computeId: string, input: MigrateComputeInput): Promise<{ runId: string }>;
+  startMigration(
+    move: { workflowId: string; computeId: string },
+    input: MigrateComputeInput,
+  ): Promise<{ runId: string }>;
   /** Asked again, it finds its own work. @throws DrayageError temporalAway */
   startBuild(input: BuildApplicationInput): Promise<{ runId: string }>;
   /** @throws DrayageError temporalAway */
@@ -112,15 +114,15 @@ export function connectWorkflows(temporal: TemporalSettings): Workflows {
     }
   };
   return {
-    startLifecycle: (input) =>
-      start(WorkflowType.computeLifecycle, computeWorkflowId(input.spec.id), {
+    startLifecycle: (workflowId, input) =>
+      start(WorkflowType.computeLifecycle, workflowId, {
         input,
         operation: input.operation === 'create' ? `create ${input.spec.id}` : '',
         attributes: new TypedSearchAttributes([{ key: keywords.compute, value: input.spec.id }]),
         note: `${input.operation} ${input.spec.name} on ${input.device}`,
       }),
-    startMigration: (computeId, input) =>
-      start(WorkflowType.migrateCompute, computeWorkflowId(computeId), {
+    startMigration: ({ workflowId, computeId }, input) =>
+      start(WorkflowType.migrateCompute, workflowId, {
         input,
         operation: input.migrationId,
         attributes: new TypedSearchAttributes([

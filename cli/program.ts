@@ -60,6 +60,12 @@ const ENTRIES: Entry[] = [
     load: async () => (await import('./commands/image.ts')).defineImage,
   },
   {
+    usage: 'group',
+    description: 'computes that are on one device and move as one',
+    group: COMPUTES,
+    load: async () => (await import('./commands/group.ts')).defineGroup,
+  },
+  {
     usage: 'volume',
     description: 'files of computes, which move with them',
     group: COMPUTES,

@@ -8,6 +8,7 @@ import type { Scope } from '../core/tenancy.ts';
 import { keepAddress, nextAddress, releaseAddress } from './addresses.ts';
 import { type Database, isViolation, unknown } from './database.ts';
 import { addEvent } from './events.ts';
+import { foundGroup, joinGroup, leaveGroup, lockGroupOf } from './groups.ts';
 import { cursorSequence, type Page, type PageRequest, toPage } from './pages.ts';
 import { publishPorts, releasePorts } from './ports.ts';
 import { claimQuota } from './quotas.ts';
@@ -19,6 +20,10 @@ export type ComputeRow = typeof compute.$inferSelect;
 
 /** A compute with what the API shows of its surroundings. `placement` is null only after its deletion. */
 export interface ComputeRecord extends ComputeRow {
+  /** Of the group that it was made in; null when it moves alone. */
+  groupName: string | null;
+  /** Names of the group's others that do not run. */
+  idleOthers: string[];
   imageName: string | null;
   /** By protocol and host port. */
   ports: PublishedPort[];
@@ -38,6 +43,9 @@ export interface ComputeRecord extends ComputeRow {
 const selection = {
   compute,
   imageName: image.name,
+  groupName: computeGroup.name,
+  idleOthers: sql<string[]>`(select coalesce(json_agg(o.name order by o.seq), '[]') from ${compute} o
+    where o.group_id = ${compute.groupId} and o.id <> ${compute.id} and o.state <> 'running' and o.deleted_at is null)`,
   ports: sql<PublishedPort[]>`(select coalesce(
     json_agg(json_build_object('protocol', p.protocol, 'host', p.host, 'compute', p.port) order by p.protocol, p.host), '[]'
     ) from ${port} p where p.compute_id = ${compute.id})`,
@@ -56,6 +64,7 @@ function records(db: Database) {
   return db
     .select(selection)
     .from(compute)
+    .innerJoin(computeGroup, eq(computeGroup.id, compute.groupId))
     .leftJoin(image, eq(image.id, compute.imageId))
     .leftJoin(imageBlob, eq(imageBlob.digest, image.digest))
     .leftJoin(placement, eq(placement.groupId, compute.groupId))
@@ -64,19 +73,21 @@ function records(db: Database) {
 
 type Selected = Awaited<ReturnType<typeof records>>[number];
 
-function record({ compute: row, imageName, imageBytes, ports, placement: at }: Selected): ComputeRecord {
+function record({ compute: row, imageBytes, placement: at, ...rest }: Selected): ComputeRecord {
   const { deviceId, deviceName, classId, epoch, transferId, heardAt } = at;
   const placed = deviceId !== null && deviceName !== null && epoch !== null;
   return {
     ...row,
-    ...{ imageName, imageBytes: imageBytes ?? 0, ports },
+    ...rest,
+    imageBytes: imageBytes ?? 0,
     placement: placed ? { deviceId, deviceName, classId, epoch, transferId, heardAt } : null,
   };
 }
 
 /**
- * Makes a compute with its group of one, its address and its placement (epoch 1), all or nothing.
- * @throws DrayageError nameTaken, noAddress, portTaken, tooManyPorts, quotaExceeded, quotaNeedsLimit
+ * Makes a compute with its address and its placement, all or nothing: in a group that there is, or with one of its own
+ * (epoch 1).
+ * @throws DrayageError nameTaken, noAddress, portTaken, tooManyPorts, quotaExceeded, quotaNeedsLimit, and what joinGroup does
  */
 export async function createCompute(
   db: Database,
@@ -86,21 +97,25 @@ export async function createCompute(
     deviceId: string;
     range: AddressRange;
     ports?: readonly PublishedPort[];
+    /** Whether the spec's group is one that there is. */
+    joins?: boolean;
     actor?: string;
   },
 ): Promise<ComputeRecord> {
   const { id, group, name } = values.spec;
+  const { tenantId, deviceId } = values;
   try {
     return await db.transaction(async (tx) => {
       const { memoryBytes, cpus } = values.spec;
-      await claimQuota(tx, values.tenantId, { computes: 1, memoryBytes, cpus });
+      await claimQuota(tx, tenantId, { computes: 1, memoryBytes, cpus });
       const address = await nextAddress(tx, values.range);
       const spec: ComputeSpec = { ...values.spec, address };
-      await tx.insert(computeGroup).values({ id: group });
+      if (values.joins === true) await joinGroup(tx, { tenantId, group, deviceId });
+      else await foundGroup(tx, group, deviceId);
       await tx.insert(compute).values({
         id,
         groupId: group,
-        tenantId: values.tenantId,
+        tenantId,
         name,
         imageId: spec.image.id,
         spec,
@@ -109,8 +124,7 @@ export async function createCompute(
       });
       await keepAddress(tx, id, address, ipToNumber(address.ip));
       await addVolumes(tx, id, spec.volumes);
-      await publishPorts(tx, values.tenantId, id, values.ports ?? []);
-      await tx.insert(placement).values({ groupId: group, deviceId: values.deviceId, epoch: 1 });
+      await publishPorts(tx, tenantId, id, values.ports ?? []);
       await addEvent(tx, {
         type: 'compute.creating',
         subject: id,
@@ -353,6 +367,7 @@ export async function reconcileRunning(
 /** Deletes a compute for good: its name, address, ports and placement are free again, its record stays for its migrations. */
 export async function removeCompute(db: Database, id: string): Promise<void> {
   await db.transaction(async (tx) => {
+    await lockGroupOf(tx, id);
     const [row] = await tx
       .update(compute)
       .set({ deletedAt: sql`now()`, imageId: null, desired: 'stopped' })
@@ -362,8 +377,7 @@ export async function removeCompute(db: Database, id: string): Promise<void> {
     await releaseAddress(tx, id);
     await releasePorts(tx, id);
     await forgetVolumes(tx, id);
-    const others = await computesOfGroup(tx, row.groupId);
-    if (others.length === 0) await tx.delete(placement).where(eq(placement.groupId, row.groupId));
+    await leaveGroup(tx, row.groupId);
     await addEvent(tx, { type: 'compute.deleted', subject: id, message: `${row.name} was deleted.` });
   });
 }

@@ -12,7 +12,7 @@ import type { Scope } from '../core/tenancy.ts';
 import { type Database, isViolation, unknown } from './database.ts';
 import { addEvent } from './events.ts';
 import { cursorSequence, type Page, type PageRequest, toPage } from './pages.ts';
-import { compute, device, migration, migrationPhase, migrationRound } from './schema/index.ts';
+import { compute, device, migration, migrationPhase, migrationRound, placement } from './schema/index.ts';
 import { inScope } from './tenants.ts';
 
 export type MigrationRow = typeof migration.$inferSelect;
@@ -33,11 +33,12 @@ export interface NewMigration {
   actor?: string | undefined;
 }
 
-/** Records a move that is about to start, state pending. @throws DrayageError migrationRunning (see openMigration) */
+/** Records a move that is about to start, state pending. @throws DrayageError migrationRunning (see openMigration), notRunning */
 export async function createMigration(db: Database, values: NewMigration): Promise<void> {
   const { id, group, compute: computeId, source, target, actor, ...rest } = values;
   try {
     await db.transaction(async (tx) => {
+      await requireNoneBeingMade(tx, group);
       const row = {
         id,
         groupId: group,
@@ -63,6 +64,24 @@ export async function createMigration(db: Database, values: NewMigration): Promi
       mend: 'Wait until that move has ended, or abort it with `drayage migration abort`.',
     });
   }
+}
+
+/**
+ * A compute that is being made cannot be moved, nor the rest of its group. From here to the end of the transaction none
+ * joins the group.
+ */
+async function requireNoneBeingMade(tx: Database, group: string): Promise<void> {
+  await tx.select().from(placement).where(eq(placement.groupId, group)).for('update');
+  const [made] = await tx
+    .select({ name: compute.name })
+    .from(compute)
+    .where(and(eq(compute.groupId, group), eq(compute.state, 'creating'), isNull(compute.deletedAt)));
+  if (!made) return;
+  throw new DrayageError({
+    code: 'notRunning',
+    message: `Compute ${made.name}, which moves with it, is being made.`,
+    mend: 'Wait until it runs and try again.',
+  });
 }
 
 /** The move of a group that has not ended; null when there is none. */

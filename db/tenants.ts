@@ -9,6 +9,7 @@ import {
   account,
   type app,
   compute,
+  computeGroup,
   image,
   type imagePull,
   type imageUpload,
@@ -240,6 +241,7 @@ export function inScope(
   column:
     | typeof app.tenantId
     | typeof compute.tenantId
+    | typeof computeGroup.tenantId
     | typeof image.tenantId
     | typeof imageUpload.tenantId
     | typeof imagePull.tenantId

@@ -84,3 +84,8 @@ export interface AbortAnswer {
 export function computeWorkflowId(computeId: string): string {
   return computeId;
 }
+
+/** The same of the computes of a group that somebody made: one thing happens at a time to all of them. */
+export function groupWorkflowId(groupId: string): string {
+  return groupId;
+}

@@ -11,9 +11,10 @@ import {
   setDesired,
 } from '../../db/computes.ts';
 import { getDevice } from '../../db/devices.ts';
+import { groupElsewhere, groupInScope, type GroupRecord } from '../../db/groups.ts';
 import { imageInScope, type ImageWithBlob } from '../../db/images.ts';
 import { openMigration } from '../../db/migrationRecords.ts';
-import { computeWorkflowId, type LifecycleOperation } from '../../workflows/contract.ts';
+import { computeWorkflowId, groupWorkflowId, type LifecycleOperation } from '../../workflows/contract.ts';
 import { type ApiContext, freshId } from '../context.ts';
 import { reservedPorts } from '../reservedPorts.ts';
 import { chooseDevice, demandOf, requireDevice, requireNone } from '../placement.ts';
@@ -21,8 +22,9 @@ import { chooseDevice, demandOf, requireDevice, requireNone } from '../placement
 /**
  * Records a compute and starts its making. Once it is recorded it will be made: when Temporal is away, it starts when
  * Temporal is back.
- * @throws DrayageError unknownImage, unknownDevice, nameTaken, noAddress, noCommand, portReserved, portTaken, tooManyPorts,
- * quotaExceeded, quotaNeedsLimit, and what speaks against the device
+ * @throws DrayageError unknownImage, unknownDevice, unknownGroup, nameTaken, noAddress, noCommand, portReserved, portTaken,
+ * tooManyPorts, quotaExceeded, quotaNeedsLimit, groupElsewhere, migrationRunning and transferOpen (of its group), and what
+ * speaks against the device
  */
 export async function makeCompute(
   context: ApiContext,
@@ -31,26 +33,29 @@ export async function makeCompute(
   actor: string,
 ): Promise<Accepted> {
   const { db, config } = context;
-  const { image: imageName, device: deviceName, ports, ...rest } = request;
-  const image = await imageInScope(db, { tenantId, everywhere: false }, imageName);
+  const { image: imageName, device: deviceName, group: groupName, ports, ...rest } = request;
+  const scope = { tenantId, everywhere: false };
+  const image = await imageInScope(db, scope, imageName);
+  const group = groupName === undefined ? null : await groupInScope(db, scope, groupName);
   requireCommand(image, request);
   requireNone(refusePorts(ports, await reservedPorts(context)));
   const demand = demandOf(request.memoryBytes, image.blob.bytes);
-  const deviceId =
-    deviceName === undefined ? (await chooseDevice(db, demand)).device.id : await checked(deviceName);
+  const named = deviceOf(group, deviceName === undefined ? null : await getDevice(db, deviceName));
+  const deviceId = named === null ? (await chooseDevice(db, demand)).device.id : await checked(named);
   const spec = {
     ...rest,
     id: freshId('compute'),
-    group: freshId('group'),
+    group: group?.id ?? freshId('group'),
     image: { id: image.id, digest: image.digest },
   };
   const made = await createCompute(db, {
     ...{ tenantId, spec, deviceId, ports, actor },
+    joins: group !== null,
     range: config.addresses,
   });
   return {
     id: made.id,
-    workflowId: computeWorkflowId(made.id),
+    workflowId: workflowIdOf(made),
     runId: (await startMaking(context, made)) ?? '',
   };
 
@@ -61,12 +66,27 @@ export async function makeCompute(
   }
 }
 
-/** Starts the workflow of a compute that was recorded; null when Temporal is away, and it has to be tried again. */
+/** Where a compute has to be made; null when that can be chosen. @throws DrayageError groupElsewhere */
+function deviceOf(group: GroupRecord | null, asked: { id: string } | null): string | null {
+  if (!group?.placement) return asked?.id ?? null;
+  if (asked && asked.id !== group.placement.deviceId) throw groupElsewhere(group.name);
+  return group.placement.deviceId;
+}
+
+/** Of all that changes a compute: its own, or that of the group that it was made in. */
+export function workflowIdOf(row: ComputeRecord): string {
+  return row.groupName === null ? computeWorkflowId(row.id) : groupWorkflowId(row.groupId);
+}
+
+/**
+ * Starts the workflow of a compute that was recorded; null when Temporal is away, or something else is done to its group,
+ * and it has to be tried again.
+ */
 export async function startMaking(context: ApiContext, made: ComputeRecord): Promise<string | null> {
   if (!made.placement) return null;
   const { deviceId: device, epoch } = made.placement;
   try {
-    const { runId } = await context.workflows.startLifecycle({
+    const { runId } = await context.workflows.startLifecycle(workflowIdOf(made), {
       operation: 'create',
       spec: made.spec,
       device,
@@ -75,13 +95,17 @@ export async function startMaking(context: ApiContext, made: ComputeRecord): Pro
     await setCreateRun(context.db, made.id, runId);
     return runId;
   } catch (error) {
-    if (isTemporalAway(error)) return null;
+    if (isTemporalAway(error) || (made.groupName !== null && isCode(error, 'workflowRunning'))) return null;
     throw error;
   }
 }
 
 export function isTemporalAway(error: unknown): boolean {
-  return error instanceof DrayageError && error.cause_.code === 'temporalAway';
+  return isCode(error, 'temporalAway');
+}
+
+function isCode(error: unknown, code: string): boolean {
+  return error instanceof DrayageError && error.cause_.code === code;
 }
 
 function requireCommand(image: ImageWithBlob, request: CreateComputeRequest): void {
@@ -115,13 +139,17 @@ export async function operate(
   const { db, workflows } = context;
   const { row, device, epoch } = await requireOperable(context, scope, idOrName, operation);
   try {
-    const { runId } = await workflows.startLifecycle({ operation, spec: row.spec, device, epoch });
+    const workflowId = workflowIdOf(row);
+    const { runId } = await workflows.startLifecycle(workflowId, {
+      operation,
+      spec: row.spec,
+      device,
+      epoch,
+    });
     await setDesired(db, row.id, OPERATIONS[operation].desired);
-    return { id: row.id, workflowId: computeWorkflowId(row.id), runId };
+    return { id: row.id, workflowId, runId };
   } catch (error) {
-    if (error instanceof DrayageError && error.cause_.code === 'workflowRunning')
-      throw await somethingRuns(context, row);
-    throw error;
+    throw isCode(error, 'workflowRunning') ? await somethingRuns(context, row) : error;
   }
 }
 
@@ -187,10 +215,10 @@ export async function somethingRuns(context: ApiContext, row: ComputeRecord): Pr
     [
       {
         code: 'workflowRunning',
-        message: `Something else is being done to compute ${row.name}.`,
+        message: `Something else is being done to ${row.groupName === null ? `compute ${row.name}` : `group ${row.groupName}`}.`,
         mend: 'Wait until it has ended and try again.',
       },
     ],
-    { id: row.id, workflowId: computeWorkflowId(row.id) },
+    { id: row.id, workflowId: workflowIdOf(row) },
   );
 }

@@ -6,9 +6,8 @@ import type { GivenUpdate } from '../../core/observed.ts';
 import type { Scope } from '../../core/tenancy.ts';
 import { beginUpdate, undoUpdate } from '../../db/computeUpdates.ts';
 import type { ComputeRecord } from '../../db/computes.ts';
-import { computeWorkflowId } from '../../workflows/contract.ts';
 import type { ApiContext } from '../context.ts';
-import { requireOperable, somethingRuns } from './operate.ts';
+import { requireOperable, somethingRuns, workflowIdOf } from './operate.ts';
 
 /**
  * Changes a compute: records what it is to be and starts the workflow that makes it so. `lastUpdate` of the compute says what
@@ -29,11 +28,12 @@ export async function updateCompute(
   const given = { before, reason, actor };
   await beginUpdate(db, row.id, { given, spec, demand });
   try {
-    const { runId } = await workflows.startLifecycle({
+    const workflowId = workflowIdOf(row);
+    const { runId } = await workflows.startLifecycle(workflowId, {
       operation: 'update',
       ...{ spec, device, epoch, update: given },
     });
-    return { id: row.id, workflowId: computeWorkflowId(row.id), runId };
+    return { id: row.id, workflowId, runId };
   } catch (error) {
     if (!(error instanceof DrayageError)) throw error;
     await undoUpdate(db, row.id, before, error.cause_);
@@ -50,7 +50,10 @@ export async function resumeUpdate(
   if (!row.placement) return false;
   const { deviceId: device, epoch } = row.placement;
   try {
-    await workflows.startLifecycle({ operation: 'update', spec: row.spec, device, epoch, update: given });
+    await workflows.startLifecycle(workflowIdOf(row), {
+      operation: 'update',
+      ...{ spec: row.spec, device, epoch, update: given },
+    });
     return true;
   } catch (error) {
     if (!(error instanceof DrayageError)) throw error;

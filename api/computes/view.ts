@@ -30,9 +30,18 @@ export function movableCauses(row: ComputeRecord): Cause[] {
   ];
 }
 
+/** A group moves as one: each of its computes has to run. */
+function idleCauses({ idleOthers, groupName }: ComputeRecord): Cause[] {
+  return idleOthers.map((name) => ({
+    code: 'notRunning',
+    message: `Compute ${name} of group ${groupName ?? ''}, which moves with it, does not run.`,
+    mend: `Start it first with \`drayage compute start ${name}\`.`,
+  }));
+}
+
 /** What forbids to move a compute to any of the devices that there are. */
 function unmovable(row: ComputeRecord, fleet: Fleet): Cause[] {
-  const causes = movableCauses(row);
+  const causes = [...movableCauses(row), ...idleCauses(row)];
   if (causes.length > 0 || row.placement === null) return causes;
   return targetCauses(row.placement, demandOf(row.spec.memoryBytes, row.imageBytes), fleet);
 }
@@ -60,6 +69,7 @@ export function computeView(row: ComputeRecord, fleet: Fleet): ComputeView {
     epoch: placement?.epoch ?? 0,
     movable: { ok: causes.length === 0, causes },
     group: row.groupId,
+    groupName: row.groupName,
     command: spec.command,
     env: spec.env,
     memoryBytes: spec.memoryBytes,

@@ -14,8 +14,7 @@ import {
   setMigrationState,
 } from '../../db/migrationRecords.ts';
 import { getPlacement } from '../../db/placements.ts';
-import { computeWorkflowId } from '../../workflows/contract.ts';
-import { isTemporalAway, somethingRuns } from '../computes/operate.ts';
+import { isTemporalAway, somethingRuns, workflowIdOf } from '../computes/operate.ts';
 import { movableCauses } from '../computes/view.ts';
 import { type ApiContext, freshId } from '../context.ts';
 import { candidate, chooseTarget, demandOf, requireDevice, requireNone } from '../placement.ts';
@@ -82,7 +81,7 @@ async function record(
   const { source, target, epoch, reason, actor } = move;
   const { target: _, ...options } = move.request;
   const id = freshId('migration');
-  const workflowId = computeWorkflowId(compute.id);
+  const workflowId = workflowIdOf(compute);
   try {
     const values = {
       id,
@@ -111,7 +110,7 @@ export async function launchMigration(context: ApiContext, row: MigrationRow): P
   const { db, workflows } = context;
   const computes = (await computesOfGroup(db, row.groupId)).map(({ spec }) => spec);
   try {
-    const { runId } = await workflows.startMigration(row.computeId, {
+    const { runId } = await workflows.startMigration(row, {
       migrationId: row.id,
       group: row.groupId,
       computes,

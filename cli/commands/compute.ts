@@ -30,6 +30,7 @@ interface CreateFlags extends JsonFlag, HealthFlags {
   name: string;
   image: string;
   device?: string;
+  group?: string;
   memory?: number;
   cpus?: number;
   pids?: number;
@@ -57,6 +58,7 @@ export function defineCompute(compute: Command): void {
       'AUDIT_WRITE, MKNOD, NET_RAW or SETFCAP; may be given several times',
       collect,
     )
+    .option('--group <group>', 'make it where the computes of this group are; they move as one')
     .option('--label <K=V>', 'to find it by; may be given several times', keyValue)
     .option('--env <K=V>', 'environment; may be given several times', keyValue)
     .option(
@@ -112,6 +114,7 @@ async function create(command: string[], flags: CreateFlags): Promise<void> {
     name,
     image,
     device,
+    group: flags.group,
     memoryBytes: memory,
     cpus,
     pids,
@@ -202,6 +205,7 @@ function describe(view: Compute): string {
     ['state', view.reason === '' ? view.state : `${view.state}: ${view.reason}`],
     ...view.causes.map(({ message, mend }): [string, string] => ['cause', `${message} ${mend}`]),
     ['device', view.device.name],
+    ['group', view.groupName ?? undefined],
     ['epoch', view.epoch],
     ['image', view.image.name],
     ['command', view.command?.join(' ')],

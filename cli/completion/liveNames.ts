@@ -28,6 +28,10 @@ const LISTS = {
     (await client.get('/devices', { ...ALL, signal })).items.map(({ name, id, state }) => ({
       ...{ name, id, about: state },
     })),
+  group: async (client, signal) =>
+    (await client.get('/groups', { ...ALL, signal })).items.map(({ name, id, computes }) => ({
+      ...{ name, id, about: computes.map((one) => one.name).join(', ') },
+    })),
   image: async (client, signal) =>
     (await client.get('/images', { ...ALL, signal })).items.map(({ name, id, bytes }) => ({
       ...{ name, id, about: formatBytes(bytes) },

@@ -28,6 +28,8 @@ export const createComputeRequestSchema = z.strictObject({
   image: idOrNameSchema,
   /** Id or name; without it the ready device with the most memory is chosen. */
   device: idOrNameSchema.optional(),
+  /** Id or name of a group: it is made where its other computes are, and moves with them. */
+  group: idOrNameSchema.optional(),
   command: z.array(z.string().max(32_768)).max(256).optional(),
   env: z
     .record(
@@ -64,7 +66,7 @@ export const updateComputeRequestSchema = z
     /** Null takes it away. */
     healthCheck: healthCheckSchema.nullish(),
     ...{ name: fixed, image: fixed, command: fixed, env: fixed, capabilities: fixed, device: fixed },
-    ...{ volumes: fixed, tmpfs: fixed },
+    ...{ volumes: fixed, tmpfs: fixed, group: fixed },
   })
   .refine((change) => Object.values(change).some((value) => value !== undefined), 'must change something');
 export type UpdateComputeRequest = Pick<
@@ -97,6 +99,8 @@ export const computeSchema = z
     epoch: z.number().int(),
     movable: z.object({ ok: z.boolean(), causes: z.array(causeSchema) }),
     group: z.string(),
+    /** Of the group that it was made in, whose computes move as one; null when it moves alone. */
+    groupName: z.string().nullable(),
     command: z.array(z.string()).optional(),
     env: z.record(z.string(), z.string()),
     memoryBytes: z.number().int().optional(),

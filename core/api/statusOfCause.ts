@@ -51,6 +51,8 @@ const STATUS: Record<string, number> = {
   deviceUnreachable: 409,
   noDevice: 409,
   imageInUse: 409,
+  groupInUse: 409,
+  groupElsewhere: 409,
   sameDevice: 409,
   notRunning: 409,
   computeChanged: 409,

@@ -22,11 +22,30 @@ import { transfer } from './migrations.ts';
 import { tenant } from './tenants.ts';
 
 /** Computes that move as one; a lone compute is a group of one. The unit of ownership. */
-export const computeGroup = pgTable('compute_group', {
-  id: text('id').primaryKey(),
-  seq: sequence(),
-  createdAt: createdAt(),
-});
+export const computeGroup = pgTable(
+  'compute_group',
+  {
+    id: text('id').primaryKey(),
+    seq: sequence(),
+    /** Of a group that somebody made; null of a lone compute's. */
+    tenantId: text('tenant_id').references(() => tenant.id),
+    name: text('name'),
+    /** The last one that it was owned under before it became empty: the next one is higher. */
+    epoch: integer('epoch').notNull().default(0),
+    createdAt: createdAt(),
+    /** The row outlives the group: migrations refer to it. */
+    deletedAt: instant('deleted_at'),
+  },
+  (table) => [
+    uniqueIndex('compute_group_name')
+      .on(table.tenantId, table.name)
+      .where(sql`${table.deletedAt} is null`),
+    index('compute_group_tenant')
+      .on(table.tenantId, table.seq)
+      .where(sql`${table.deletedAt} is null`),
+    check('compute_group_named', sql`(${table.tenantId} is null) = (${table.name} is null)`),
+  ],
+);
 
 export const compute = pgTable(
   'compute',

@@ -28,6 +28,7 @@ const BODIES: Record<string, object> = {
   'POST /tenants': { name: 'third' },
   'POST /images/uploads': { name: 'theirs', bytes: 1, digest: `sha256:${'0'.repeat(64)}` },
   'POST /images/pull': { reference: 'x.org/web' },
+  'POST /groups': { name: 'theirs' },
   'POST /registries': { host: 'x.org', username: 'someone', password: 'a secret' },
   'POST /tokens': { name: 'a token' },
   'POST /devices': {},
@@ -56,6 +57,7 @@ type Ids = Record<
   | 'devices'
   | 'webhooks'
   | 'volumes'
+  | 'groups'
   | 'registries',
   string
 > & {
@@ -75,6 +77,7 @@ const nobodys = (): Ids => ({
   devices: id('device'),
   webhooks: id('webhook'),
   volumes: id('volume'),
+  groups: id('group'),
   account: id('user'),
   invitation: id('invitation'),
   upload: id('upload'),
@@ -138,6 +141,7 @@ beforeEach(async () => {
   const webhook = await owner.call('POST', '/webhooks', { url: 'https://example.org/' });
   const upload = await owner.call('POST', '/images/uploads', BODIES['POST /images/uploads']);
   const pull = await owner.call('POST', '/images/pull', BODIES['POST /images/pull']);
+  const group = await owner.call('POST', '/groups', { name: 'ours' });
   const registry = await owner.call('POST', '/registries', BODIES['POST /registries']);
   theirs = {
     apps: (await makeApp(db, owner.tenantId)).id,
@@ -149,6 +153,7 @@ beforeEach(async () => {
     devices: (await makeDevice(db)).id,
     webhooks: (webhook.body as { id: string }).id,
     volumes: volume.id,
+    groups: (group.body as { id: string }).id,
     account: viewer.id,
     invitation: (invited.body as { id: string }).id,
     upload: upload.body.id,
@@ -170,6 +175,7 @@ async function nothingHasChanged(): Promise<void> {
     `/images/${theirs.images}`,
     `/images/uploads/${theirs.upload}`,
     `/tenants/${theirs.tenants}`,
+    `/groups/${theirs.groups}`,
   ])
     expect((await owner.call('GET', path)).status, path).toBe(200);
   const [tokens, members] = await Promise.all([

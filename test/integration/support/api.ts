@@ -44,12 +44,15 @@ export class FakeWorkflows implements Workflows {
     return Promise.resolve({ runId: `run-${id}` });
   }
 
-  startLifecycle(input: ComputeLifecycleInput): Promise<{ runId: string }> {
-    return this.#start(input.spec.id).then((run) => (this.lifecycles.push(input), run));
+  startLifecycle(workflowId: string, input: ComputeLifecycleInput): Promise<{ runId: string }> {
+    return this.#start(workflowId).then((run) => (this.lifecycles.push(input), run));
   }
 
-  startMigration(computeId: string, input: MigrateComputeInput): Promise<{ runId: string }> {
-    return this.#start(computeId).then((run) => (this.migrations.push(input), run));
+  startMigration(
+    { workflowId }: { workflowId: string },
+    input: MigrateComputeInput,
+  ): Promise<{ runId: string }> {
+    return this.#start(workflowId).then((run) => (this.migrations.push(input), run));
   }
 
   startBuild(input: BuildApplicationInput): Promise<{ runId: string }> {

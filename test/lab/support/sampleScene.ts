@@ -25,6 +25,8 @@ export interface SceneOptions {
   cpus?: number;
   restart?: 'no' | 'on-failure' | 'always';
   volumes?: { name: string; path: string }[];
+  /** Id or name of a group that there is. */
+  group?: string;
 }
 
 /** A client that has talked to the compute, and what became of it. */
@@ -85,6 +87,7 @@ export class SampleScene {
     if (this.#compute === null) return;
     const api = await this.#lab.api();
     await removeCompute(api, this.id);
+    this.#compute = null;
     await api.request('DELETE', `/images/${this.name}`);
   }
 
