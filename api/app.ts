@@ -23,6 +23,7 @@ import { imageRoutes } from './routes/images.ts';
 import { imagePullRoutes } from './routes/imagePulls.ts';
 import { imageUploadRoutes } from './routes/imageUploads.ts';
 import { memberRoutes } from './routes/members.ts';
+import { installationRoutes } from './routes/installation.ts';
 import { migrationRoutes } from './routes/migrations.ts';
 import { registryRoutes } from './routes/registries.ts';
 import { runtimeRoutes } from './routes/runtimes.ts';
@@ -55,6 +56,7 @@ export async function createApp(
   await app.register(openApiPlugin, { version });
   await app.register(
     async (v1) => {
+      await v1.register(installationRoutes, { context });
       await v1.register(authRoutes, { context });
       await v1.register(deviceRoutes, { context });
       await v1.register(imageRoutes, { context });

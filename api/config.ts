@@ -64,6 +64,11 @@ const fields = z.object({
   /** Who may make an account: everybody, who was invited to a tenant, or nobody. */
   DRAYAGE_REGISTRATION: z.enum(['open', 'invitation', 'closed']).default('open'),
   DRAYAGE_IMAGE_MAX_BYTES: imageMaxBytesSchema,
+  /** Where operators find Temporal's own UI with their browsers; without it nothing leads there. */
+  DRAYAGE_TEMPORAL_UI_URL: z
+    .url({ protocol: /^https?$/ })
+    .transform((url) => url.replace(/\/+$/, ''))
+    .optional(),
   /** Where webhooks may lead: to public addresses over https, or anywhere, also into the control plane's own network. */
   DRAYAGE_WEBHOOK_TARGETS: z.enum(['public', 'any']).default('public'),
   /** Largest application that may be uploaded, bytes of all its files. */
@@ -93,6 +98,8 @@ export interface ApiConfig {
   admin: { email: string; password?: string | undefined };
   registration: 'open' | 'invitation' | 'closed';
   imageMaxBytes: number;
+  /** Of the namespace's workflows in Temporal's own UI. */
+  temporalUi: string | null;
   webhookTargets: 'public' | 'any';
   appMaxBytes: number;
   logLevel: string;
@@ -131,6 +138,10 @@ export function readConfig(environment: NodeJS.ProcessEnv): ApiConfig {
     admin: { email: env.DRAYAGE_ADMIN_EMAIL, password: env.DRAYAGE_ADMIN_PASSWORD },
     registration: env.DRAYAGE_REGISTRATION,
     imageMaxBytes: env.DRAYAGE_IMAGE_MAX_BYTES,
+    temporalUi:
+      env.DRAYAGE_TEMPORAL_UI_URL === undefined
+        ? null
+        : `${env.DRAYAGE_TEMPORAL_UI_URL}/namespaces/${encodeURIComponent(env.TEMPORAL_NAMESPACE)}/workflows`,
     webhookTargets: env.DRAYAGE_WEBHOOK_TARGETS,
     appMaxBytes: env.DRAYAGE_APP_MAX_BYTES,
     logLevel: env.DRAYAGE_LOG_LEVEL,

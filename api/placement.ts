@@ -8,13 +8,26 @@ import {
 import { type Cause, RefusedError } from '../core/cause.ts';
 import { classCauses } from '../core/checkCompatibility.ts';
 import { deviceClass } from '../core/deviceClass.ts';
+import type { ComputeRecord } from '../db/computes.ts';
 import type { Database } from '../db/database.ts';
 import { allDevices, type DeviceRow, deviceState } from '../db/devices.ts';
+import { findImage } from '../db/images.ts';
 
 /** What a compute with this limit and image needs of a device. */
 export function demandOf(memoryBytes: number | undefined, imageBytes: number): Demand {
   // Archive and unpacked layers are about the same, and both lie there while the image is loaded.
   return { memoryBytes: memoryBytes ?? DEFAULT_MEMORY_BYTES, diskBytes: 2 * imageBytes };
+}
+
+/** What the computes of a group need all together. */
+export async function demandOfGroup(db: Database, group: readonly ComputeRecord[]): Promise<Demand> {
+  const demands = await Promise.all(
+    group.map(async ({ spec }) =>
+      demandOf(spec.memoryBytes, (await findImage(db, spec.image.id))?.blob.bytes ?? 0),
+    ),
+  );
+  const sum = (of: (demand: Demand) => number) => demands.reduce((total, demand) => total + of(demand), 0);
+  return { memoryBytes: sum(({ memoryBytes }) => memoryBytes), diskBytes: sum(({ diskBytes }) => diskBytes) };
 }
 
 export function candidate(row: DeviceRow, against: Cause[] = []): Candidate {
@@ -62,7 +75,7 @@ export function requireNone(causes: Cause[]): void {
 }
 
 /** What forbids a move from this device to another; worked out once for each class of devices. */
-function againstMoving(source: DeviceRow): Against {
+export function againstMoving(source: DeviceRow): Against {
   const from = deviceClass(source.inventory);
   const known = new Map<string | null, Cause[]>();
   return ({ classId, inventory }) => {

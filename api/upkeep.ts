@@ -12,6 +12,7 @@ import { clearPulls } from '../db/imagePulls.ts';
 import { removeOldMetrics } from '../db/metrics.ts';
 import { removeExpiredTokens } from '../db/tokens.ts';
 import type { ApiContext } from './context.ts';
+import { keepAttempts } from './migrations/attempts.ts';
 import { dropExpiredUploads } from './images/parts.ts';
 import { removeLeftovers } from './images/store.ts';
 import { settle } from './settle.ts';
@@ -46,7 +47,10 @@ export function startUpkeep(context: ApiContext, logger: FastifyBaseLogger): Upk
         }
         if (turn % CLEANING_EVERY === 0) await clean(tx, context.config.dataDir);
       });
-      if (turn % SETTLING_EVERY === 0) await settle(context, logger);
+      if (turn % SETTLING_EVERY === 0) {
+        await settle(context, logger);
+        await keepAttempts(context);
+      }
       turn += 1;
       lastFailure = '';
     } catch (error) {

@@ -23,6 +23,7 @@ import {
   SearchAttribute,
   WorkflowType,
 } from '../workflows/contract.ts';
+import type { WorkflowTrace } from './migrations/readAttempts.ts';
 import { connectionOptions, type TemporalSettings } from './temporalSettings.ts';
 
 /** Longest wait for Temporal before a request is answered with 503. */
@@ -48,6 +49,8 @@ export interface Workflows {
   abortMigration(workflowId: string, runId: string): Promise<AbortAnswer | null>;
   /** Whether that run is still under way. @throws DrayageError temporalAway */
   isRunning(workflowId: string, runId: string): Promise<boolean>;
+  /** What Temporal has of a run; null when it has nothing any more. @throws DrayageError temporalAway */
+  trace(workflowId: string, runId: string): Promise<WorkflowTrace | null>;
   /** @throws DrayageError temporalAway */
   check(): Promise<void>;
   close(): Promise<void>;
@@ -166,6 +169,18 @@ export function connectWorkflows(temporal: TemporalSettings): Workflows {
         return status.name === 'RUNNING';
       } catch (error) {
         if (error instanceof WorkflowNotFoundError) return false;
+        throw error;
+      }
+    },
+    async trace(workflowId, runId) {
+      const handle = client.workflow.getHandle(workflowId, runId);
+      try {
+        const [{ events }, { raw }] = await call(() =>
+          Promise.all([handle.fetchHistory(), handle.describe()]),
+        );
+        return { events: events ?? [], pending: raw.pendingActivities ?? [] };
+      } catch (error) {
+        if (error instanceof WorkflowNotFoundError) return null;
         throw error;
       }
     },

@@ -402,11 +402,13 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** List computes */
+        /** List computes; with `all` those of all tenants, for the operator */
         get: {
             parameters: {
                 query?: {
+                    all?: string;
                     cursor?: string;
+                    device?: string;
                     label?: string | string[];
                     limit?: number;
                 };
@@ -978,6 +980,53 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/computes/{id}/targets": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** List the other devices: whether a compute could move there now, and what that would cost */
+        get: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path: {
+                    id: string;
+                };
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                /** @description Default Response */
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": {
+                            items: components["schemas"]["ComputeTarget"][];
+                            nextCursor: string | null;
+                        };
+                    };
+                };
+                400: components["responses"]["Problem400"];
+                401: components["responses"]["Problem401"];
+                403: components["responses"]["Problem403"];
+                404: components["responses"]["Problem404"];
+                409: components["responses"]["Problem409"];
+                503: components["responses"]["Problem503"];
+            };
+        };
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/devices": {
         parameters: {
             query?: never;
@@ -1535,6 +1584,55 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/events/history": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** List what has happened, newest first; of the last 7 days */
+        get: {
+            parameters: {
+                query?: {
+                    cursor?: string;
+                    limit?: number;
+                    subject?: string;
+                    types?: string;
+                };
+                header?: never;
+                path?: never;
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                /** @description Default Response */
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": {
+                            items: components["schemas"]["Event"][];
+                            nextCursor: string | null;
+                        };
+                    };
+                };
+                400: components["responses"]["Problem400"];
+                401: components["responses"]["Problem401"];
+                403: components["responses"]["Problem403"];
+                404: components["responses"]["Problem404"];
+                503: components["responses"]["Problem503"];
+            };
+        };
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/groups": {
         parameters: {
             query?: never;
@@ -1791,7 +1889,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Show an image */
+        /** Show an image, where it is and what is made from it */
         get: {
             parameters: {
                 query?: never;
@@ -1809,7 +1907,7 @@ export interface paths {
                         [name: string]: unknown;
                     };
                     content: {
-                        "application/json": components["schemas"]["Image"];
+                        "application/json": components["schemas"]["ImageDetail"];
                     };
                 };
                 400: components["responses"]["Problem400"];
@@ -2177,6 +2275,44 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/installation": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What is asked of who registers, and the version */
+        get: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path?: never;
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                /** @description Default Response */
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Installation"];
+                    };
+                };
+                400: components["responses"]["Problem400"];
+                503: components["responses"]["Problem503"];
+            };
+        };
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/invitations/accept": {
         parameters: {
             query?: never;
@@ -2235,13 +2371,16 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** List moves, newest first */
+        /** List moves, newest first; with `all` those of all tenants, for the operator */
         get: {
             parameters: {
                 query?: {
+                    all?: string;
                     compute?: string;
                     cursor?: string;
+                    device?: string;
                     limit?: number;
+                    state?: ("pending" | "preflight" | "preparing" | "precopying" | "switching" | "releasing" | "succeeded" | "aborted" | "rolledBack" | "failed" | "refused") | ("pending" | "preflight" | "preparing" | "precopying" | "switching" | "releasing" | "succeeded" | "aborted" | "rolledBack" | "failed" | "refused")[];
                 };
                 header?: never;
                 path?: never;
@@ -2373,6 +2512,53 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/migrations/{id}/attempts": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** List the steps of a move that did not go well at once, with their failures */
+        get: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path: {
+                    id: string;
+                };
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                /** @description Default Response */
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": {
+                            items: components["schemas"]["MigrationAttempt"][];
+                            nextCursor: string | null;
+                        };
+                    };
+                };
+                400: components["responses"]["Problem400"];
+                401: components["responses"]["Problem401"];
+                403: components["responses"]["Problem403"];
+                404: components["responses"]["Problem404"];
+                409: components["responses"]["Problem409"];
+                503: components["responses"]["Problem503"];
+            };
+        };
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/migrations/{id}/timeline": {
         parameters: {
             query?: never;
@@ -2416,6 +2602,51 @@ export interface paths {
                                 startedAt: string;
                             }[];
                         };
+                    };
+                };
+                400: components["responses"]["Problem400"];
+                401: components["responses"]["Problem401"];
+                403: components["responses"]["Problem403"];
+                404: components["responses"]["Problem404"];
+                409: components["responses"]["Problem409"];
+                503: components["responses"]["Problem503"];
+            };
+        };
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/migrations/statistics": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** How moves went; with `all` those of all tenants, for the operator */
+        get: {
+            parameters: {
+                query?: {
+                    all?: string;
+                    seconds?: number;
+                };
+                header?: never;
+                path?: never;
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                /** @description Default Response */
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["MigrationStatistics"];
                     };
                 };
                 400: components["responses"]["Problem400"];
@@ -4023,6 +4254,7 @@ export interface components {
             id: string;
             /** @enum {string} */
             role: "operator" | "user";
+            temporalUi: string | null;
             tenants: {
                 id: string;
                 name: string;
@@ -4192,6 +4424,7 @@ export interface components {
             restarts: number;
             /** @enum {string} */
             state: "creating" | "running" | "stopped" | "migrating" | "failed" | "lost";
+            tenant: components["schemas"]["Reference"];
             /** @default [] */
             tmpfs: {
                 path: string;
@@ -4203,6 +4436,17 @@ export interface components {
                 /** Format: starts_with */
                 path: string;
             }[];
+        };
+        ComputeTarget: {
+            causes: components["schemas"]["Cause"][];
+            device: components["schemas"]["Reference"];
+            ok: boolean;
+            predicted: {
+                freezeMs: number;
+                totalMs: number;
+                wireBytes: number;
+            } | null;
+            predictedFrom: string | null;
         };
         Device: {
             causes: components["schemas"]["Cause"][];
@@ -4241,6 +4485,13 @@ export interface components {
             };
             /** Format: date-time */
             lastHeartbeatAt: string;
+            load: {
+                cpus: number;
+                diskBytes: number;
+                memoryBytes: number;
+                receivedBytesPerSecond: number;
+                sentBytesPerSecond: number;
+            } | null;
             location: string | null;
             name: string;
             /** @enum {string} */
@@ -4303,6 +4554,13 @@ export interface components {
             };
             /** Format: date-time */
             lastHeartbeatAt: string;
+            load: {
+                cpus: number;
+                diskBytes: number;
+                memoryBytes: number;
+                receivedBytesPerSecond: number;
+                sentBytesPerSecond: number;
+            } | null;
             location: string | null;
             movesTo: {
                 causes: components["schemas"]["Cause"][];
@@ -4375,6 +4633,26 @@ export interface components {
             };
             name: string;
         };
+        ImageDetail: {
+            bytes: number;
+            computes: components["schemas"]["Reference"][];
+            /** Format: date-time */
+            createdAt: string;
+            devices: components["schemas"]["Reference"][];
+            digest: string;
+            id: string;
+            info: {
+                architecture: string;
+                command: string[];
+                entrypoint: string[];
+                env: string[];
+                layers: number;
+                /** @enum {string} */
+                source: "dockerSave" | "rootFileSystem";
+                workingDir: string;
+            };
+            name: string;
+        };
         ImagePull: {
             causes: components["schemas"]["Cause"][];
             /** Format: date-time */
@@ -4396,6 +4674,11 @@ export interface components {
             image: components["schemas"]["Reference"] | null;
             name: string;
             offset: number;
+        };
+        Installation: {
+            /** @enum {string} */
+            registration: "open" | "invitation" | "closed";
+            version: string;
         };
         Invitation: {
             acceptedAt: string | null;
@@ -4431,15 +4714,20 @@ export interface components {
             resolutionSeconds: number;
         };
         Migration: {
+            bandwidthMbit: number | null;
             causes: components["schemas"]["Cause"][];
             compute: {
                 id: string;
                 name: string;
             };
+            /** Format: date-time */
+            createdAt: string;
             dryRun: boolean;
+            endedAt: string | null;
             epoch: number;
             frozenMs: number | null;
             id: string;
+            maxDowntimeMs: number | null;
             phases: {
                 ms: number;
                 /** @enum {string} */
@@ -4497,12 +4785,40 @@ export interface components {
                 id: string;
                 name: string;
             };
+            tenant: components["schemas"]["Reference"];
             throttle: number | null;
             totalMs: number | null;
             tracker: string | null;
             trackerReason: string | null;
             wireBytes: number;
             workflowId: string;
+        };
+        MigrationAttempt: {
+            activity: string;
+            attempts: number;
+            cause: components["schemas"]["Cause"] | null;
+            device: components["schemas"]["Reference"] | null;
+            endedAt: string | null;
+            /** Format: date-time */
+            startedAt: string;
+            /** @enum {string} */
+            state: "running" | "succeeded" | "failed" | "cancelled";
+            step: string;
+        };
+        MigrationStatistics: {
+            frozenMs: {
+                max: number | null;
+                p50: number | null;
+                p99: number | null;
+            };
+            seconds: number;
+            states: {
+                [key: string]: number;
+            };
+            totalMs: {
+                p50: number | null;
+            };
+            wireBytes: number;
         };
         Problem: {
             causes: components["schemas"]["Cause"][];

@@ -1,3 +1,4 @@
+import type { Cause } from './cause.ts';
 import type { MigrationState, Phase, Prediction, Round } from './migration.ts';
 
 /** How a move's memory is copied and restored, and why so; what its record says of it. */
@@ -42,4 +43,19 @@ export function tell(book: RecordBook, migrationId: string, entry: RecordEntry):
     case 'throttle':
       return book.recordThrottle(migrationId, entry.share);
   }
+}
+
+/** A step of a move that did not go well at once, as the database keeps it. */
+export interface StoredAttempt {
+  /** What is done, in words. */
+  step: string;
+  activity: string;
+  /** Temporal's: a device's, or the control plane's. */
+  taskQueue: string;
+  attempts: number;
+  state: 'running' | 'succeeded' | 'failed' | 'cancelled';
+  cause: Cause | null;
+  /** RFC 3339 */
+  startedAt: string;
+  endedAt: string | null;
 }

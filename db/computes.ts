@@ -12,7 +12,7 @@ import { foundGroup, joinGroup, leaveGroup, lockGroupOf } from './groups.ts';
 import { cursorSequence, type Page, type PageRequest, toPage } from './pages.ts';
 import { publishPorts, releasePorts } from './ports.ts';
 import { claimQuota } from './quotas.ts';
-import { compute, computeGroup, device, image, imageBlob, placement, port } from './schema/index.ts';
+import { compute, computeGroup, device, image, imageBlob, placement, port, tenant } from './schema/index.ts';
 import { inScope } from './tenants.ts';
 import { addVolumes, forgetVolumes } from './volumes.ts';
 
@@ -22,6 +22,7 @@ export type ComputeRow = typeof compute.$inferSelect;
 export interface ComputeRecord extends ComputeRow {
   /** Of the group that it was made in; null when it moves alone. */
   groupName: string | null;
+  tenantName: string;
   /** Names of the group's others that do not run. */
   idleOthers: string[];
   imageName: string | null;
@@ -44,6 +45,7 @@ const selection = {
   compute,
   imageName: image.name,
   groupName: computeGroup.name,
+  tenantName: tenant.name,
   idleOthers: sql<string[]>`(select coalesce(json_agg(o.name order by o.seq), '[]') from ${compute} o
     where o.group_id = ${compute.groupId} and o.id <> ${compute.id} and o.state <> 'running' and o.deleted_at is null)`,
   ports: sql<PublishedPort[]>`(select coalesce(
@@ -64,6 +66,7 @@ function records(db: Database) {
   return db
     .select(selection)
     .from(compute)
+    .innerJoin(tenant, eq(tenant.id, compute.tenantId))
     .innerJoin(computeGroup, eq(computeGroup.id, compute.groupId))
     .leftJoin(image, eq(image.id, compute.imageId))
     .leftJoin(imageBlob, eq(imageBlob.digest, image.digest))
@@ -170,17 +173,18 @@ export async function computeInScope(db: Database, scope: Scope, idOrName: strin
   return record(row);
 }
 
-/** A tenant's computes that have all of the labels, in the order in which they were made. */
+/** Computes that have all of the labels, in the order in which they were made: a tenant's, or (null) all tenants'. */
 export async function listComputes(
   db: Database,
-  tenantId: string,
-  page: PageRequest & { labels?: Record<string, string> | undefined },
+  tenantId: string | null,
+  page: PageRequest & { labels?: Record<string, string> | undefined; deviceId?: string | undefined },
 ): Promise<Page<ComputeRecord>> {
   const after = cursorSequence(page.cursor);
   const rows = await records(db)
     .where(
       and(
-        eq(compute.tenantId, tenantId),
+        tenantId === null ? undefined : eq(compute.tenantId, tenantId),
+        page.deviceId === undefined ? undefined : eq(placement.deviceId, page.deviceId),
         isNull(compute.deletedAt),
         page.labels && sql`${compute.spec} -> 'labels' @> ${JSON.stringify(page.labels)}::jsonb`,
         after === null ? undefined : gt(compute.seq, after),

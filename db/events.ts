@@ -1,5 +1,7 @@
-import { asc, eq, gt, sql } from 'drizzle-orm';
+import { and, asc, desc, eq, gt, inArray, isNull, lt, or, sql } from 'drizzle-orm';
+import type { EventFilter } from '../core/eventFilter.ts';
 import { type Database, only } from './database.ts';
+import { cursorSequence, type Page, type PageRequest, toPage } from './pages.ts';
 import { compute, event, eventKept, image, migration } from './schema/index.ts';
 
 export interface NewEvent {
@@ -38,6 +40,43 @@ function tenantOf(subject: string) {
 /** Everything that happened to one thing, oldest first. */
 export async function eventsOf(db: Database, subject: string): Promise<Event[]> {
   return db.select().from(event).where(eq(event.subject, subject)).orderBy(asc(event.id));
+}
+
+/** What has happened, newest first, of what the filter lets through. */
+export async function eventHistory(
+  db: Database,
+  { tenants, types, subject }: EventFilter,
+  page: PageRequest,
+): Promise<Page<Event>> {
+  const before = cursorSequence(page.cursor);
+  const rows = await db
+    .select()
+    .from(event)
+    .where(
+      and(
+        tenants === 'all' ? undefined : or(inArray(event.tenantId, [...tenants]), ofDevices),
+        types.length === 0 ? undefined : or(...types.map(ofType)),
+        subject === undefined ? undefined : eq(event.subject, subject),
+        before === null ? undefined : lt(event.id, before),
+      ),
+    )
+    .orderBy(desc(event.id))
+    .limit(page.limit + 1);
+  const { items, nextCursor } = toPage(
+    rows.map((row) => ({ ...row, seq: row.id })),
+    page.limit,
+  );
+  return { items, nextCursor };
+}
+
+/** Those that everybody may see (core/eventFilter.ts). */
+const ofDevices = and(isNull(event.tenantId), sql`starts_with(${event.type}, 'device.')`);
+
+/** `compute.running`, or `compute.*` for all that begin so. */
+function ofType(pattern: string) {
+  return pattern.endsWith('*')
+    ? sql`starts_with(${event.type}, ${pattern.slice(0, -1)})`
+    : eq(event.type, pattern);
 }
 
 /**

@@ -49,3 +49,13 @@ export async function devicesWithImage(db: Database, digest: string, asking: str
     .limit(PEERS_MAX);
   return rows.map((row) => row.device);
 }
+
+/** Devices that have an image, by name. */
+export async function whereImageIs(db: Database, digest: string): Promise<{ id: string; name: string }[]> {
+  return db
+    .select({ id: device.id, name: device.name })
+    .from(imageLocation)
+    .innerJoin(device, eq(device.id, imageLocation.deviceId))
+    .where(and(eq(imageLocation.digest, digest), ne(device.state, 'retired')))
+    .orderBy(asc(device.name));
+}

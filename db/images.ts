@@ -1,11 +1,11 @@
-import { and, asc, eq, gt, type SQL, sql } from 'drizzle-orm';
+import { and, asc, eq, gt, isNull, type SQL, sql } from 'drizzle-orm';
 import { DrayageError } from '../core/cause.ts';
 import type { Scope } from '../core/tenancy.ts';
 import { type Database, isViolation, only, unknown } from './database.ts';
 import { addEvent } from './events.ts';
 import { cursorSequence, type Page, type PageRequest, toPage } from './pages.ts';
 import { claimQuota } from './quotas.ts';
-import { image, imageBlob, imageUpload } from './schema/index.ts';
+import { compute, image, imageBlob, imageUpload } from './schema/index.ts';
 import { inScope } from './tenants.ts';
 
 export type ImageRow = typeof image.$inferSelect;
@@ -176,4 +176,16 @@ function imageIsBase(id: string): DrayageError {
     message: `Applications are built on image ${id}.`,
     mend: 'Set another base first with `drayage runtime set`, or remove it with `drayage runtime rm`.',
   });
+}
+
+/** Computes that are made from an image, in the order in which they were made. */
+export async function computesOfImage(
+  db: Database,
+  imageId: string,
+): Promise<{ id: string; name: string }[]> {
+  return db
+    .select({ id: compute.id, name: compute.name })
+    .from(compute)
+    .where(and(eq(compute.imageId, imageId), isNull(compute.deletedAt)))
+    .orderBy(asc(compute.seq));
 }

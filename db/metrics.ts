@@ -1,4 +1,4 @@
-import { and, asc, eq, gt, inArray, lt, or, sql } from 'drizzle-orm';
+import { and, asc, desc, eq, gt, inArray, lt, or, sql } from 'drizzle-orm';
 import { RESOLUTIONS, resolutionFor, type MetricsReport, type Sample } from '../core/metrics.ts';
 import type { Database } from './database.ts';
 import { compute, metric, placement } from './schema/index.ts';
@@ -79,6 +79,22 @@ export async function metricsOf(
     )
     .orderBy(asc(metric.at));
   return { resolutionSeconds, items };
+}
+
+/** What devices or computes used last, by their ids; without those that have told nothing for a minute. */
+export async function newestSamples(db: Database, subjects: string[]): Promise<Map<string, Sample>> {
+  if (subjects.length === 0) return new Map();
+  const rows = await db
+    .selectDistinctOn([metric.subject], { subject: metric.subject, ...COLUMNS })
+    .from(metric)
+    .where(
+      and(
+        ...[inArray(metric.subject, subjects), eq(metric.resolutionSeconds, 10)],
+        gt(metric.at, sql`now() - interval '1 minute'`),
+      ),
+    )
+    .orderBy(metric.subject, desc(metric.at));
+  return new Map(rows.map(({ subject, ...sample }) => [subject, sample]));
 }
 
 /** Deletes what is older than its resolution is kept. */

@@ -1,18 +1,21 @@
-import { and, asc, desc, eq, inArray, isNull, lt, sql } from 'drizzle-orm';
+import { and, asc, desc, eq, inArray, isNull, lt, or, sql } from 'drizzle-orm';
 import { alias } from 'drizzle-orm/pg-core';
+import type { MigrationView } from '../core/api/migrations.ts';
 import { type Cause, DrayageError } from '../core/cause.ts';
-import {
-  FINAL_MIGRATION_STATES,
-  type Migration,
-  type MigrationState,
-  type Phase,
-  type Round,
-} from '../core/migration.ts';
+import { FINAL_MIGRATION_STATES, type MigrationState, type Phase, type Round } from '../core/migration.ts';
 import type { Scope } from '../core/tenancy.ts';
 import { type Database, isViolation, unknown } from './database.ts';
 import { addEvent } from './events.ts';
 import { cursorSequence, type Page, type PageRequest, toPage } from './pages.ts';
-import { compute, device, migration, migrationPhase, migrationRound, placement } from './schema/index.ts';
+import {
+  compute,
+  device,
+  migration,
+  migrationPhase,
+  migrationRound,
+  placement,
+  tenant,
+} from './schema/index.ts';
 import { inScope } from './tenants.ts';
 
 export type MigrationRow = typeof migration.$inferSelect;
@@ -229,18 +232,20 @@ function records(db: Database) {
     .select({
       migration,
       compute: { id: compute.id, name: compute.name },
+      tenant: { id: tenant.id, name: tenant.name },
       source: { id: source.id, name: source.name },
       target: { id: target.id, name: target.name },
     })
     .from(migration)
     .innerJoin(compute, eq(compute.id, migration.computeId))
+    .innerJoin(tenant, eq(tenant.id, compute.tenantId))
     .innerJoin(source, eq(source.id, migration.sourceId))
     .innerJoin(target, eq(target.id, migration.targetId));
 }
 
 type Selected = Awaited<ReturnType<typeof records>>[number];
 
-async function complete(db: Database, rows: Selected[]): Promise<Migration[]> {
+async function complete(db: Database, rows: Selected[]): Promise<MigrationView[]> {
   if (rows.length === 0) return [];
   const ids = rows.map((row) => row.migration.id);
   const rounds = await db
@@ -281,35 +286,47 @@ async function complete(db: Database, rows: Selected[]): Promise<Migration[]> {
     totalMs: row.totalMs,
     workflowId: row.workflowId,
     runId: row.runId,
+    createdAt: row.createdAt.toISOString(),
+    endedAt: row.endedAt?.toISOString() ?? null,
+    maxDowntimeMs: row.maxDowntimeMs,
+    bandwidthMbit: row.bandwidthMbit,
   }));
 }
 
 /** The record of a move. @throws DrayageError unknownMigration */
-export async function getMigration(db: Database, id: string): Promise<Migration> {
+export async function getMigration(db: Database, id: string): Promise<MigrationView> {
   const [found] = await complete(db, await records(db).where(eq(migration.id, id)));
   if (!found) throw unknown('migration', id);
   return found;
 }
 
 /** The same, of what the scope shows. @throws DrayageError unknownMigration, also for another tenant's */
-export async function migrationInScope(db: Database, scope: Scope, id: string): Promise<Migration> {
+export async function migrationInScope(db: Database, scope: Scope, id: string): Promise<MigrationView> {
   const condition = and(eq(migration.id, id), inScope(compute.tenantId, scope, true));
   const [found] = await complete(db, await records(db).where(condition));
   if (!found) throw unknown('migration', id);
   return found;
 }
 
-/** A tenant's moves, newest first; of one compute, or of all. */
+/** A tenant's moves, or (null) all tenants', newest first. */
 export async function listMigrations(
   db: Database,
-  tenantId: string,
-  page: PageRequest & { compute?: string | undefined },
-): Promise<Page<Migration>> {
+  tenantId: string | null,
+  page: PageRequest & {
+    compute?: string | undefined;
+    /** Where they begin or end. */
+    device?: string | undefined;
+    states?: readonly MigrationState[];
+  },
+): Promise<Page<MigrationView>> {
+  const { device: at, states = [] } = page;
   const before = cursorSequence(page.cursor);
   const rows = await records(db)
     .where(
       and(
-        eq(compute.tenantId, tenantId),
+        tenantId === null ? undefined : eq(compute.tenantId, tenantId),
+        at === undefined ? undefined : or(eq(migration.sourceId, at), eq(migration.targetId, at)),
+        states.length === 0 ? undefined : inArray(migration.state, states),
         page.compute === undefined ? undefined : eq(migration.computeId, page.compute),
         before === null ? undefined : lt(migration.seq, before),
       ),

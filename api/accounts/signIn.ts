@@ -72,10 +72,12 @@ export async function beginSession(
 
 /** An account as it sees itself. */
 export async function meOf(
-  { db }: ApiContext,
+  { db, config }: ApiContext,
   { id, email, role }: Pick<Account, 'id' | 'email' | 'role'>,
 ): Promise<Me> {
-  return { id, email, role, tenants: await membershipsOf(db, id) };
+  // Everybody's workflows are there.
+  const temporalUi = role === 'operator' ? config.temporalUi : null;
+  return { id, email, role, tenants: await membershipsOf(db, id), temporalUi };
 }
 
 function setSessionCookie(reply: FastifyReply, secret: string, secure: boolean): void {

@@ -31,7 +31,7 @@ export function movableCauses(row: ComputeRecord): Cause[] {
 }
 
 /** A group moves as one: each of its computes has to run. */
-function idleCauses({ idleOthers, groupName }: ComputeRecord): Cause[] {
+export function idleCauses({ idleOthers, groupName }: ComputeRecord): Cause[] {
   return idleOthers.map((name) => ({
     code: 'notRunning',
     message: `Compute ${name} of group ${groupName ?? ''}, which moves with it, does not run.`,
@@ -52,6 +52,7 @@ export function computeView(row: ComputeRecord, fleet: Fleet): ComputeView {
   return {
     id: row.id,
     name: row.name,
+    tenant: { id: row.tenantId, name: row.tenantName },
     image: { id: spec.image.id, name: row.imageName ?? spec.image.digest },
     device: { id: placement?.deviceId ?? '', name: placement?.deviceName ?? '' },
     state: row.state,

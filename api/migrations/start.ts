@@ -3,9 +3,7 @@ import type { Candidate } from '../../core/choosePlacement.ts';
 import { type Cause, DrayageError } from '../../core/cause.ts';
 import type { Scope } from '../../core/tenancy.ts';
 import { computeInScope, type ComputeRecord, computesOfGroup, getCompute } from '../../db/computes.ts';
-import type { Database } from '../../db/database.ts';
 import { type DeviceRow, getDevice } from '../../db/devices.ts';
-import { findImage } from '../../db/images.ts';
 import {
   createMigration,
   type MigrationRow,
@@ -17,7 +15,7 @@ import { getPlacement } from '../../db/placements.ts';
 import { isTemporalAway, somethingRuns, workflowIdOf } from '../computes/operate.ts';
 import { movableCauses } from '../computes/view.ts';
 import { type ApiContext, freshId } from '../context.ts';
-import { candidate, chooseTarget, demandOf, requireDevice, requireNone } from '../placement.ts';
+import { candidate, chooseTarget, demandOfGroup, requireDevice, requireNone } from '../placement.ts';
 
 export interface StartedMigration {
   id: string;
@@ -142,17 +140,6 @@ function sourceCauses(row: DeviceRow): Cause[] {
       mend: 'Look at the device and its network; move it when it is back.',
     },
   ];
-}
-
-async function demandOfGroup(db: Database, group: ComputeRecord[]) {
-  const demands = await Promise.all(
-    group.map(async ({ spec }) =>
-      demandOf(spec.memoryBytes, (await findImage(db, spec.image.id))?.blob.bytes ?? 0),
-    ),
-  );
-  const sum = (of: (demand: (typeof demands)[number]) => number) =>
-    demands.reduce((total, demand) => total + of(demand), 0);
-  return { memoryBytes: sum(({ memoryBytes }) => memoryBytes), diskBytes: sum(({ diskBytes }) => diskBytes) };
 }
 
 function sameDevice(compute: ComputeRecord, device: string): DrayageError {

@@ -86,6 +86,11 @@ export function scopeOf(request: FastifyRequest): Scope {
   return { tenantId: request.tenant?.id ?? '', everywhere: accountOf(request).role === 'operator' };
 }
 
+/** Whose things a list has: the tenant's, or everybody's (null) when an operator asks for all. */
+export function everyones(request: FastifyRequest, all: boolean): string | null {
+  return all && scopeOf(request).everywhere ? null : tenantOf(request).id;
+}
+
 /** Who asks, on a route that is not open. */
 export function accountOf(request: FastifyRequest): SignedIn {
   if (!request.signedIn) throw new Error('an open route asked who is signed in');

@@ -3,7 +3,7 @@ import { listOf, pageQuerySchema } from '../../core/api/common.ts';
 import { auditEntrySchema, type AuditView } from '../../core/api/tenants.ts';
 import { type AuditEntry, listAudit } from '../../db/audit.ts';
 import type { ApiContext } from '../context.ts';
-import { scopeOf, tenantOf } from '../plugins/auth.ts';
+import { everyones } from '../plugins/auth.ts';
 import { z } from 'zod';
 
 /** Who changed what: an owner reads the tenant's entries, the operator all. */
@@ -18,9 +18,7 @@ export const auditRoutes: FastifyPluginAsyncZod<{ context: ApiContext }> = async
     },
     handler: async (request) => {
       const { all, ...page } = request.query;
-      const everything = all && scopeOf(request).everywhere;
-      const tenantId = everything ? null : tenantOf(request).id;
-      const { items, nextCursor } = await listAudit(context.db, tenantId, page);
+      const { items, nextCursor } = await listAudit(context.db, everyones(request, all), page);
       return { items: items.map(auditView), nextCursor };
     },
   });

@@ -9,13 +9,14 @@ import {
 } from '../../core/api/computes.ts';
 import { metricsQuerySchema, metricsSchema } from '../../core/api/metrics.ts';
 import { computeInScope, listComputes } from '../../db/computes.ts';
+import { getDevice } from '../../db/devices.ts';
 import { makeCompute, operate } from '../computes/operate.ts';
 import { updateCompute } from '../computes/update.ts';
 import { computeView } from '../computes/view.ts';
 import { readFleet } from '../fleet.ts';
 import { metricsView } from '../metricsView.ts';
 import type { ApiContext } from '../context.ts';
-import { accountOf, scopeOf, tenantOf } from '../plugins/auth.ts';
+import { accountOf, everyones, scopeOf, tenantOf } from '../plugins/auth.ts';
 
 const params = z.object({ id: idOrNameSchema });
 const tags = ['computes'];
@@ -28,14 +29,16 @@ export const computeRoutes: FastifyPluginAsyncZod<{ context: ApiContext }> = asy
     config: { needs: 'viewer' },
     schema: {
       tags,
-      summary: 'List computes',
+      summary: 'List computes; with `all` those of all tenants, for the operator',
       querystring: listComputesQuerySchema,
       response: { 200: listOf(computeSchema) },
     },
     handler: async (request) => {
-      const { items, nextCursor } = await listComputes(db, tenantOf(request).id, {
-        ...{ limit: request.query.limit, cursor: request.query.cursor },
-        labels: Object.keys(request.query.label).length === 0 ? undefined : request.query.label,
+      const { limit, cursor, label, device, all } = request.query;
+      const { items, nextCursor } = await listComputes(db, everyones(request, all), {
+        ...{ limit, cursor },
+        labels: Object.keys(label).length === 0 ? undefined : label,
+        deviceId: device === undefined ? undefined : (await getDevice(db, device)).id,
       });
       const fleet = await readFleet(db);
       return { items: items.map((row) => computeView(row, fleet)), nextCursor };

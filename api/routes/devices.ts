@@ -9,17 +9,14 @@ import {
   deviceClassSchema,
   deviceDetailSchema,
   deviceSchema,
-  type DeviceView,
   updateDeviceRequestSchema,
 } from '../../core/api/devices.ts';
 import { metricsQuerySchema, metricsSchema } from '../../core/api/metrics.ts';
-import { clockCauses } from '../../core/clockCauses.ts';
 import { deviceClass } from '../../core/deviceClass.ts';
 import { formatJoinToken } from '../../core/joinToken.ts';
-import { keyFingerprint } from '../../core/keyFingerprint.ts';
+import { only } from '../../db/database.ts';
 import {
   type DeviceRow,
-  deviceState,
   getDevice,
   listDevices,
   retireDevice,
@@ -30,6 +27,7 @@ import { listClasses } from '../../db/deviceClasses.ts';
 import { approveDevice } from '../../db/discovery.ts';
 import { createJoinToken } from '../../db/joinTokens.ts';
 import { type ApiContext, freshId } from '../context.ts';
+import { deviceViews } from '../devices/view.ts';
 import { movesOf } from '../fleet.ts';
 import { accountOf } from '../plugins/auth.ts';
 import { metricsView } from '../metricsView.ts';
@@ -41,6 +39,7 @@ const tags = ['devices'];
 /** Devices and the tokens with which they join. */
 export const deviceRoutes: FastifyPluginAsyncZod<{ context: ApiContext }> = async (app, { context }) => {
   const { db, config, authority } = context;
+  const shown = async (row: DeviceRow) => only(await deviceViews(db, [row]));
 
   const makeJoinToken = async (
     createdBy: string,
@@ -66,7 +65,7 @@ export const deviceRoutes: FastifyPluginAsyncZod<{ context: ApiContext }> = asyn
     },
     handler: async (request) => {
       const { items, nextCursor } = await listDevices(db, request.query);
-      return { items: items.map(deviceView), nextCursor };
+      return { items: await deviceViews(db, items), nextCursor };
     },
   });
 
@@ -81,7 +80,7 @@ export const deviceRoutes: FastifyPluginAsyncZod<{ context: ApiContext }> = asyn
     handler: async (request) => {
       const row = await getDevice(db, request.params.id);
       const movesTo = movesOf(row.inventory, await listClasses(db, row.id));
-      return { ...deviceView(row), movesTo };
+      return { ...(await shown(row)), movesTo };
     },
   });
 
@@ -113,7 +112,7 @@ export const deviceRoutes: FastifyPluginAsyncZod<{ context: ApiContext }> = asyn
     },
     handler: async (request) => {
       const { id } = await getDevice(db, request.params.id);
-      return deviceView(await updateDevice(db, id, request.body, accountOf(request).accountId));
+      return shown(await updateDevice(db, id, request.body, accountOf(request).accountId));
     },
   });
 
@@ -169,7 +168,7 @@ export const deviceRoutes: FastifyPluginAsyncZod<{ context: ApiContext }> = asyn
     handler: async (request) => {
       const { id } = await getDevice(db, request.params.id);
       const actor = accountOf(request).accountId;
-      return deviceView(await approveDevice(db, id, { name: request.body?.name, actor }));
+      return shown(await approveDevice(db, id, { name: request.body?.name, actor }));
     },
   });
 
@@ -188,7 +187,7 @@ export const deviceRoutes: FastifyPluginAsyncZod<{ context: ApiContext }> = asyn
       schema: { tags, summary, params, response: { 200: deviceSchema } },
       handler: async (request) => {
         const { id } = await getDevice(db, request.params.id);
-        return deviceView(await setDeviceState(db, id, [...from], to, accountOf(request).accountId));
+        return shown(await setDeviceState(db, id, [...from], to, accountOf(request).accountId));
       },
     });
   }
@@ -208,20 +207,3 @@ export const deviceRoutes: FastifyPluginAsyncZod<{ context: ApiContext }> = asyn
     },
   });
 };
-
-function deviceView(row: DeviceRow): DeviceView {
-  return {
-    id: row.id,
-    name: row.name,
-    state: deviceState(row),
-    location: row.location,
-    labels: row.labels,
-    inventory: row.inventory,
-    keyFingerprint: keyFingerprint(row.publicKeyHash),
-    class: row.classId,
-    causes: clockCauses(row.name, row.clockOffsetMs),
-    clockOffsetMs: row.clockOffsetMs,
-    lastHeartbeatAt: row.lastHeartbeatAt.toISOString(),
-    createdAt: row.createdAt.toISOString(),
-  };
-}

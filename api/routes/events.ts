@@ -1,11 +1,20 @@
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod';
 import { z } from 'zod';
-import { eventsHeadersSchema, eventsQuerySchema, LAST_EVENT_ID } from '../../core/api/events.ts';
+import { listOf } from '../../core/api/common.ts';
+import {
+  eventHistoryQuerySchema,
+  eventsHeadersSchema,
+  eventSchema,
+  eventsQuerySchema,
+  LAST_EVENT_ID,
+} from '../../core/api/events.ts';
 import { parseEventTypes, type VisibleTenants } from '../../core/eventFilter.ts';
+import { eventHistory } from '../../db/events.ts';
 import { membershipsOf } from '../../db/tenants.ts';
 import type { ApiContext } from '../context.ts';
 import { EventFeed } from '../events/feed.ts';
+import { eventView } from '../events/frames.ts';
 import type { Metrics } from '../metrics.ts';
 import { accountOf, tenantNamed } from '../plugins/auth.ts';
 
@@ -70,6 +79,22 @@ export const eventRoutes: FastifyPluginAsyncZod<{ context: ApiContext; metrics: 
         .header(LAST_EVENT_ID, String(after ?? stream.cursor));
       // The schema's text comes as a stream, which is sent as it is.
       return (reply as FastifyReply).send(stream.body);
+    },
+  });
+  app.get('/events/history', {
+    config: { needs: 'signedIn' },
+    schema: {
+      tags: ['events'],
+      summary: 'List what has happened, newest first; of the last 7 days',
+      querystring: eventHistoryQuerySchema,
+      response: { 200: listOf(eventSchema) },
+    },
+    handler: async (request) => {
+      const { types, subject, ...page } = request.query;
+      const tenants = await visibleTenants(context, request);
+      const filter = { tenants, types: types === undefined ? [] : parseEventTypes(types), subject };
+      const { items, nextCursor } = await eventHistory(context.db, filter, page);
+      return { items: items.map(eventView), nextCursor };
     },
   });
   return Promise.resolve();

@@ -2,8 +2,20 @@ import { rm } from 'node:fs/promises';
 import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod';
 import { z } from 'zod';
 import { idOrNameSchema, listOf, pageQuerySchema } from '../../core/api/common.ts';
-import { imageSchema, type ImageView, importImageQuerySchema } from '../../core/api/images.ts';
-import { imageInScope, type ImageWithBlob, listImages, removeImage } from '../../db/images.ts';
+import {
+  imageDetailSchema,
+  imageSchema,
+  type ImageView,
+  importImageQuerySchema,
+} from '../../core/api/images.ts';
+import { whereImageIs } from '../../db/imageLocations.ts';
+import {
+  computesOfImage,
+  imageInScope,
+  type ImageWithBlob,
+  listImages,
+  removeImage,
+} from '../../db/images.ts';
 import type { ApiContext } from '../context.ts';
 import { archivePath } from '../images/store.ts';
 import { storeImage } from '../images/storeImage.ts';
@@ -34,8 +46,20 @@ export const imageRoutes: FastifyPluginAsyncZod<{ context: ApiContext }> = async
 
   app.get('/images/:id', {
     config: { needs: 'viewer' },
-    schema: { tags, summary: 'Show an image', params, response: { 200: imageSchema } },
-    handler: async (request) => imageView(await imageInScope(db, scopeOf(request), request.params.id)),
+    schema: {
+      tags,
+      summary: 'Show an image, where it is and what is made from it',
+      params,
+      response: { 200: imageDetailSchema },
+    },
+    handler: async (request) => {
+      const image = await imageInScope(db, scopeOf(request), request.params.id);
+      const [devices, computes] = await Promise.all([
+        whereImageIs(db, image.digest),
+        computesOfImage(db, image.id),
+      ]);
+      return { ...imageView(image), devices, computes };
+    },
   });
 
   app.delete('/images/:id', {

@@ -1,20 +1,29 @@
 import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod';
 import { z } from 'zod';
-import { idOrNameSchema, listOf, pageQuerySchema } from '../../core/api/common.ts';
+import { idOrNameSchema, listOf, problemAnswers } from '../../core/api/common.ts';
+import { computeTargetSchema } from '../../core/api/computes.ts';
 import {
   abortResponseSchema,
+  attemptSchema,
+  listMigrationsQuerySchema,
   migrateRequestSchema,
   migrationAcceptedSchema,
+  migrationStatisticsSchema,
   migrationViewSchema,
+  statisticsQuerySchema,
   timelineSchema,
 } from '../../core/api/migrations.ts';
 import { computeInScope } from '../../db/computes.ts';
+import { getDevice } from '../../db/devices.ts';
 import { eventsOf } from '../../db/events.ts';
 import { listMigrations, migrationInScope } from '../../db/migrationRecords.ts';
+import { migrationStatistics } from '../../db/migrationStatistics.ts';
 import type { ApiContext } from '../context.ts';
 import { abortMigration } from '../migrations/abort.ts';
+import { attemptsOf } from '../migrations/attempts.ts';
 import { startMigration } from '../migrations/start.ts';
-import { accountOf, scopeOf, tenantOf } from '../plugins/auth.ts';
+import { targetsOf } from '../migrations/targets.ts';
+import { accountOf, everyones, scopeOf } from '../plugins/auth.ts';
 
 const params = z.object({ id: idOrNameSchema });
 const tags = ['migrations'];
@@ -51,16 +60,45 @@ export const migrationRoutes: FastifyPluginAsyncZod<{ context: ApiContext }> = a
     config: { needs: 'viewer' },
     schema: {
       tags,
-      summary: 'List moves, newest first',
-      querystring: pageQuerySchema.extend({ compute: idOrNameSchema.optional() }),
+      summary: 'List moves, newest first; with `all` those of all tenants, for the operator',
+      querystring: listMigrationsQuerySchema,
       response: { 200: listOf(migrationViewSchema) },
     },
     handler: async (request) => {
-      const { compute, ...page } = request.query;
-      return listMigrations(db, tenantOf(request).id, {
-        ...page,
+      const { compute, device, state: states, all, ...page } = request.query;
+      return listMigrations(db, everyones(request, all), {
+        ...{ ...page, states },
         compute: compute === undefined ? undefined : (await computeInScope(db, scopeOf(request), compute)).id,
+        device: device === undefined ? undefined : (await getDevice(db, device)).id,
       });
+    },
+  });
+
+  app.get('/migrations/statistics', {
+    config: { needs: 'viewer' },
+    schema: {
+      tags,
+      summary: 'How moves went; with `all` those of all tenants, for the operator',
+      querystring: statisticsQuerySchema,
+      response: { 200: migrationStatisticsSchema },
+    },
+    handler: (request) => {
+      const { seconds, all } = request.query;
+      return migrationStatistics(db, everyones(request, all), seconds);
+    },
+  });
+
+  app.get('/computes/:id/targets', {
+    config: { needs: 'viewer' },
+    schema: {
+      tags,
+      summary: 'List the other devices: whether a compute could move there now, and what that would cost',
+      params,
+      response: { 200: listOf(computeTargetSchema) },
+    },
+    handler: async (request) => {
+      // As many as there are devices: what is asked for is all of them at once.
+      return { items: await targetsOf(context, scopeOf(request), request.params.id), nextCursor: null };
     },
   });
 
@@ -80,6 +118,20 @@ export const migrationRoutes: FastifyPluginAsyncZod<{ context: ApiContext }> = a
         phases,
         events: events.map(({ at, type, message, data }) => ({ at: at.toISOString(), type, message, data })),
       };
+    },
+  });
+
+  app.get('/migrations/:id/attempts', {
+    config: { needs: 'viewer' },
+    schema: {
+      tags,
+      summary: 'List the steps of a move that did not go well at once, with their failures',
+      params,
+      response: { 200: listOf(attemptSchema), ...problemAnswers(503) },
+    },
+    handler: async (request) => {
+      const migration = await migrationInScope(db, scopeOf(request), request.params.id);
+      return { items: await attemptsOf(context, migration), nextCursor: null };
     },
   });
 

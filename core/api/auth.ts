@@ -34,6 +34,8 @@ export const meSchema = z
     email: z.string(),
     role: accountRoleSchema,
     tenants: z.array(z.object({ id: z.string(), name: z.string(), role: tenantRoleSchema })),
+    /** For an operator, where workflows are in Temporal's own UI: `/{workflowId}/{runId}` follows. Null when nobody has said. */
+    temporalUi: z.string().nullable(),
   })
   .meta({ id: 'Account' });
 export type Me = z.infer<typeof meSchema>;

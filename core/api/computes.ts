@@ -10,6 +10,7 @@ import {
 import { lastExitSchema, lastUpdateSchema, observedSchema } from '../observed.ts';
 import { healthCheckSchema, healthSchema } from '../healthCheck.ts';
 import { parseSince } from '../logSince.ts';
+import { predictionSchema } from '../migration.ts';
 import { publishedPortSchema, publishedPortsSchema } from '../publishedPorts.ts';
 import { idOrNameSchema, pageQuerySchema, referenceSchema } from './common.ts';
 
@@ -78,6 +79,7 @@ export const computeSchema = z
   .object({
     id: z.string(),
     name: z.string(),
+    tenant: referenceSchema,
     image: referenceSchema,
     device: referenceSchema,
     state: z.enum(Object.values(ComputeState) as [ComputeState, ...ComputeState[]]),
@@ -123,8 +125,26 @@ export const computeSchema = z
   .meta({ id: 'Compute' });
 export type ComputeView = z.infer<typeof computeSchema>;
 
+/** A device that a compute could move to, or why not. */
+export const computeTargetSchema = z
+  .object({
+    device: referenceSchema,
+    ok: z.boolean(),
+    causes: z.array(causeSchema),
+    /** What the move would cost; null where it cannot go. */
+    predicted: predictionSchema.nullable(),
+    /** One sentence: what that was worked out from. */
+    predictedFrom: z.string().nullable(),
+  })
+  .meta({ id: 'ComputeTarget' });
+export type ComputeTarget = z.infer<typeof computeTargetSchema>;
+
 /** `label=K=V`, several times: all of them must be. */
 export const listComputesQuerySchema = pageQuerySchema.extend({
+  /** Id or name of a device: only what is on it. */
+  device: idOrNameSchema.optional(),
+  /** Those of all tenants; for the operator. */
+  all: z.stringbool().default(false),
   label: z
     .union([z.string(), z.array(z.string())])
     .optional()

@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { causeSchema } from '../cause.ts';
 import { DeviceState, inventorySchema } from '../device.ts';
 import { labelsSchema, nameSchema } from '../compute.ts';
+import { sampleSchema } from '../metrics.ts';
 import { referenceSchema } from './common.ts';
 
 export const deviceSchema = z
@@ -13,6 +14,8 @@ export const deviceSchema = z
     location: z.string().nullable(),
     labels: labelsSchema,
     inventory: inventorySchema,
+    /** What it uses, as it told last; null when it has told nothing for a minute. */
+    load: sampleSchema.nullable(),
     /** `SHA256:…` of its public key; the device's own log shows it too, to be compared before it is approved. */
     keyFingerprint: z.string(),
     /** Of which it is to a move; null until it has said. */

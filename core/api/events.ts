@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { pageQuerySchema } from './common.ts';
 
 /** The `data` of each message of the stream; its `event` is the type once more, its `id` the id. */
 export const eventSchema = z
@@ -34,6 +35,11 @@ export const eventsQuerySchema = z.object({
   subject: z.string().min(1).max(128).optional(),
   /** For a client that cannot set the header Last-Event-ID, which goes before it. */
   lastEventId: eventIdSchema.optional(),
+});
+
+export const eventHistoryQuerySchema = pageQuerySchema.extend({
+  types: z.string().max(1024).optional(),
+  subject: z.string().min(1).max(128).optional(),
 });
 
 /** The others are left as they are. */

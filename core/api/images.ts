@@ -37,6 +37,16 @@ export const imageSchema = z
   .meta({ id: 'Image' });
 export type ImageView = z.infer<typeof imageSchema>;
 
+/** An image with where it is and what is made from it. */
+export const imageDetailSchema = imageSchema
+  .extend({
+    /** Devices that have said that they have it. */
+    devices: z.array(referenceSchema),
+    /** Computes that are made from it. */
+    computes: z.array(referenceSchema),
+  })
+  .meta({ id: 'ImageDetail' });
+
 const sha256Schema = z.string().regex(/^sha256:[0-9a-f]{64}$/, 'must be sha256: and 64 hex digits');
 const wordsSchema = z.array(z.string().max(4096)).max(1000);
 

@@ -13,6 +13,7 @@ import {
   uniqueIndex,
 } from 'drizzle-orm/pg-core';
 import type { Cause } from '../../core/cause.ts';
+import type { StoredAttempt } from '../../core/migrationRecord.ts';
 import type { MigrationState, PhaseName, Prediction, Progress, Round } from '../../core/migration.ts';
 import type { TransferOutcome, Verdict } from '../../core/transfer.ts';
 import { createdAt, instant, sequence } from './columns.ts';
@@ -59,6 +60,8 @@ export const migration = pgTable(
     frozenMs: doublePrecision('frozen_ms'),
     wireBytes: bigint('wire_bytes', { mode: 'number' }).notNull().default(0),
     totalMs: doublePrecision('total_ms'),
+    /** Steps that did not go well at once; null until they were read from Temporal, after the end. */
+    attempts: jsonb('attempts').$type<StoredAttempt[]>(),
     workflowId: text('workflow_id').notNull(),
     /** Empty until the workflow was started. */
     runId: text('run_id').notNull().default(''),
@@ -66,6 +69,9 @@ export const migration = pgTable(
     endedAt: instant('ended_at'),
   },
   (table) => [
+    index('migration_attempts_unsaved')
+      .on(table.endedAt)
+      .where(sql`${table.attempts} is null and ${table.endedAt} is not null`),
     uniqueIndex('migration_one_open')
       .on(table.groupId)
       .where(sql`${table.endedAt} is null`),

@@ -6,6 +6,7 @@ import type { TestWorkflowEnvironment } from '@temporalio/testing';
 import { Worker, type WorkflowBundle } from '@temporalio/worker';
 import { temporal } from '@temporalio/proto';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { readAttempts, type WorkflowTrace } from '../../api/migrations/readAttempts.ts';
 import { CONTROL_TASK_QUEUE } from '../../core/device.ts';
 import { ABORT_UPDATE, type AbortAnswer, type MigrateComputeInput } from '../../workflows/contract.ts';
 import type { SourceOutcome } from '../../device/ownership/sourceTransfer.ts';
@@ -130,6 +131,25 @@ test('what cannot run on the target is refused before anything is prepared', asy
   expect(end).toMatchObject({ state: 'refused', reason: 'It uses io_uring.', causes: [blocker] });
   expect(said).not.toContain('prepare');
   expect(said.slice(-2)).toEqual(['compute running', 'finish refused']);
+});
+
+test('a step that fails once is tried again, and can be told of afterwards', async () => {
+  let tried = 0;
+  fake.source.syncFiles = async () => {
+    tried += 1;
+    const cause = { code: 'linkLost', message: 'the link was cut', mend: 'm' };
+    if (tried === 1) throw ApplicationFailure.create({ message: cause.message, details: [cause] });
+    return { bytes: 10 };
+  };
+  let events: WorkflowTrace['events'] = [];
+  const end = await move('sync-tried-again', async (handle) => {
+    await handle.result();
+    events = (await handle.fetchHistory()).events ?? [];
+  });
+  expect(end).toMatchObject({ state: 'succeeded' });
+  expect(readAttempts({ events, pending: [] })).toMatchObject([
+    { activity: 'syncFiles', attempts: 2, state: 'succeeded', cause: { code: 'linkLost' } },
+  ]);
 });
 
 test('a target that fails to prepare is cleared, and the move ends as failed', async () => {

@@ -12,6 +12,7 @@ export interface ProgramEnvironment {
   TEMPORAL_ADDRESS: string;
   TEMPORAL_NAMESPACE: string;
   DRAYAGE_DATA_DIR: string;
+  DRAYAGE_TEMPORAL_UI_URL?: string;
   /** The URL is said already. */
   DATABASE_URL_FILE: undefined;
 }

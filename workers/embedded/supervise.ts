@@ -82,6 +82,7 @@ async function startParts(settings: Settings, run: (part: Part) => RunningPart):
     TEMPORAL_NAMESPACE: settings.TEMPORAL_NAMESPACE,
     DRAYAGE_DATA_DIR: settings.DRAYAGE_DATA_DIR,
     DATABASE_URL_FILE: undefined,
+    ...temporalUiOf(settings),
     // The server that is started here speaks in clear, on loopback.
     ...(settings.TEMPORAL_ADDRESS === undefined ? NO_TEMPORAL_SECURITY : {}),
   };
@@ -92,6 +93,14 @@ async function startParts(settings: Settings, run: (part: Part) => RunningPart):
     run(controlPart(environment, { address, namespace: settings.TEMPORAL_NAMESPACE, ...security })).ready,
     run(gatewayPart(environment, settings.DRAYAGE_DEVICE_TEMPORAL_LISTEN)).ready,
   ]);
+}
+
+/** That of the server that is started here, unless somebody has said where browsers find it. */
+function temporalUiOf(settings: Settings): Pick<ProgramEnvironment, 'DRAYAGE_TEMPORAL_UI_URL'> {
+  if (settings.TEMPORAL_ADDRESS !== undefined || process.env['DRAYAGE_TEMPORAL_UI_URL'] !== undefined)
+    return {};
+  const { host, port } = settings.DRAYAGE_TEMPORAL_UI_LISTEN;
+  return { DRAYAGE_TEMPORAL_UI_URL: `http://${host}:${String(port)}` };
 }
 
 async function lockDirectory(directory: string): Promise<ProcessLock> {

@@ -10,6 +10,7 @@ import type { ApiContext } from '../../../api/context.ts';
 import { createDeviceApp } from '../../../api/deviceApp.ts';
 import { prepareStore } from '../../../api/images/store.ts';
 import { type Authority, type Identity, openAuthority } from '../../../api/pki/authority.ts';
+import type { WorkflowTrace } from '../../../api/migrations/readAttempts.ts';
 import type { Workflows } from '../../../api/workflows.ts';
 import { DrayageError } from '../../../core/cause.ts';
 import type {
@@ -32,6 +33,8 @@ export class FakeWorkflows implements Workflows {
   builds: BuildApplicationInput[] = [];
   pulls: PullImageInput[] = [];
   running = new Set<string>();
+  /** What there is of any workflow. */
+  traced: WorkflowTrace | null = null;
   away = false;
   abortAnswer: AbortAnswer | null = { accepted: true, reason: 'It stops.' };
 
@@ -65,6 +68,10 @@ export class FakeWorkflows implements Workflows {
 
   abortMigration(): Promise<AbortAnswer | null> {
     return Promise.resolve(this.abortAnswer);
+  }
+
+  trace(): Promise<WorkflowTrace | null> {
+    return Promise.resolve(this.traced);
   }
 
   isRunning(workflowId: string): Promise<boolean> {

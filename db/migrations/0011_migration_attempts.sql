@@ -1,0 +1,2 @@
+ALTER TABLE "migration" ADD COLUMN "attempts" jsonb;--> statement-breakpoint
+CREATE INDEX "migration_attempts_unsaved" ON "migration" USING btree ("ended_at") WHERE "migration"."attempts" is null and "migration"."ended_at" is not null;
