@@ -5,6 +5,7 @@ import type { ApiContext } from './context.ts';
 import { countRequests, createMetrics } from './metrics.ts';
 import { authPlugin } from './plugins/auth.ts';
 import { auditPlugin } from './plugins/audit.ts';
+import { dashboardPlugin, dashboardRoutes } from './plugins/dashboard.ts';
 import { idempotencyPlugin } from './plugins/idempotency.ts';
 import { openApiPlugin } from './plugins/openapi.ts';
 import { storableTextPlugin } from './plugins/storableText.ts';
@@ -49,6 +50,8 @@ export async function createApp(
   await app.register(websocket, { options: { maxPayload: 1 << 20 } });
   countRequests(app, metrics);
   await app.register(auditPlugin, { context });
+  const dashboard = { directory: context.config.dashboardDir };
+  await app.register(dashboardPlugin, dashboard);
   await app.register(unknownRoutesPlugin);
   await app.register(storableTextPlugin);
   await app.register(authPlugin, { context });
@@ -79,5 +82,6 @@ export async function createApp(
     { prefix: '/api/v1' },
   );
   await app.register(healthRoutes, { context, metrics });
+  await app.register(dashboardRoutes, dashboard);
   return app;
 }

@@ -1,3 +1,4 @@
+import { fileURLToPath } from 'node:url';
 import { z } from 'zod';
 import { type AddressRange, parseAddressRange } from '../core/ipv4.ts';
 import { readEnvironment } from './readEnvironment.ts';
@@ -28,6 +29,9 @@ export const imageMaxBytesSchema = z.coerce
   .int()
   .positive()
   .default(16 * 2 ** 30);
+
+/** Where `npm run build:web` writes the dashboard of this checkout. */
+const BUILT_DASHBOARD = fileURLToPath(new URL('../web/dist', import.meta.url));
 
 /** The API process's environment. */
 const fields = z.object({
@@ -77,6 +81,8 @@ const fields = z.object({
     .int()
     .positive()
     .default(2 ** 30),
+  /** The built dashboard. */
+  DRAYAGE_DASHBOARD_DIR: z.string().startsWith('/').default(BUILT_DASHBOARD),
   DRAYAGE_LOG_LEVEL: z.enum(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent']).default('info'),
 });
 const environmentSchema = fields.superRefine(checkTemporal);
@@ -102,6 +108,7 @@ export interface ApiConfig {
   temporalUi: string | null;
   webhookTargets: 'public' | 'any';
   appMaxBytes: number;
+  dashboardDir: string;
   logLevel: string;
 }
 
@@ -144,6 +151,7 @@ export function readConfig(environment: NodeJS.ProcessEnv): ApiConfig {
         : `${env.DRAYAGE_TEMPORAL_UI_URL}/namespaces/${encodeURIComponent(env.TEMPORAL_NAMESPACE)}/workflows`,
     webhookTargets: env.DRAYAGE_WEBHOOK_TARGETS,
     appMaxBytes: env.DRAYAGE_APP_MAX_BYTES,
+    dashboardDir: env.DRAYAGE_DASHBOARD_DIR,
     logLevel: env.DRAYAGE_LOG_LEVEL,
   };
 }

@@ -50,7 +50,8 @@ function patternOf(url: string): RegExp {
   return new RegExp(`^${text}$`);
 }
 
-const unknownRoute = ({ method }: FastifyRequest, path: string) =>
+/** There is no such thing. */
+export const unknownRoute = ({ method }: FastifyRequest, path: string) =>
   new DrayageError({
     code: 'unknownRoute',
     message: `There is no ${method} ${path}.`,
