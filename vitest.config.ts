@@ -1,6 +1,7 @@
+import { svelte } from '@sveltejs/vite-plugin-svelte';
 import { defineConfig } from 'vitest/config';
 
-const NEVER = ['**/node_modules/**', '**/dist/**', 'web/**'];
+const NEVER = ['**/node_modules/**', '**/dist/**'];
 
 export default defineConfig({
   test: {
@@ -34,6 +35,8 @@ export default defineConfig({
         },
       },
       {
+        // The dashboard's state is written with runes, which are compiled.
+        plugins: [svelte({ configFile: 'web/svelte.config.js' })],
         test: {
           name: 'unit',
           include: ['**/*.test.ts'],
@@ -48,6 +51,18 @@ export default defineConfig({
           globalSetup: ['test/integration/support/globalSetup.ts'],
           // Much of their time they wait, for timers and other programs.
           maxWorkers: 2,
+          testTimeout: 60_000,
+          hookTimeout: 120_000,
+        },
+      },
+      {
+        test: {
+          name: 'browser',
+          include: ['test/browser/**/*.test.ts'],
+          exclude: NEVER,
+          globalSetup: ['test/integration/support/globalSetup.ts'],
+          // Each has a browser, which takes both processors.
+          fileParallelism: false,
           testTimeout: 60_000,
           hookTimeout: 120_000,
         },

@@ -1,0 +1,4 @@
+/** Of the Vite plugin, svelte-check and ESLint alike. */
+export default {
+  compilerOptions: { runes: true },
+};
