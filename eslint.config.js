@@ -1,6 +1,8 @@
 import js from '@eslint/js';
 import { createNodeResolver, importX } from 'eslint-plugin-import-x';
+import svelte from 'eslint-plugin-svelte';
 import tseslint from 'typescript-eslint';
+import svelteConfig from './web/svelte.config.js';
 
 /** Who may import whom (docs/architecture.md): a folder and those of our folders that it may import besides itself. */
 const MAY_IMPORT = {
@@ -27,7 +29,7 @@ const FOLDERS = [...Object.keys(MAY_IMPORT), 'workers', 'test', 'scripts'];
 const zones = Object.entries(MAY_IMPORT).flatMap(([folder, allowed]) =>
   FOLDERS.filter((other) => other !== folder && !allowed.includes(other)).map((other) => ({
     // A test may reach further than what it tests.
-    target: `./${folder}/**/!(*.test).ts`,
+    target: `./${folder}/**/!(*.test).{ts,svelte}`,
     from: `./${other}`,
     except: EXCEPT[`${folder} -> ${other}`] ?? [],
     message: `${folder}/ may import ${allowed.length > 0 ? `only ${allowed.join(', ')}` : 'nothing of ours'}.`,
@@ -50,13 +52,14 @@ const NODE_IO = [
   'process',
 ];
 
+const UNSAFE = ['argument', 'assignment', 'call', 'member-access', 'return'];
+
 export default tseslint.config(
   {
     ignores: [
       'node_modules/',
-      'dist/',
+      '**/dist/',
       'coverage/',
-      'web/',
       'docs/',
       'bench/results/',
       'db/migrations/',
@@ -68,7 +71,10 @@ export default tseslint.config(
   {
     languageOptions: {
       parserOptions: {
-        projectService: { allowDefaultProject: ['*.js', 'scripts/*.mjs'] },
+        projectService: {
+          allowDefaultProject: ['*.js', 'scripts/*.mjs', 'web/*.js', 'web/public/assets/*.js'],
+        },
+        extraFileExtensions: ['.svelte'],
         tsconfigRootDir: import.meta.dirname,
       },
     },
@@ -130,11 +136,48 @@ export default tseslint.config(
       ],
     },
   },
+  ...svelte.configs.recommended,
+  {
+    files: ['web/**/*.svelte', 'web/**/*.svelte.ts'],
+    languageOptions: { parserOptions: { parser: tseslint.parser, svelteConfig } },
+    rules: {
+      // The compiler and svelte-check know the names and types; types of components are any here.
+      'no-undef': 'off',
+      ...Object.fromEntries(UNSAFE.map((rule) => [`@typescript-eslint/no-unsafe-${rule}`, 'off'])),
+      // What nothing is drawn from needs no signals.
+      'svelte/prefer-svelte-reactivity': 'off',
+      'svelte/no-at-html-tags': 'error',
+      'no-restricted-syntax': [
+        'error',
+        {
+          selector: "SvelteAttribute[key.name='style']",
+          message: 'The policy lets no style attribute in: use a class, or style:name={value}.',
+        },
+      ],
+      // Of SvelteKit.
+      'svelte/no-navigation-without-resolve': 'off',
+    },
+  },
+  {
+    files: ['web/**/*.ts', 'web/**/*.svelte'],
+    rules: {
+      // Pages are loaded when they are needed, and know the routes that lead to them.
+      'import-x/no-cycle': ['error', { allowUnsafeDynamicCyclicDependency: true }],
+      'no-restricted-imports': [
+        'error',
+        { patterns: [{ regex: '^node:', message: 'This runs in a browser.' }] },
+      ],
+    },
+  },
+  // It would read packages as components.
+  { files: ['web/**/*.svelte'], rules: { 'import-x/no-cycle': 'off' } },
   { files: ['scripts/**', 'lab/demo/**', 'bench/**'], rules: { 'no-console': 'off' } },
   { files: ['**/*.test.ts'], rules: { '@typescript-eslint/no-non-null-assertion': 'off' } },
   {
-    files: ['**/*.mjs', '*.js'],
+    files: ['**/*.mjs', '**/*.js'],
     ...tseslint.configs.disableTypeChecked,
-    languageOptions: { globals: { process: 'readonly', console: 'readonly' } },
+    languageOptions: {
+      globals: { process: 'readonly', console: 'readonly', document: 'readonly', localStorage: 'readonly' },
+    },
   },
 );

@@ -13,7 +13,6 @@ export default defineConfig({
   build: {
     outDir: 'dist',
     emptyOutDir: true,
-    manifest: 'assets/manifest.json',
     // The first that know light-dark(), which the colours are written with.
     target: ['chrome123', 'edge123', 'firefox128', 'safari17.5'],
     // The policy allows no images and fonts within style sheets but those of files.

@@ -1,12 +1,10 @@
+import './lib/withoutEval.ts';
 import { mount } from 'svelte';
-import { config } from 'zod';
 import App from './App.svelte';
 import { reloadWhenReplaced } from './lib/shell/reloadWhenReplaced.ts';
 import './styles/tokens.css';
 import './styles/base.css';
 
-// The policy lets no text be run as a program, which is how zod is fast otherwise.
-config({ jitless: true });
 reloadWhenReplaced();
 
 const target = document.getElementById('app');

@@ -5,6 +5,7 @@ import { session } from './lib/state/session.svelte.ts';
  * Every address and its page, each loaded when it is needed. `p` makes an address, `navigate` goes there, `route` has the
  * parameters. A page is made anew when the path changes, not when only the query does.
  */
+// eslint-disable-next-line @typescript-eslint/unbound-method -- they are functions
 export const { p, navigate, isActive, route } = createRouter({
   '/sign-in': () => import('./pages/SignIn.svelte'),
   '/register': () => import('./pages/Register.svelte'),
@@ -15,6 +16,7 @@ export const { p, navigate, isActive, route } = createRouter({
       beforeLoad: ({ pathname }): void => {
         if (session.me) return;
         const search = pathname === '/' ? undefined : { next: pathname };
+        // eslint-disable-next-line @typescript-eslint/only-throw-error -- so the router has it
         throw navigate('/sign-in', { replace: true, search });
       },
     },

@@ -60,7 +60,7 @@ export const dashboardRoutes: FastifyPluginAsync<{ directory: string }> = async 
       const file = request.params['*'];
       if (file.includes('..') || !(await exists(join(directory, 'assets', file))))
         throw unknownRoute(request, request.url);
-      await reply.helmet(HEADERS);
+      reply.helmet(HEADERS);
       const caching = HASHED.test(file) ? `public, max-age=${String(YEAR_SECONDS)}, immutable` : 'no-cache';
       return reply.header('cache-control', caching).sendFile(`assets/${file}`);
     },
@@ -69,7 +69,7 @@ export const dashboardRoutes: FastifyPluginAsync<{ directory: string }> = async 
 };
 
 async function sendPage(reply: FastifyReply, directory: string): Promise<FastifyReply> {
-  await reply.helmet(HEADERS);
+  reply.helmet(HEADERS);
   void reply.header('cache-control', 'no-cache');
   if (await exists(join(directory, 'index.html'))) return reply.sendFile('index.html');
   return reply.code(503).type('text/plain; charset=utf-8').send(NOT_BUILT);

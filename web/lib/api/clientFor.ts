@@ -23,7 +23,7 @@ export function clientFor(tenantId: string | null, onSignedOut: () => void): Cli
     put: watched(client.put),
     patch: watched(client.patch),
     delete: watched(client.delete),
-    open: watched(client.open),
+    open: watched(client.open.bind(client)),
   };
 }
 
