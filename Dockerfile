@@ -1,7 +1,7 @@
 # The control plane's processes: the API (as it is), the control worker (with the argument workers/control.ts), or the
 # devices' gateway (workers/gateway.ts).
 #
-#   npm ci && docker build --tag drayage .                                  the base is Node's public image
+#   npm ci && npm run build:web && docker build --tag drayage .             the base is Node's public image
 #   docker build --build-arg BASE_IMAGE=registry.example/node:24 ...       another base: glibc, and `node` on its PATH
 #
 # Nothing is fetched during the build: the npm packages are those of the context, which the tests ran on. They must have
@@ -32,6 +32,7 @@ COPY api api
 COPY core core
 COPY db db
 COPY device device
+COPY web/dist web/dist
 COPY workers workers
 COPY workflows workflows
 COPY deploy/health.ts deploy/

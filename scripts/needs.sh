@@ -16,6 +16,10 @@ DEVICE_PACKAGES='ca-certificates coreutils util-linux mount procps tini netbase 
 VM_PACKAGES='qemu-system-x86 openssh-client sshfs xz-utils'
 VM_ARM64_PACKAGES='qemu-system-arm qemu-user-static binfmt-support arch-test gcc-aarch64-linux-gnu libc6-dev-arm64-cross
   libssl-dev:arm64 libzstd-dev:arm64'
+# What the browser tests run, unless DRAYAGE_CHROMIUM names another one.
+BROWSER_PACKAGES='chromium fonts-dejavu-core'
+[ -n "$want_lab" ] || HOST_PACKAGES=
+[ -z "$want_browser" ] || [ -n "${DRAYAGE_CHROMIUM:-}" ] || HOST_PACKAGES="$HOST_PACKAGES $BROWSER_PACKAGES"
 [ -z "$want_vm" ] || HOST_PACKAGES="$HOST_PACKAGES $VM_PACKAGES"
 [ -z "$want_vm_arm64" ] || HOST_PACKAGES="$HOST_PACKAGES $VM_ARM64_PACKAGES"
 
@@ -39,6 +43,7 @@ node_modules_ready() {
 lock_hash() { sha256sum < "$root/package-lock.json" | cut -c 1-64; }
 temporal_ready() { [ -x "$temporal_cached" ] || command -v temporal > /dev/null 2>&1; }
 rootfs_ready() { [ -d "$rootfs" ]; }
+web_ready() { sh "$root/scripts/dashboard.sh" --check; }
 native_ready() { sh "$root/scripts/native.sh" "${1:-$(uname -m)}" --check; }
 vm_ready() { [ -d "$DRAYAGE_VM_X64" ] && [ -f "$DRAYAGE_VM_X64_PACKAGES" ]; }
 vm_arm64_ready() { [ -d "$DRAYAGE_VM_ARM64" ] && [ -f "$DRAYAGE_VM_ARM64_PACKAGES" ] && native_ready arm64; }
@@ -51,7 +56,9 @@ missing_packages() {
 everything_ready() {
   node_modules_ready || return 1
   [ -z "$want_temporal" ] || temporal_ready || return 1
-  [ -z "$want_lab" ] || { native_ready && rootfs_ready && command -v dpkg-query > /dev/null && [ -z "$(missing_packages)" ]; } || return 1
+  [ -z "$want_web" ] || web_ready || return 1
+  [ -z "$want_lab" ] || { native_ready && rootfs_ready; } || return 1
+  [ -z "$HOST_PACKAGES" ] || { command -v dpkg-query > /dev/null && [ -z "$(missing_packages)" ]; } || return 1
   [ -z "$want_vm" ] || vm_ready || return 1
   [ -z "$want_vm_arm64" ] || vm_arm64_ready || return 1
 }
@@ -68,7 +75,7 @@ need_packages() {
   [ -n "$missing" ] || return 0
   for tool in apt-get dpkg-query; do
     command -v $tool > /dev/null ||
-      fail "This machine has no $tool, so the lab's packages cannot be installed here." \
+      fail "This machine has no $tool, so Debian's packages cannot be installed here." \
         "Use Debian or Ubuntu, or install these yourself: $(echo $HOST_PACKAGES)"
   done
   # The lists of a fresh image are empty or old; the install alone is tried first, since it is often enough.
@@ -109,6 +116,12 @@ need_temporal() {
     }
   fi
   chmod 755 "$building" && rm -rf "${temporal_cached%/*}" && mv "$building" "${temporal_cached%/*}"
+}
+
+need_web() {
+  web_ready && return 0
+  timed 'building the dashboard' 'first time ~15 s' sh "$root/scripts/dashboard.sh" --needed ||
+    fail 'The dashboard (web/) could not be built.' 'The lines above say why; everything else works without it.'
 }
 
 # need_native [ARCHITECTURE]

@@ -1,26 +1,28 @@
 #!/bin/sh
-# Sets up what a command needs, then becomes that command:   scripts/run.sh [temporal] [lab] [vm] [vm-arm64] -- COMMAND...
-# npm packages are always seen to. `temporal` adds Temporal's server, `lab` the Debian packages and the file system
-# of the lab's devices, `vm` QEMU and what its guests boot from, `vm-arm64` the same of another processor. Slow results are kept in ${XDG_CACHE_HOME:-~/.cache}/drayage; with all there this takes < 1 s.
+# Sets up what a command needs, then becomes that command:   scripts/run.sh [web] [browser] [temporal] [lab] [vm] [vm-arm64] -- COMMAND...
+# npm packages are always seen to. `web` adds the built dashboard, `browser` that and Chromium, `temporal` Temporal's server,
+# `lab` the dashboard, the Debian packages and the file system of the lab's devices, `vm` QEMU and what its guests boot from, `vm-arm64` the same of another processor. Slow results are kept in ${XDG_CACHE_HOME:-~/.cache}/drayage; with all there this takes < 1 s.
 set -eu
 
 root=$(CDPATH='' cd -- "$(dirname -- "$0")/.." && pwd)
 cache=${XDG_CACHE_HOME:-${HOME:-/root}/.cache}/drayage
 . "$root/scripts/lib.sh"
 
-want_temporal='' want_lab='' want_vm='' want_vm_arm64=''
+want_web='' want_browser='' want_temporal='' want_lab='' want_vm='' want_vm_arm64=''
 while [ $# -gt 0 ]; do
   case $1 in
+    web) want_web=1 ;;
+    browser) want_browser=1 want_web=1 ;;
     temporal) want_temporal=1 ;;
-    lab) want_lab=1 want_temporal=1 ;;
-    vm) want_vm=1 want_lab=1 want_temporal=1 ;;
-    vm-arm64) want_vm_arm64=1 want_vm=1 want_lab=1 want_temporal=1 ;;
+    lab) want_lab=1 want_temporal=1 want_web=1 ;;
+    vm) want_vm=1 want_lab=1 want_temporal=1 want_web=1 ;;
+    vm-arm64) want_vm_arm64=1 want_vm=1 want_lab=1 want_temporal=1 want_web=1 ;;
     --) shift; break ;;
-    *) fail "scripts/run.sh does not know the need '$1'." "Use: scripts/run.sh [temporal] [lab] [vm] [vm-arm64] -- COMMAND..." ;;
+    *) fail "scripts/run.sh does not know the need '$1'." "Use: scripts/run.sh [web] [browser] [temporal] [lab] [vm] [vm-arm64] -- COMMAND..." ;;
   esac
   shift
 done
-[ $# -gt 0 ] || fail 'scripts/run.sh was given no command.' 'Use: scripts/run.sh [temporal] [lab] [vm] [vm-arm64] -- COMMAND...'
+[ $# -gt 0 ] || fail 'scripts/run.sh was given no command.' 'Use: scripts/run.sh [web] [browser] [temporal] [lab] [vm] [vm-arm64] -- COMMAND...'
 
 . "$root/scripts/needs.sh"
 
@@ -33,8 +35,9 @@ if ! everything_ready; then
     say 'another bootstrap is running; waiting for it'
     flock 9
   fi
-  [ -z "$want_lab" ] || need_packages
+  [ -z "$HOST_PACKAGES" ] || need_packages
   need_node_modules
+  [ -z "$want_web" ] || need_web
   [ -z "$want_temporal" ] || need_temporal
   [ -z "$want_lab" ] || need_native
   [ -z "$want_lab" ] || need_rootfs

@@ -32,6 +32,7 @@ const STAGES: Stage[][] = [
     { name: 'lint', run: () => check('eslint', ['.']) },
     { name: 'format', run: () => check('prettier', ['--check', '--log-level', 'warn', '.']) },
     { name: 'types', run: () => check('tsc', ['--noEmit']) },
+    { name: 'web types', run: () => check('svelte-check', ['--tsconfig', 'web/tsconfig.json']) },
     {
       name: 'unused',
       run: () => check('knip', ['--no-progress', '--include', 'files,dependencies,unlisted,unresolved']),
@@ -39,6 +40,7 @@ const STAGES: Stage[][] = [
   ],
   [{ name: 'unit', run: () => vitest('unit') }],
   [{ name: 'integration', run: () => vitest('integration') }],
+  [{ name: 'browser', run: () => vitest('browser') }],
   [{ name: 'lab', run: () => vitest('lab') }],
 ];
 

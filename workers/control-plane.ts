@@ -10,7 +10,7 @@ async function main(): Promise<void> {
   const plane = await startControlPlane(readSettings(process.env, process.getuid!()), say, stopping.signal);
   const { api, temporalUi } = plane.addresses;
   say(
-    `ready: API ${api}, its docs ${api}/api/docs${temporalUi === null ? '' : `, Temporal's UI ${temporalUi}`}`,
+    `ready: dashboard and API ${api}, its docs ${api}/api/docs${temporalUi === null ? '' : `, Temporal's UI ${temporalUi}`}`,
   );
   try {
     await Promise.race([plane.ended, stopped]);

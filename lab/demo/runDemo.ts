@@ -65,7 +65,8 @@ export async function removeDemo(screen: Screen): Promise<string[]> {
 async function addresses(lab: Lab): Promise<string[]> {
   const admin = await readAdmin(lab);
   return [
-    `API and its docs  ${apiUrl(lab)}/api/docs  (${admin?.email} / ${admin?.password})`,
+    `Dashboard         ${apiUrl(lab)}  (${admin?.email} / ${admin?.password})`,
+    `API and its docs  ${apiUrl(lab)}/api/docs`,
     `Temporal's UI     http://127.0.0.1:${lab.ports.temporalUi}`,
   ];
 }
