@@ -21,7 +21,7 @@ export interface ControlApi {
    * Resolves when events of these types (`migration.*`, say) with this subject are being listened for; `heard` is called at
    * each, until the signal. A connection that ends is not made again. @throws DrayageError when it is refused
    */
-  listen(query: { types: string; subject: string }, heard: () => void, signal: AbortSignal): Promise<void>;
+  listen(query: { types: string; subject?: string }, heard: () => void, signal: AbortSignal): Promise<void>;
   token: string;
 }
 
@@ -86,7 +86,7 @@ async function send(
 async function listen(
   lab: Lab,
   token: string,
-  query: { types: string; subject: string },
+  query: { types: string; subject?: string },
   heard: () => void,
   signal: AbortSignal,
 ): Promise<void> {

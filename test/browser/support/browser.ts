@@ -1,15 +1,7 @@
-import {
-  type Browser,
-  type BrowserContext,
-  type BrowserContextOptions,
-  chromium,
-  type Page,
-} from 'playwright-core';
+import type { Browser, BrowserContext, BrowserContextOptions, Page } from 'playwright-core';
 import { afterAll, afterEach, beforeAll, expect } from 'vitest';
+import { launchChromium } from '../../../lab/chromium.ts';
 import { type Faults, watchPage } from './watchPage.ts';
-
-/** Debian's; another one by its path. */
-const CHROMIUM = process.env['DRAYAGE_CHROMIUM'] ?? '/usr/bin/chromium';
 
 export interface OpenOptions {
   /** Of the dashboard, e.g. http://127.0.0.1:41234; paths that are gone to are below it. */
@@ -38,9 +30,7 @@ export function useBrowser(): TestBrowser {
   const opened: TestPage[] = [];
 
   beforeAll(async () => {
-    // As root it has no sandbox; what it shows is this checkout's own.
-    const args = process.getuid?.() === 0 ? ['--no-sandbox'] : [];
-    browser = await chromium.launch({ executablePath: CHROMIUM, args });
+    browser = await launchChromium();
   });
   afterEach(async () => {
     const ended = opened.splice(0);

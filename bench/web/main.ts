@@ -1,0 +1,117 @@
+/** `npm run bench:web`: what the dashboard needs of a browser. Its usage is in parseFlags.ts. */
+import { mkdir, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { DrayageError } from '../../core/cause.ts';
+import { controlApi } from '../../lab/controlApi.ts';
+import { downLab } from '../../lab/down.ts';
+import { createFakeComputes, importEmptyImage } from '../../lab/fakeFleet.ts';
+import { moreFakes } from '../../lab/moreFakes.ts';
+import { makeProgress, type Progress } from '../../lab/progress.ts';
+import type { Lab } from '../../lab/state.ts';
+import { upLab } from '../../lab/up.ts';
+import { commitOf, hostFacts } from '../machineFacts.ts';
+import { keepMoving } from './keepMoving.ts';
+import { leaveOpen, openOverview, useOverview } from './overview.ts';
+import { parseFlags, USAGE, type WebFlags } from './parseFlags.ts';
+import { isMet, type LeftOpen, type Watched, webFigures, type WebFigure } from './webFigures.ts';
+
+const LAB = 'webbench';
+const RESULTS = fileURLToPath(new URL('../results', import.meta.url));
+/** The fewest computes that there are. */
+const FEW = 20;
+
+process.exitCode = await main(process.argv.slice(2));
+
+/** Exit code: 0 met, 1 not, 2 usage. */
+async function main(args: string[]): Promise<number> {
+  let flags: WebFlags;
+  try {
+    flags = parseFlags(args);
+  } catch (error) {
+    console.error((error as Error).message);
+    return 2;
+  }
+  if (flags.help) {
+    process.stdout.write(USAGE);
+    return 0;
+  }
+  const progress = makeProgress((line) => console.error(line));
+  const stopped = new AbortController();
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const)
+    process.on(signal, () => stopped.abort(new Error('Stopped.')));
+  try {
+    return (await report(...(await takeFigures(flags, progress, stopped.signal)))) ? 0 : 1;
+  } catch (error) {
+    console.error(error instanceof DrayageError ? error.message : error);
+    return 1;
+  } finally {
+    await downLab(LAB, progress);
+  }
+}
+
+async function takeFigures(
+  { devices, computes, moves, minutes }: WebFlags,
+  progress: Progress,
+  signal: AbortSignal,
+): Promise<[Watched, Watched, LeftOpen]> {
+  await downLab(LAB, progress);
+  progress.say('starting a control plane');
+  let { lab } = await upLab(LAB, { devices: 0 }, progress, signal);
+  lab = await moreFakes(lab, devices, (ready) => progress.say(`${ready} of ${devices} devices ready`));
+  const api = await controlApi(lab);
+  const image = await importEmptyImage(lab, api, 'any');
+  const make = async (from: number, to: number) => {
+    const asked = Array.from({ length: to - from }, (_, index) => computeNumber(from + index, lab));
+    return createFakeComputes(api, image.name, asked, (count) => {
+      if (count % 200 === 0) progress.say(`${from + count} of ${to} computes asked for`);
+    });
+  };
+  const watch = async (ids: string[], say: string): Promise<Watched> => {
+    const moving = await keepMoving(api, ids, moves, signal);
+    progress.say(`${say}: using the overview with ${ids.length} computes`);
+    const opened = await openOverview(lab);
+    try {
+      return { computes: ids.length, interactionsMs: await useOverview(opened, signal) };
+    } finally {
+      await opened.close();
+      await moving.stop();
+    }
+  };
+  const ids = await make(0, FEW);
+  const few = await watch(ids, 'few');
+  ids.push(...(await make(FEW, computes)));
+  const many = await watch(ids, 'many');
+  const moving = await keepMoving(api, ids, moves, signal);
+  const opened = await openOverview(lab);
+  try {
+    const open = await leaveOpen(opened, api, minutes, signal, (line) => progress.say(line));
+    return [few, many, open];
+  } finally {
+    await opened.close();
+    await moving.stop();
+  }
+}
+
+/** Spread over the devices; each takes some seconds to move. */
+function computeNumber(index: number, lab: Lab) {
+  const device = lab.fakes[index % lab.fakes.length] ?? '';
+  const env = { FAKE_MEMORY_MB: '64', FAKE_DIRTY_MB_PER_S: '4', FAKE_LOG_MS: '3600000' };
+  return { name: `compute-${String(index + 1)}`, device, env, memoryBytes: 64 * 2 ** 20 };
+}
+
+async function report(few: Watched, many: Watched, open: LeftOpen): Promise<boolean> {
+  const figures = webFigures(few, many, open);
+  await mkdir(RESULTS, { recursive: true });
+  const file = join(RESULTS, 'web.json');
+  const about = { machine: hostFacts(), commit: await commitOf(), takenAt: new Date().toISOString() };
+  await writeFile(file, `${JSON.stringify({ ...about, figures, samples: { few, many, open } }, null, 1)}\n`);
+  console.log(['', ...figures.map(line), '', `Written: ${file}`].join('\n'));
+  return figures.every(isMet);
+}
+
+function line(figure: WebFigure): string {
+  const parts = Object.entries(figure.parts).map(([name, value]) => `${name} ${value.toFixed(1)}`);
+  const met = isMet(figure) ? 'met' : 'NOT MET';
+  return `${figure.name} ${figure.value.toFixed(2)} (at most ${figure.atMost}): ${met}  [${parts.join(', ')}]`;
+}

@@ -1,0 +1,78 @@
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { buffer } from 'node:stream/consumers';
+import { pack } from 'tar-stream';
+import { acceptedSchema, listOf } from '../core/api/common.ts';
+import { computeSchema } from '../core/api/computes.ts';
+import type { ImageView } from '../core/api/images.ts';
+import { until } from '../core/until.ts';
+import type { ControlApi } from './controlApi.ts';
+import { importImage } from './importImage.ts';
+import type { Lab } from './state.ts';
+
+/** Requests to make computes at a time. */
+const AT_ONCE = 16;
+/** For one compute to come to run, among many, milliseconds. */
+const RUN_MS = 600_000;
+const LOOK_MS = 500;
+
+/** A compute of a fake device: nothing runs. */
+export interface FakeCompute {
+  name: string;
+  device: string;
+  /** What the device is told to do with it (docs/architecture.md, "Fake devices"). */
+  env?: Record<string, string>;
+  [more: string]: unknown;
+}
+
+/** An image for computes of fake devices; there is nothing in it. */
+export async function importEmptyImage(lab: Lab, api: ControlApi, name: string): Promise<ImageView> {
+  const folder = await mkdtemp(join(tmpdir(), 'drayage-empty-image-'));
+  try {
+    const path = join(folder, 'root.tar');
+    const tar = pack();
+    tar.entry({ name: 'app', mode: 0o755 }, 'nothing runs');
+    tar.finalize();
+    await writeFile(path, await buffer(tar));
+    return await importImage(lab, api, { name, path, command: ['/app'] });
+  } finally {
+    await rm(folder, { recursive: true, force: true });
+  }
+}
+
+/** Makes computes and resolves with their ids, in the same order, once all of them run. `told` hears how many were asked for. */
+export async function createFakeComputes(
+  api: ControlApi,
+  image: string,
+  computes: readonly FakeCompute[],
+  told: (asked: number) => void = () => undefined,
+): Promise<string[]> {
+  const ids: string[] = [];
+  let next = 0;
+  const work = async () => {
+    for (let index = next++; index < computes.length; index = next++) {
+      const body = { image, ...computes[index] };
+      ids[index] = acceptedSchema.parse(await api.request('POST', '/computes', body)).id;
+      told(ids.length);
+    }
+  };
+  await Promise.all(Array.from({ length: AT_ONCE }, work));
+  const wanted = new Set(ids);
+  const running = async () =>
+    (await runningComputes(api)).filter((id) => wanted.has(id)).length === ids.length;
+  await until(`${String(ids.length)} computes to run`, RUN_MS, running, LOOK_MS);
+  return ids;
+}
+
+async function runningComputes(api: ControlApi): Promise<string[]> {
+  const found: string[] = [];
+  let cursor: string | null = '';
+  while (cursor !== null) {
+    const page: unknown = await api.request('GET', `/computes?limit=500${cursor && `&cursor=${cursor}`}`);
+    const { items, nextCursor } = listOf(computeSchema.pick({ id: true, state: true })).parse(page);
+    found.push(...items.filter(({ state }) => state === 'running').map(({ id }) => id));
+    cursor = nextCursor;
+  }
+  return found;
+}
