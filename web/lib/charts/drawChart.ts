@@ -24,6 +24,7 @@ export interface Chart {
 
 /** Width of the figures beside the chart, px. */
 const AXIS_WIDTH = 72;
+const clock = new Intl.DateTimeFormat(undefined, { timeStyle: 'short' });
 
 /** Draws lines over time into an element, as wide as that is. Loaded when there is something to draw. */
 export function drawChart(node: HTMLElement, data: ChartData, options: ChartOptions): Chart {
@@ -68,7 +69,7 @@ function make(node: HTMLElement, data: ChartData, { height, format, onPoint }: C
       // From nought, so that little looks like little.
       scales: { y: { range: (_plot, _least, most) => [0, most > 0 ? most * 1.1 : 1] } },
       axes: [
-        { ...axis, font },
+        { ...axis, font, values: (_plot, ticks) => ticks.map((tick) => clock.format(tick * 1_000)) },
         { ...axis, font, size: AXIS_WIDTH, values: (_plot, ticks) => ticks.map(format) },
       ],
       series: [
