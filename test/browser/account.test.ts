@@ -108,6 +108,6 @@ describe('every page', () => {
         expect(wide, path).toBeLessThanOrEqual(0);
       }
     },
-    120_000,
+    240_000,
   );
 });

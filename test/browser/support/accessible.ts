@@ -11,7 +11,7 @@ export async function expectAccessible(page: Page): Promise<void> {
   for (const colorScheme of ['light', 'dark'] as const) {
     await page.emulateMedia({ colorScheme, reducedMotion: 'reduce' });
     // Colours that fade in are not those to be judged.
-    await expect.poll(() => page.evaluate(STILL)).toBe(true);
+    await expect.poll(() => page.evaluate(STILL), { timeout: 15_000 }).toBe(true);
     // Legacy is what needs no second page; there are no frames of other origins here.
     const axe = new AxeBuilder({ page }).setLegacyMode();
     // The themes differ in colours alone.

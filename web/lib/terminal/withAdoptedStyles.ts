@@ -5,7 +5,7 @@
  */
 export function withAdoptedStyles(open: () => void): void {
   const make = document.createElement.bind(document);
-  document.createElement = ((tag: string) => (tag === 'style' ? adopted(make) : make(tag))) as typeof make;
+  document.createElement = (tag: string) => (tag === 'style' ? adopted(make) : make(tag));
   try {
     open();
   } finally {
