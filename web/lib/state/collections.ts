@@ -27,10 +27,21 @@ export function liveDevices(client: Client, stream: Listenable): LiveList<Device
   });
 }
 
-/** All computes of the tenant. */
-export function liveComputes(client: Client, stream: Listenable): LiveList<Compute> {
+/** Whose things a list has: the tenant's that is looked at, or with `all` everybody's, for the operator. */
+export interface ListedOptions {
+  all?: boolean;
+}
+const asked = ({ all }: ListedOptions) => (all === true ? { all: 'true' } : {});
+
+/** All computes of the tenant, or of all tenants. */
+export function liveComputes(
+  client: Client,
+  stream: Listenable,
+  options: ListedOptions = {},
+): LiveList<Compute> {
   return new LiveList<Compute>(stream, {
-    readPage: (query, signal) => client.get('/computes', { params: { query }, signal }),
+    readPage: (page, signal) =>
+      client.get('/computes', { params: { query: { ...page, ...asked(options) } }, signal }),
     readOne: (id, signal) => client.get('/computes/{id}', { params: { path: { id } }, signal }),
     changedBy: ({ type, subject, data }) => {
       if (type.startsWith('compute.')) return [subject];
@@ -41,10 +52,15 @@ export function liveComputes(client: Client, stream: Listenable): LiveList<Compu
   });
 }
 
-/** The tenant's newest moves, newest first. */
-export function liveMigrations(client: Client, stream: Listenable): LiveList<Migration> {
+/** The newest moves of the tenant, or of all tenants, newest first. */
+export function liveMigrations(
+  client: Client,
+  stream: Listenable,
+  options: ListedOptions = {},
+): LiveList<Migration> {
   return new LiveList<Migration>(stream, {
-    readPage: (query, signal) => client.get('/migrations', { params: { query }, signal }),
+    readPage: (page, signal) =>
+      client.get('/migrations', { params: { query: { ...page, ...asked(options) } }, signal }),
     readOne: (id, signal) => client.get('/migrations/{id}', { params: { path: { id } }, signal }),
     changedBy: ({ type, subject }) => (type.startsWith('migration.') ? [subject] : []),
     patch: (migration, { type, data }) =>
