@@ -20,7 +20,7 @@ export const { p, navigate, isActive, route } = createRouter({
         throw navigate('/sign-in', { replace: true, search });
       },
     },
-    '/': () => import('./pages/Overview.svelte'),
+    '/': () => import('./pages/overview/Overview.svelte'),
     '/devices': () => import('./pages/devices/Devices.svelte'),
     '/devices/:id': () => import('./pages/devices/Device.svelte'),
     '/computes': () => import('./pages/computes/Computes.svelte'),
