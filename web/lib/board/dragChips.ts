@@ -1,4 +1,4 @@
-import type { Draggable } from '@dnd-kit/dom';
+import type * as Kit from '@dnd-kit/dom';
 import type { Attachment } from 'svelte/attachments';
 
 export interface Point {
@@ -35,12 +35,7 @@ export function dragChips(drag: ChipDrag): Attachment<HTMLElement> {
   };
 }
 
-function begin(
-  kit: typeof import('@dnd-kit/dom'),
-  board: HTMLElement,
-  drag: ChipDrag,
-  signal: AbortSignal,
-): void {
+function begin(kit: typeof Kit, board: HTMLElement, drag: ChipDrag, signal: AbortSignal): void {
   const { AutoScroller, DragDropManager, PointerActivationConstraints: When, PointerSensor } = kit;
   const sensor = PointerSensor.configure({
     activationConstraints: ({ pointerType }) =>
@@ -48,7 +43,7 @@ function begin(
   });
   // Its own feedback, cursor and the like come as style sheets within the page, which the policy forbids.
   const manager = new DragDropManager({ plugins: [AutoScroller], sensors: [sensor] });
-  let pointedAt: Draggable | null = null;
+  let pointedAt: Kit.Draggable | null = null;
   let over: string | null = null;
 
   const point = ({ target }: PointerEvent) => {

@@ -21,7 +21,9 @@ export function summarise(
   const computesIn = (...states: Compute['state'][]) =>
     computes.filter(({ state }) => states.includes(state)).length;
   const item = (label: string, count: number, href: string, tone: Tone): SummaryItem => ({
-    ...{ label, count, href },
+    // “1 devices” reads like a fault.
+    label: count === 1 ? label.replace(/^(device|compute|move)s/, '$1') : label,
+    ...{ count, href },
     tone: count === 0 ? 'idle' : tone,
   });
   return [
