@@ -19,6 +19,12 @@ export default defineConfig({
     assetsInlineLimit: 0,
     modulePreload: { polyfill: false },
     reportCompressedSize: false,
+    rolldownOptions: {
+      output: {
+        // Told not to run texts as programs in the same file, zod knows it before any schema is made, whichever file has that.
+        codeSplitting: { groups: [{ name: 'zod', test: /node_modules[\\/]zod[\\/]|withoutEval/ }] },
+      },
+    },
   },
   server: { proxy: { '/api': { target: api, ws: true } } },
 });
