@@ -13,16 +13,26 @@ export interface SampleSeries {
 /** A gap longer than so many steps is one in which nothing was told; a shorter one is a late sample. */
 const LATE_STEPS = 2.5;
 
-/** Samples as lines: where the device told nothing for a while the lines break, instead of saying what nobody knows. */
-export function chartSeries({ items, resolutionSeconds }: Schemas['Metrics']): SampleSeries {
+/**
+ * Samples as lines over the time from `from` to `to` (seconds since 1970). Where the device told nothing for a while the lines
+ * break, instead of saying what nobody knows.
+ */
+export function chartSeries(
+  { items, resolutionSeconds }: Schemas['Metrics'],
+  { from, to }: { from: number; to: number },
+): SampleSeries {
   const series: SampleSeries = { times: [], cpus: [], memory: [], disk: [], received: [], sent: [] };
-  let last = NaN;
+  if (items.length === 0) return series;
+  let last = from;
+  add(series, from, null);
   for (const item of items) {
     const at = Date.parse(item.at) / 1_000;
+    if (at <= last) continue;
     if (at - last > LATE_STEPS * resolutionSeconds) add(series, last + resolutionSeconds, null);
     add(series, at, item);
     last = at;
   }
+  if (to - last > LATE_STEPS * resolutionSeconds) add(series, to, null);
   return series;
 }
 
