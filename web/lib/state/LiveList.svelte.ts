@@ -20,7 +20,8 @@ export interface LiveListOptions<T extends { id: string }> {
     page: { limit: number; cursor: string | undefined },
     signal: AbortSignal,
   ) => Promise<{ items: T[]; nextCursor: string | null }>;
-  readOne: (id: string, signal: AbortSignal) => Promise<T>;
+  /** Null: it is not one of the list's (any more). */
+  readOne: (id: string, signal: AbortSignal) => Promise<T | null>;
   /** Ids of the items that an event says have changed, are new, or are gone. */
   changedBy: (event: EventView) => readonly string[];
   /** An item after an event that says all of its change; undefined: it has to be read again. */
