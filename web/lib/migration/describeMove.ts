@@ -32,6 +32,14 @@ export function memoryBytes({ rounds }: Pick<Move, 'rounds'>): number | null {
   return looked === 0 ? null : looked * PAGE;
 }
 
+/** What has been sent so far, bytes: the record has the sum only once it has ended. */
+export function sentBytes(move: Pick<Move, 'state' | 'wireBytes' | 'rounds' | 'progress'>): number {
+  if (hasEnded(move)) return move.wireBytes;
+  const { rounds, progress } = move;
+  const under = progress && !rounds.some(({ round }) => round === progress.round) ? progress.wireBytes : 0;
+  return rounds.reduce((sum, { wireBytes }) => sum + wireBytes, under);
+}
+
 /** Why there is no frozen time, in a word or two. */
 export function whyNotFrozen(move: Move): string {
   if (move.dryRun) return 'dry run';

@@ -7,6 +7,7 @@ import {
   hasEnded,
   memoryBytes,
   restoreWords,
+  sentBytes,
   temporalHref,
   trackerWords,
   whyNotFrozen,
@@ -56,6 +57,22 @@ it.each([
 it('knows the memory by what the rounds have looked at', () => {
   expect(memoryBytes(move())).toBeNull();
   expect(memoryBytes(move({ rounds: [round({}), round({ lookedPages: 1_024 })] }))).toBe(4_194_304);
+});
+
+describe('what was sent', () => {
+  const progress = {
+    ...{ round: 2, pages: 1, bytes: 4_096, wireBytes: 70, bytesPerSecond: 1, expectedFreezeMs: null, at: '' },
+  };
+  const one = [round({ round: 1, wireBytes: 500 })];
+  const two = [...one, round({ round: 2, wireBytes: 80 })];
+  it.each([
+    ['is on record once it has ended', move({ rounds: one }), 1_000],
+    ['is that of its rounds', move({ state: 'precopying', rounds: one }), 500],
+    ['and of the one under way', move({ state: 'precopying', rounds: one, progress }), 570],
+    ['which counts once', move({ state: 'precopying', rounds: two, progress }), 580],
+  ])('%s', (_name, asked, bytes) => {
+    expect(sentBytes(asked)).toBe(bytes);
+  });
 });
 
 it.each([
