@@ -1,3 +1,5 @@
+// Here too, so that it is in one chunk with what has schemas, and comes first there.
+import '../withoutEval.ts';
 import { ProblemError } from '../../../client/problemError.ts';
 import type { Body, Schemas } from '../../../client/createClient.ts';
 import { decideAccess, type Need } from '../../../core/tenancy.ts';
