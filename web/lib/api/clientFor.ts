@@ -2,7 +2,7 @@ import { type Client, createClient } from '../../../client/createClient.ts';
 import { ProblemError } from '../../../client/problemError.ts';
 
 /** By it a request names the tenant that it is about. */
-const TENANT_HEADER = 'x-drayage-tenant';
+export const TENANT_HEADER = 'x-drayage-tenant';
 
 /**
  * The API that served this page, asked as a member of one tenant; the session is the browser's cookie. `onSignedOut` is told
