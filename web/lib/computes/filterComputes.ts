@@ -1,3 +1,4 @@
+import { filterWords, hasWords, labelTexts } from '../filter/words.ts';
 import type { Compute } from '../state/collections.ts';
 
 /** What is looked for; an empty text is no filter. */
@@ -15,14 +16,14 @@ export const NO_FILTERS: ComputeFilters = { text: '', state: '', device: '', lab
 
 /** The computes that all filters let through, in their order. */
 export function filterComputes(computes: readonly Compute[], filters: ComputeFilters): readonly Compute[] {
-  const words = filters.text.toLowerCase().split(/\s+/).filter(Boolean);
+  const words = filterWords(filters.text);
   const label = filters.label.trim();
   return computes.filter(
     (compute) =>
       (filters.state === '' || compute.state === filters.state) &&
       (filters.device === '' || compute.device.id === filters.device) &&
       (label === '' || hasLabel(compute, label)) &&
-      (words.length === 0 || hasWords(compute, words)),
+      (words.length === 0 || hasWords(words, textsOf(compute))),
   );
 }
 
@@ -32,11 +33,6 @@ function hasLabel({ labels }: Compute, wanted: string): boolean {
   return labels[wanted.slice(0, at)] === wanted.slice(at + 1);
 }
 
-function hasWords(compute: Compute, words: readonly string[]): boolean {
-  const { id, name, ip, image, device, groupName, labels } = compute;
-  const labelTexts = Object.entries(labels).map(([key, value]) => `${key}=${value}`);
-  const text = [id, name, ip, image.name, device.name, groupName ?? '', ...labelTexts]
-    .join(' ')
-    .toLowerCase();
-  return words.every((word) => text.includes(word));
+function textsOf({ id, name, ip, image, device, groupName, labels }: Compute): (string | null)[] {
+  return [id, name, ip, image.name, device.name, groupName, ...labelTexts(labels)];
 }

@@ -1,5 +1,14 @@
 import { describe, expect, it } from 'vitest';
-import { type ComputeForm, emptyForm, emptySettings, readComputeForm, readSettingsForm } from './form.ts';
+import type { Compute } from '../state/collections.ts';
+import { shownErrors } from './formIssues.ts';
+import {
+  type ComputeForm,
+  emptyForm,
+  emptySettings,
+  readComputeForm,
+  readSettingsForm,
+  settingsFormOf,
+} from './form.ts';
 
 const good: ComputeForm = { ...emptyForm(), name: 'web', image: 'img_1' };
 const check = { on: true, command: 'true', interval: '', timeout: '', retries: '', startPeriod: '' };
@@ -102,6 +111,30 @@ describe('what is wrong is said at its field', () => {
   ])('%s', (_name, over, errors) => {
     expect(readComputeForm({ ...good, ...over })).toEqual({ request: null, errors });
   });
+});
+
+it.each([
+  [false, ['ports.0.host']],
+  [true, ['name', 'ports.0.compute', 'ports.0.host']],
+])('what is empty is wrong once it was sent: %s', (sent, fields) => {
+  const form = { ...good, name: '', ports: [{ host: '80', compute: '', protocol: 'tcp' }] };
+  expect(Object.keys(shownErrors(readComputeForm(form).errors, form, sent)).sort()).toEqual(fields);
+});
+
+it('is, of a compute, what the compute has', () => {
+  const settings = {
+    ...{ memoryBytes: 3 * 2 ** 28, cpus: 0.5, pids: 10, labels: { a: '1' } },
+    restartPolicy: { name: 'on-failure', maximumRetries: 2 },
+    healthCheck: {
+      command: ['sh', '-c', 'a b'],
+      intervalSeconds: 1,
+      timeoutSeconds: 2,
+      retries: 3,
+      startPeriodSeconds: 4,
+    },
+  } as unknown as Compute;
+  const { request } = readSettingsForm(settingsFormOf(settings), { labels: { a: '1' }, hasCheck: true });
+  expect(request).toEqual(settings);
 });
 
 describe('a change', () => {

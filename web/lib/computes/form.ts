@@ -3,7 +3,9 @@ import type { Body } from '../../../client/createClient.ts';
 import { createComputeRequestSchema, updateComputeRequestSchema } from '../../../core/api/computes.ts';
 import { memorySizeSchema } from '../../../core/memorySize.ts';
 import { formIssues, type FormErrors } from './formIssues.ts';
+import type { Compute } from '../state/collections.ts';
 import { splitWords } from './splitWords.ts';
+import { commandWords } from './words.ts';
 
 export interface PairRow {
   key: string;
@@ -170,3 +172,32 @@ const pairs = (rows: readonly PairRow[]): Record<string, string> =>
   Object.fromEntries(rows.map(({ key, value }) => [key, value]));
 const number = (text: string) => (text.trim() === '' ? NaN : Number(text));
 const bytes = (text: string) => memorySizeSchema.safeParse(text).data ?? NaN;
+
+/** The form as a compute has its settings now. */
+export function settingsFormOf(compute: Compute): SettingsForm {
+  const { memoryBytes, cpus, pids, labels, restartPolicy, healthCheck: check } = compute;
+  const { name, maximumRetries } = restartPolicy;
+  return {
+    memory: memoryBytes === undefined ? '' : sizeText(memoryBytes),
+    cpus: cpus === undefined ? '' : String(cpus),
+    pids: String(pids),
+    labels: Object.entries(labels).map(([key, value]) => ({ key, value })),
+    restart: name,
+    maximumRetries: maximumRetries === 0 ? '' : String(maximumRetries),
+    check: {
+      on: check !== undefined,
+      command: commandWords(check?.command ?? []),
+      interval: String(check?.intervalSeconds ?? ''),
+      timeout: String(check?.timeoutSeconds ?? ''),
+      retries: String(check?.retries ?? ''),
+      startPeriod: String(check?.startPeriodSeconds ?? ''),
+    },
+  };
+}
+
+/** As it is typed, in the largest unit that loses nothing. */
+function sizeText(size: number): string {
+  const [unit = '', bytes = 1] =
+    Object.entries({ g: 2 ** 30, m: 2 ** 20, k: 2 ** 10 }).find(([, one]) => size % one === 0) ?? [];
+  return `${String(size / bytes)}${unit}`;
+}

@@ -93,3 +93,15 @@ export function fieldOfCause(code: string): string | null {
   };
   return fields[code] ?? null;
 }
+
+/** Those to be shown: until somebody has tried to send it, what is still empty is not wrong. */
+export function shownErrors(errors: FormErrors, form: object, sent: boolean): FormErrors {
+  if (sent) return errors;
+  return Object.fromEntries(Object.entries(errors).filter(([field]) => valueAt(form, field) !== ''));
+}
+
+function valueAt(form: object, field: string): unknown {
+  return field
+    .split('.')
+    .reduce<unknown>((value, name) => (value as Record<string, unknown> | undefined)?.[name], form);
+}
