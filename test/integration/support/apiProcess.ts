@@ -22,7 +22,8 @@ export async function startApiProcess(
   port = '0',
   environment: Record<string, string> = {},
 ): Promise<ApiProcess> {
-  const child = spawn(process.execPath, [PROGRAM], {
+  // Tests that are killed cannot end it: the kernel does.
+  const child = spawn('setpriv', ['--pdeathsig', 'KILL', process.execPath, PROGRAM], {
     env: {
       PATH: process.env['PATH'],
       DATABASE_URL: databaseUrl,
