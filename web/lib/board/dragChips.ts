@@ -55,6 +55,8 @@ function begin(kit: typeof Kit, board: HTMLElement, drag: ChipDrag, signal: Abor
     if (id !== undefined && drag.mayDrag()) pointedAt = new kit.Draggable({ id, element: chip }, manager);
   };
   board.addEventListener('pointerover', point, { signal });
+  // Chips look as if they could be taken once they can.
+  if (drag.mayDrag()) board.dataset['draggable'] = '';
 
   manager.monitor.addEventListener('dragstart', ({ operation }) => {
     over = null;
