@@ -7,13 +7,13 @@ import type { Terminal } from '@xterm/xterm';
  */
 export function openWithoutInlineStyles(terminal: Terminal, parent: HTMLElement): void {
   const create = document.createElement.bind(document);
-  document.createElement = ((name: string, options?: ElementCreationOptions) =>
-    name === 'style' ? styleSheetElement(create) : create(name, options)) as typeof document.createElement;
+  document.createElement = (name: string, options?: ElementCreationOptions) =>
+    name === 'style' ? styleSheetElement(create) : create(name, options);
   try {
     terminal.open(parent);
   } finally {
     // The document's own is that of its prototype.
-    delete (document as { createElement?: unknown }).createElement;
+    Reflect.deleteProperty(document, 'createElement');
   }
   const rows = rowFactoryOf(terminal);
   if (rows) rows._addStyle = (element, style) => (element.style.cssText += style);
