@@ -16,7 +16,7 @@ import { makeProgress } from '../lab/progress.ts';
 import type { Lab } from '../lab/state.ts';
 import { upLab } from '../lab/up.ts';
 import { pagesOf } from './screenshots/pages.ts';
-import { FAKES, makeScene, startLongMove } from './screenshots/scene.ts';
+import { makeScene, startLongMove } from './screenshots/scene.ts';
 
 const LAB = 'pictures';
 const FOLDER = fileURLToPath(new URL('../docs/screenshots', import.meta.url));
@@ -40,7 +40,7 @@ process.exitCode = await main();
 async function main(): Promise<number> {
   try {
     await downLab(LAB, progress);
-    const { lab } = await upLab(LAB, { devices: 0, fakes: FAKES, join: false }, progress, stopped.signal);
+    const { lab } = await upLab(LAB, { devices: 0 }, progress, stopped.signal);
     const scene = await makeScene(lab, progress);
     await startLongMove(await controlApi(lab));
     await mkdir(FOLDER, { recursive: true });

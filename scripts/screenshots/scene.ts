@@ -5,6 +5,8 @@ import { FINAL_MIGRATION_STATES, migrationSchema } from '../../core/migration.ts
 import { until } from '../../core/until.ts';
 import { type ControlApi, controlApi } from '../../lab/controlApi.ts';
 import { createFakeComputes, type FakeCompute, importEmptyImage } from '../../lab/fakeFleet.ts';
+import { startFake } from '../../lab/fakes.ts';
+import { allowFakes } from '../../lab/moreFakes.ts';
 import type { Progress } from '../../lab/progress.ts';
 import type { Lab } from '../../lab/state.ts';
 
@@ -28,8 +30,11 @@ const DEVICES = [
   ['f7', 'server-c2', 'Ulm, cellar', { role: 'server', ups: 'yes' }],
   ['f8', 'display-c1', 'Ulm, cellar', { role: 'panel' }],
 ] as const;
-/** One more than are called by a name: it is left to be approved. */
-export const FAKES = 9;
+/** Left to be approved. */
+const NEWCOMER = 'gateway-d1';
+const FAKES = 9;
+
+const tokenSchema = z.object({ token: z.string() });
 
 const quiet = { FAKE_LOG_MS: '700' };
 const compute = (name: string, device: string, more: Partial<FakeCompute> = {}): FakeCompute => ({
@@ -68,7 +73,7 @@ const deviceSchema = z.object({ id: z.string(), name: z.string(), state: z.strin
 /** Fills a lab of fake devices. */
 export async function makeScene(lab: Lab, progress: Progress): Promise<Scene> {
   const api = await controlApi(lab);
-  await progress.step('joining the devices', () => joinDevices(api));
+  await progress.step('joining the devices', () => joinDevices(lab, api));
   const image = await importEmptyImage(lab, api, 'shop/web:2.4');
   await importEmptyImage(lab, api, 'sensors:1.0');
   await api.request('POST', '/groups', { name: 'shop' });
@@ -91,17 +96,25 @@ export async function makeScene(lab: Lab, progress: Progress): Promise<Scene> {
   return { compute: shop, device: here, migration: moved.done, failedMigration: moved.failed };
 }
 
-/** They have found the control plane by themselves; one is left to be approved. */
-async function joinDevices(api: ControlApi): Promise<void> {
-  const found = await devicesOf(api);
+/** Each is expected, and approved when it has come; one is left to be approved. */
+async function joinDevices(lab: Lab, api: ControlApi): Promise<void> {
+  const grown = await allowFakes(lab, FAKES);
   for (const [fake, name, location, labels] of DEVICES) {
-    const id = found.find((device) => device.name === fake)?.id ?? '';
-    await api.request('POST', `/devices/${id}/approve`, { name });
-    await api.request('PATCH', `/devices/${id}`, { location, labels });
+    const { token } = tokenSchema.parse(await api.request('POST', '/devices', { name, location, labels }));
+    await startFake(grown, fake, token);
   }
+  const { token } = tokenSchema.parse(await api.request('POST', '/devices', { name: NEWCOMER }));
+  await startFake(grown, 'f4', token);
+  const approved = new Set<string>();
   await until('the devices to be ready', 120_000, async () => {
-    const ready = (await devicesOf(api)).filter(({ state }) => state === 'ready');
-    return ready.length === DEVICES.length;
+    const all = await devicesOf(api);
+    for (const { id, name, state } of all) {
+      if (state !== 'pending' || name === NEWCOMER || approved.has(id)) continue;
+      approved.add(id);
+      await api.request('POST', `/devices/${id}/approve`, {});
+    }
+    const ready = all.filter(({ state }) => state === 'ready').length === DEVICES.length;
+    return ready && all.some(({ name }) => name === NEWCOMER);
   });
 }
 
