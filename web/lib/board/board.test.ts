@@ -148,7 +148,12 @@ describe('chipActions', () => {
     ['migrating', undefined, true, ['Open']],
     ['running', undefined, false, ['Open']],
   ] as const)('of a %s one, move %o, may act %o', (state, move, mayAct, labels) => {
-    const items = chipActions({ id: 'c', state }, move, mayAct, doings);
+    const items: readonly ('separator' | { label: string })[] = chipActions(
+      { id: 'c', state },
+      move,
+      mayAct,
+      doings,
+    );
     expect(items.filter((item) => item !== 'separator').map(({ label }) => label)).toEqual(labels);
   });
 });
