@@ -22,7 +22,8 @@ export function openTerminal(parent: HTMLElement, label: string): OpenTerminal {
     fontSize: 13,
     cursorBlink: !matchMedia('(prefers-reduced-motion: reduce)').matches,
     scrollback: SCROLLBACK,
-    screenReaderMode: false,
+    // Programs choose colours for other backgrounds.
+    minimumContrastRatio: 4.5,
     theme: coloursOf(parent),
   });
   const fit = new FitAddon();
