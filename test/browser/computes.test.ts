@@ -100,6 +100,7 @@ describe('a compute is created', () => {
     await page.getByRole('combobox', { name: 'Image' }).click();
     await page.keyboard.type('shop');
     await page.getByRole('option', { name: /shop\/web:1\.2/ }).click();
+    await expect.poll(() => page.getByRole('combobox', { name: 'Image' }).inputValue()).toBe('shop/web:1.2');
     await page.getByRole('button', { name: 'Add a port' }).click();
     await page.getByLabel('Device port').fill('80');
     await page.getByText('At least 1024.').waitFor();
@@ -112,7 +113,7 @@ describe('a compute is created', () => {
       .locator('[aria-invalid]')
       .and(page.getByLabel('Name', { exact: true }))
       .waitFor();
-    await page.getByText(/web.*(exists|taken|already)/i).waitFor();
+    await page.getByText('Another compute is called web.').waitFor();
   });
 
   it('of a folder, whose manifest is looked at before it is sent', async () => {
@@ -178,7 +179,8 @@ describe('a compute', () => {
     expect(await log.locator('.line').count()).toBeLessThan(200);
     await expectAccessible(page);
     await page.getByLabel('Find in the log').fill('line 42');
-    await expect.poll(() => log.locator('.line').allInnerTexts()).toHaveLength(11);
+    // 42, 142, …, 442, and 420 to 429.
+    await expect.poll(() => log.locator('.line').allInnerTexts()).toHaveLength(15);
     await page.getByText('Ended: The compute is stopped.').waitFor();
   });
 
