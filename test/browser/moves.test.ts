@@ -26,7 +26,7 @@ async function succeeded() {
   return asked;
 }
 
-const overflow = () => opened.page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
+const overflow = () => opened.page.evaluate<number>('document.documentElement.scrollWidth - innerWidth');
 
 describe('the page of a move', () => {
   it('explains it: figures, phases, rounds with their reasons, what had to be tried again', async () => {
