@@ -93,7 +93,7 @@ describe('a compute is created', () => {
     await page.goto('/computes/new');
     await page.getByRole('button', { name: 'Create', exact: true }).click();
     await page.getByText('Choose an image.').waitFor();
-    expect(await page.evaluate(() => document.activeElement?.getAttribute('aria-invalid'))).toBe('true');
+    expect(await page.evaluate<string | null>("document.activeElement?.getAttribute('aria-invalid')")).toBe('true');
     await page.getByLabel('Name', { exact: true }).fill('Web');
     await page.getByText('Must be lower-case letters').waitFor();
     await page.getByLabel('Name', { exact: true }).fill('web');
@@ -208,7 +208,7 @@ describe('a compute', () => {
     await page.locator('.xterm-rows').getByText('hello').waitFor();
     const red = page.locator('.xterm-rows span').getByText('red', { exact: true });
     // As red as can be read on this background.
-    expect(await red.evaluate((element) => getComputedStyle(element).color)).toMatch(
+    expect(await red.evaluate<string, unknown>('(element) => getComputedStyle(element).color')).toMatch(
       /^rgb\((1\d\d|2\d\d), 0, 0\)$/,
     );
     await page.keyboard.type('ls');
@@ -262,17 +262,8 @@ it.each([undefined, PHONE])(
       await page.goto(path);
       await page.getByRole('heading', { level: 1 }).waitFor();
       await page.getByText('Loading').first().waitFor({ state: 'detached' });
-      if (process.env['DRAYAGE_PICTURES'] !== undefined)
-        for (const colorScheme of ['light', 'dark'] as const) {
-          await page.emulateMedia({ colorScheme });
-          const name = path.replaceAll(/[^a-z]+/g, '-').slice(0, 60);
-          await page.screenshot({
-            path: `/tmp/p2-shots/${viewport ? 'phone' : 'desktop'}${name}-${path.split('=')[1] ?? ''}-${colorScheme}.png`,
-            fullPage: true,
-          });
-        }
       await expectAccessible(page);
-      const wide = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
+      const wide = await page.evaluate<number>('document.documentElement.scrollWidth - innerWidth');
       expect(wide, path).toBeLessThanOrEqual(0);
     }
   },
