@@ -37,7 +37,7 @@ describe('the page of a move', () => {
     await page.getByText('Moved; clients kept their connections.').first().waitFor();
     await page.getByText('97.1 ms', { exact: true }).first().waitFor();
     await page.getByText('of 262 MiB of memory').waitFor();
-    await page.getByText('frozen for 300 ms at most').waitFor();
+    await page.getByText('at most 300 ms frozen').waitFor();
 
     const restore = page.getByRole('img', { name: /^Restore: begins at 6\.1 s, for 41\.1 ms$/ });
     await restore.focus();

@@ -21,8 +21,8 @@ export function canAbort({ state }: Pick<Move, 'state'>): boolean {
 export function askedFor({ maxDowntimeMs, bandwidthMbit, dryRun }: Move): string[] {
   return [
     dryRun ? 'dry run: nothing is moved' : null,
-    maxDowntimeMs === null ? null : `frozen for ${formatDuration(maxDowntimeMs)} at most`,
-    bandwidthMbit === null ? null : `${String(bandwidthMbit)} Mbit/s at most`,
+    maxDowntimeMs === null ? null : `at most ${formatDuration(maxDowntimeMs)} frozen`,
+    bandwidthMbit === null ? null : `at most ${String(bandwidthMbit)} Mbit/s`,
   ].filter((words) => words !== null);
 }
 

@@ -48,7 +48,7 @@ it.each([
   [move(), []],
   [
     move({ dryRun: true, maxDowntimeMs: 300, bandwidthMbit: 50 }),
-    ['dry run: nothing is moved', 'frozen for 300 ms at most', '50 Mbit/s at most'],
+    ['dry run: nothing is moved', 'at most 300 ms frozen', 'at most 50 Mbit/s'],
   ],
 ])('says what was asked for (%#)', (one, words) => {
   expect(askedFor(one)).toEqual(words);
