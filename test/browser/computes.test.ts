@@ -54,8 +54,8 @@ describe('the list of computes', () => {
     await page.goto('/computes?text=node-b');
     await page.getByText('1 of 2').waitFor();
     expect(await page.getByRole('row').allInnerTexts()).toHaveLength(2);
-    await page.getByLabel('Find by name, address, image…').fill('');
-    await page.getByLabel('Label, as tier=front').fill('tier=front');
+    await page.getByLabel('Filter computes').fill('');
+    await page.getByLabel('Label', { exact: true }).fill('tier=front');
     await page.getByRole('link', { name: 'web', exact: true }).waitFor();
     await page.getByText('1 of 2').waitFor();
     expect(new URL(page.url()).search).toBe('?label=tier%3Dfront');
