@@ -201,8 +201,9 @@ describe('the dashboard of a lab', () => {
         .getByText(formatDuration(move.frozenMs ?? -1), { exact: true })
         .first()
         .waitFor();
+      await page.getByText('The phases as a table').click();
       const table = page.getByRole('table', { name: 'Phases' });
-      await table.first().waitFor({ state: 'attached' });
+      await table.waitFor();
       const lengths = await table
         .locator('tbody tr')
         .evaluateAll((rows) => rows.map((row) => (row as unknown as { textContent: string }).textContent));
@@ -300,7 +301,7 @@ describe('the dashboard of a lab', () => {
       await page.goto(`/migrations/${(await newestMove()).id}`);
       await page.getByText('No such move').waitFor();
       await page.goto(`/computes/${(await compute()).id}`);
-      await page.getByText('No such compute').waitFor();
+      await page.getByText('There is no compute').waitFor();
     },
     LONG_MS,
   );
