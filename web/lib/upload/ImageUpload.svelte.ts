@@ -1,6 +1,7 @@
 import type { Client, Schemas } from '../../../client/createClient.ts';
 import { ProblemError } from '../../../client/problemError.ts';
 import { DrayageError } from '../../../core/cause.ts';
+import { isGone } from '../api/describeError.ts';
 import { hashFile } from './hashFile.ts';
 import { sendBody } from './sendBody.ts';
 
@@ -66,7 +67,10 @@ export class ImageUpload {
     this.state = 'cancelled';
     this.#run.abort();
     if (this.#id === null) return;
-    await this.#client.delete('/images/uploads/{upload}', { params: { path: { upload: this.#id } } });
+    const params = { path: { upload: this.#id } };
+    await this.#client.delete('/images/uploads/{upload}', { params }).catch((error: unknown) => {
+      if (!isGone(error)) throw error;
+    });
   }
 
   async #start(): Promise<void> {
@@ -107,7 +111,11 @@ export class ImageUpload {
     this.state = 'checking';
     this.image = await this.#patiently(signal, () =>
       client.post('/images/uploads/{upload}/finish', { params, signal }),
-    );
+    ).catch((error: unknown) => {
+      // What was refused as a whole is thrown away by the control plane itself.
+      if (error instanceof ProblemError) this.#id = null;
+      throw error;
+    });
     this.state = 'done';
   }
 
