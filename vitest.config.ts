@@ -61,9 +61,9 @@ export default defineConfig({
           include: ['test/browser/**/*.test.ts'],
           exclude: NEVER,
           globalSetup: ['test/integration/support/globalSetup.ts'],
-          // Each has a browser, which takes both processors.
-          fileParallelism: false,
-          testTimeout: 60_000,
+          // Each has a browser, an API and a database, which wait for each other.
+          maxWorkers: 2,
+          testTimeout: 120_000,
           hookTimeout: 120_000,
         },
       },

@@ -71,28 +71,13 @@ describe('somebody', () => {
   });
 });
 
+/** The tests of the other pages look at theirs in the same way. */
 const PAGES = [
-  ['/', 'Overview'],
-  ['/devices', 'Devices'],
-  ['/computes', 'Computes'],
-  ['/computes/new', 'Create a compute'],
-  ['/volumes', 'Volumes'],
-  ['/images', 'Images'],
-  ['/apps', 'Applications'],
-  ['/migrations', 'Migrations'],
   ['/evacuations', 'Evacuations'],
-  ['/activity', 'Activity'],
-  ['/settings/profile', 'Profile'],
-  ['/settings/tokens', 'Tokens'],
-  ['/settings/members', 'Members'],
-  ['/settings/tenants', 'Tenants'],
-  ['/settings/quotas', 'Quotas'],
-  ['/settings/registries', 'Registries'],
-  ['/settings/webhooks', 'Webhooks'],
   ['/no/such/page', 'Page not found'],
 ] as const;
 
-describe('every page', () => {
+describe('a page that has no tests of its own', () => {
   it.each([DESKTOP, PHONE])(
     'can be read by all, on a screen of $width px',
     async (viewport) => {
@@ -108,6 +93,6 @@ describe('every page', () => {
         expect(wide, path).toBeLessThanOrEqual(0);
       }
     },
-    240_000,
+    120_000,
   );
 });
