@@ -87,7 +87,7 @@ describe('a page that has no tests of its own', () => {
       for (const [path, title] of PAGES) {
         await page.goto(path);
         await page.getByRole('heading', { level: 1, name: title }).waitFor();
-        await page.getByText('Loading').waitFor({ state: 'detached' });
+        await page.getByText('Loading').first().waitFor({ state: 'detached' });
         await expectAccessible(page);
         const wide = await page.evaluate<number>('document.documentElement.scrollWidth - innerWidth');
         expect(wide, path).toBeLessThanOrEqual(0);

@@ -197,7 +197,7 @@ it('every part can be read by all, and on a phone', async () => {
   ]) {
     await page.goto(`/settings/${part.toLowerCase()}`);
     await page.getByRole('heading', { level: 1, name: part }).waitFor();
-    await page.getByText('Loading').waitFor({ state: 'detached' });
+    await page.getByText('Loading').first().waitFor({ state: 'detached' });
     const wide = await page.evaluate<number>('document.documentElement.scrollWidth - innerWidth');
     expect(wide, part).toBeLessThanOrEqual(0);
     await expectAccessible(page);
