@@ -26,6 +26,7 @@ export async function startApiProcess(
   const child = spawn('setpriv', ['--pdeathsig', 'KILL', process.execPath, PROGRAM], {
     env: {
       PATH: process.env['PATH'],
+      NODE_COMPILE_CACHE: process.env['NODE_COMPILE_CACHE'],
       DATABASE_URL: databaseUrl,
       TEMPORAL_ADDRESS: '127.0.0.1:1',
       DRAYAGE_DATA_DIR: dataDir,
