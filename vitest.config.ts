@@ -3,13 +3,20 @@ import { defineConfig } from 'vitest/config';
 
 const NEVER = ['**/node_modules/**', '**/dist/**'];
 
+/** Of the lab's and the browser's tests, those that `npm test` leaves to `npm run test:long`: together they take nine minutes. */
+const LATER = [
+  'test/lab/{computeStreams,network,silence}.test.ts',
+  'test/lab/memory{Faults,Filling,Limits,Moves}.test.ts',
+  'test/browser/{computes,devices,settings}.test.ts',
+];
+
 export default defineConfig({
   test: {
     projects: [
       {
         test: {
           name: 'long',
-          include: ['test/long/**/*.test.ts'],
+          include: ['test/long/**/*.test.ts', ...LATER],
           exclude: NEVER,
           globalSetup: ['test/lab/globalSetup.ts', 'test/integration/support/globalSetup.ts'],
           fileParallelism: false,
@@ -59,7 +66,7 @@ export default defineConfig({
         test: {
           name: 'browser',
           include: ['test/browser/**/*.test.ts'],
-          exclude: NEVER,
+          exclude: [...NEVER, ...LATER],
           globalSetup: ['test/integration/support/globalSetup.ts'],
           // Each has a browser, an API and a database, which wait for each other.
           maxWorkers: 2,
@@ -71,7 +78,7 @@ export default defineConfig({
         test: {
           name: 'lab',
           include: ['test/lab/**/*.test.ts'],
-          exclude: NEVER,
+          exclude: [...NEVER, ...LATER],
           globalSetup: ['test/lab/globalSetup.ts'],
           // The files share labs and the machine: one after the other.
           fileParallelism: false,
