@@ -19,9 +19,10 @@ describe('somebody', () => {
     await page.goto('/devices');
     await page.getByRole('heading', { name: 'Sign in' }).waitFor();
     await page.getByRole('link', { name: 'Register' }).click();
+    await page.getByRole('heading', { name: 'Register' }).waitFor();
+    await expectAccessible(page);
     await page.getByLabel('Email').fill('anna@example.org');
     await page.getByLabel('Password').fill(PASSWORD);
-    await expectAccessible(page);
     await page.getByRole('button', { name: 'Register' }).click();
     await page.getByRole('heading', { name: 'Overview' }).waitFor();
     expect(await page.title()).toBe('Overview · Drayage');
