@@ -5,12 +5,11 @@ import { type AccountRole, decideOwnerChange, type Scope, type TenantRole } from
 import { type Database, isViolation, only, unknown } from './database.ts';
 import { addEvent } from './events.ts';
 import { cursorSequence, type Page, type PageRequest, toPage } from './pages.ts';
-import type {
-  computeGroup} from './schema/index.ts';
 import {
   account,
   type app,
   compute,
+  type computeGroup,
   image,
   type imagePull,
   type imageUpload,
