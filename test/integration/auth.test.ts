@@ -8,7 +8,10 @@ import { ADMIN, useApi } from './support/api.ts';
 const api = useApi();
 
 /** Open by design; everything else must refuse who shows no token. */
-const OPEN = ['POST /api/v1/auth/register', 'POST /api/v1/auth/sign-in', 'GET /healthz', 'GET /readyz'];
+const OPEN = [
+  ...['GET /api/v1/installation', 'POST /api/v1/auth/register', 'POST /api/v1/auth/sign-in'],
+  ...['GET /healthz', 'GET /readyz'],
+];
 
 interface Document {
   openapi: string;
