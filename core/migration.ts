@@ -25,6 +25,16 @@ export const FINAL_MIGRATION_STATES: readonly MigrationState[] = [
   'refused',
 ];
 
+/** States of a move that has not ended, in the order in which it goes through them. */
+export const OPEN_MIGRATION_STATES: readonly MigrationState[] = [
+  'pending',
+  'preflight',
+  'preparing',
+  'precopying',
+  'switching',
+  'releasing',
+];
+
 /** Code of the cause that stands for a person's wish; a record says that by its state alone. */
 export const ABORT_REQUESTED = 'abortRequested';
 

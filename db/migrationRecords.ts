@@ -2,7 +2,13 @@ import { and, asc, desc, eq, inArray, isNull, lt, or, sql } from 'drizzle-orm';
 import { alias } from 'drizzle-orm/pg-core';
 import type { MigrationView } from '../core/api/migrations.ts';
 import { type Cause, DrayageError } from '../core/cause.ts';
-import { FINAL_MIGRATION_STATES, type MigrationState, type Phase, type Round } from '../core/migration.ts';
+import {
+  FINAL_MIGRATION_STATES,
+  type MigrationState,
+  OPEN_MIGRATION_STATES,
+  type Phase,
+  type Round,
+} from '../core/migration.ts';
 import type { Scope } from '../core/tenancy.ts';
 import { type Database, isViolation, unknown } from './database.ts';
 import { addEvent } from './events.ts';
@@ -150,12 +156,10 @@ export async function setMigrationState(
   });
 }
 
-const ORDER: MigrationState[] = ['pending', 'preflight', 'preparing', 'precopying', 'switching', 'releasing'];
-
 /** The states from which `state` may be entered; itself too, for a better reason. */
 function statesBefore(state: MigrationState): MigrationState[] {
-  const at = ORDER.indexOf(state);
-  return at === -1 ? ORDER : ORDER.slice(0, at + 1);
+  const at = OPEN_MIGRATION_STATES.indexOf(state);
+  return OPEN_MIGRATION_STATES.slice(0, at === -1 ? undefined : at + 1);
 }
 
 /** Adds phases that have ended; the same phase again (name and start) only replaces its duration. */

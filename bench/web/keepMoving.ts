@@ -1,15 +1,14 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { listOf } from '../../core/api/common.ts';
 import { DrayageError } from '../../core/cause.ts';
-import { FINAL_MIGRATION_STATES, migrationSchema, MigrationState } from '../../core/migration.ts';
+import { migrationSchema, OPEN_MIGRATION_STATES } from '../../core/migration.ts';
 import type { ControlApi } from '../../lab/controlApi.ts';
 
 /** Between two looks at how many moves run, milliseconds. */
 const LOOK_MS = 1_000;
-const OPEN = Object.values(MigrationState).filter((state) => !FINAL_MIGRATION_STATES.includes(state));
 const QUERY = new URLSearchParams([
   ['limit', '500'] as [string, string],
-  ...OPEN.map((state): [string, string] => ['state', state]),
+  ...OPEN_MIGRATION_STATES.map((state): [string, string] => ['state', state]),
 ]).toString();
 
 export interface Moving {
@@ -29,7 +28,6 @@ export async function keepMoving(
   let next = 0;
   let started = 0;
   let wanted = Math.min(moves, computes.length);
-  let all = Promise.resolve();
   const running = async () => {
     const page = listOf(migrationSchema.pick({ id: true })).parse(
       await api.request('GET', `/migrations?${QUERY}`),
@@ -46,23 +44,23 @@ export async function keepMoving(
       if (!(error instanceof DrayageError)) throw error;
     }
   };
-  const top = async () => {
+  const topUp = async () => {
     const missing = wanted - (await running());
     await Promise.all(Array.from({ length: Math.max(0, missing) }, startOne));
   };
-  await top();
+  await topUp();
   const keep = async () => {
     while (!signal.aborted && wanted > 0) {
       await pause(LOOK_MS);
-      await top();
+      await topUp();
     }
   };
-  all = keep();
+  const kept = keep();
   return {
     started: () => started,
     stop: async () => {
       wanted = 0;
-      await all;
+      await kept;
       while (!signal.aborted && (await running()) > 0) await pause(LOOK_MS);
     },
   };

@@ -1,16 +1,13 @@
 import { z } from 'zod';
 import { imageInfoSchema } from '../imageArchive.ts';
+import { IMAGE_NAME, IMAGE_NAME_MAX } from '../imageName.ts';
 import { referenceSchema } from './common.ts';
 
-/** As in `registry/path:tag`, without a digest. */
 export const imageNameSchema = z
   .string()
   .min(1)
-  .max(128)
-  .regex(
-    /^[a-z0-9]+(?:[._/-][a-z0-9]+)*(?::[A-Za-z0-9_][A-Za-z0-9._-]{0,63})?$/,
-    'must be like sample or shop/web:1.2',
-  )
+  .max(IMAGE_NAME_MAX)
+  .regex(IMAGE_NAME, 'must be like sample or shop/web:1.2')
   .refine((name) => !name.startsWith('img_'), 'must not look like an id');
 
 const words = z.union([z.string(), z.array(z.string())]).optional();

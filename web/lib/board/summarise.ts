@@ -1,4 +1,4 @@
-import { isUnderWay } from './moveProgress.ts';
+import { hasEnded } from '../migration/describeMove.ts';
 import type { Compute, Device, Migration } from '../state/collections.ts';
 import type { Tone } from '../ui/stateLooks.ts';
 
@@ -35,7 +35,7 @@ export function summarise(
     item('failed', computesIn('failed', 'lost'), '/computes?state=failed', 'bad'),
     item(
       'moves under way',
-      migrations.filter(({ state }) => isUnderWay(state)).length,
+      migrations.filter((move) => !hasEnded(move)).length,
       '/migrations?state=running',
       'busy',
     ),

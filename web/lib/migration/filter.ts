@@ -1,5 +1,5 @@
 import type { Schemas } from '../../../client/createClient.ts';
-import type { MigrationState } from '../../../core/migration.ts';
+import { type MigrationState, OPEN_MIGRATION_STATES } from '../../../core/migration.ts';
 
 type Move = Schemas['Migration'];
 
@@ -18,7 +18,7 @@ export interface MoveFilter {
 export const OUTCOMES: Record<string, { label: string; states: readonly MigrationState[] }> = {
   running: {
     label: 'Under way',
-    states: ['pending', 'preflight', 'preparing', 'precopying', 'switching', 'releasing'],
+    states: OPEN_MIGRATION_STATES,
   },
   succeeded: { label: 'Succeeded', states: ['succeeded'] },
   failed: { label: 'Failed', states: ['failed'] },

@@ -1,11 +1,9 @@
-/** As the API has it: `registry/path:tag`, without a digest. */
-const IMAGE_NAME = /^[a-z0-9]+(?:[._/-][a-z0-9]+)*(?::[A-Za-z0-9_][A-Za-z0-9._-]{0,63})?$/;
-const MOST = 128;
+import { IMAGE_NAME, IMAGE_NAME_MAX } from '../../../core/imageName.ts';
 
 /** What is wrong with the name of an image; undefined: nothing. */
 export function imageNameError(name: string): string | undefined {
   if (name.startsWith('img_')) return 'Must not look like an id.';
-  if (name.length > MOST) return `At most ${String(MOST)} characters.`;
+  if (name.length > IMAGE_NAME_MAX) return `At most ${String(IMAGE_NAME_MAX)} characters.`;
   return IMAGE_NAME.test(name) ? undefined : 'Like sample or shop/web:1.2, in lower-case letters.';
 }
 
