@@ -11,7 +11,6 @@ import { deviceClass } from '../core/deviceClass.ts';
 import type { ComputeRecord } from '../db/computes.ts';
 import type { Database } from '../db/database.ts';
 import { allDevices, type DeviceRow, deviceState } from '../db/devices.ts';
-import { findImage } from '../db/images.ts';
 
 /** What a compute with this limit and image needs of a device. */
 export function demandOf(memoryBytes: number | undefined, imageBytes: number): Demand {
@@ -20,12 +19,8 @@ export function demandOf(memoryBytes: number | undefined, imageBytes: number): D
 }
 
 /** What the computes of a group need all together. */
-export async function demandOfGroup(db: Database, group: readonly ComputeRecord[]): Promise<Demand> {
-  const demands = await Promise.all(
-    group.map(async ({ spec }) =>
-      demandOf(spec.memoryBytes, (await findImage(db, spec.image.id))?.blob.bytes ?? 0),
-    ),
-  );
+export function demandOfGroup(group: readonly ComputeRecord[]): Demand {
+  const demands = group.map(({ spec, imageBytes }) => demandOf(spec.memoryBytes, imageBytes));
   const sum = (of: (demand: Demand) => number) => demands.reduce((total, demand) => total + of(demand), 0);
   return { memoryBytes: sum(({ memoryBytes }) => memoryBytes), diskBytes: sum(({ diskBytes }) => diskBytes) };
 }

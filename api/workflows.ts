@@ -175,10 +175,11 @@ export function connectWorkflows(temporal: TemporalSettings): Workflows {
     async trace(workflowId, runId) {
       const handle = client.workflow.getHandle(workflowId, runId);
       try {
-        const [{ events }, { raw }] = await call(() =>
+        const [{ events }, { raw, status }] = await call(() =>
           Promise.all([handle.fetchHistory(), handle.describe()]),
         );
-        return { events: events ?? [], pending: raw.pendingActivities ?? [] };
+        const running = status.name === 'RUNNING';
+        return { running, events: events ?? [], pending: raw.pendingActivities ?? [] };
       } catch (error) {
         if (error instanceof WorkflowNotFoundError) return null;
         throw error;

@@ -1,9 +1,11 @@
 import { and, asc, eq, gt, isNotNull, isNull, sql } from 'drizzle-orm';
 import { DrayageError } from '../core/cause.ts';
 import type { Scope } from '../core/tenancy.ts';
+import { unsettledMove } from '../core/unsettledMove.ts';
 import { type Database, isViolation, only, unknown } from './database.ts';
+import { openMigration } from './migrationRecords.ts';
 import { cursorSequence, type Page, type PageRequest, toPage } from './pages.ts';
-import { compute, computeGroup, device, migration, placement } from './schema/index.ts';
+import { compute, computeGroup, device, placement } from './schema/index.ts';
 import { inScope } from './tenants.ts';
 
 /** A group that somebody made. */
@@ -146,10 +148,7 @@ export async function joinGroup(
   }
   const name = row.name ?? group;
   if (owned.deviceId !== deviceId) throw groupElsewhere(name);
-  const [moving] = await tx
-    .select({ id: migration.id })
-    .from(migration)
-    .where(and(eq(migration.groupId, group), isNull(migration.endedAt)));
+  const moving = await openMigration(tx, group);
   if (moving) {
     throw new DrayageError({
       code: 'migrationRunning',
@@ -157,12 +156,7 @@ export async function joinGroup(
       mend: `Wait for it with \`drayage migration show ${moving.id}\` and try again.`,
     });
   }
-  if (owned.transferId === null) return;
-  throw new DrayageError({
-    code: 'transferOpen',
-    message: `An earlier move of group ${name} is not settled between its devices yet.`,
-    mend: 'Wait until both devices can reach the control plane again.',
-  });
+  if (owned.transferId !== null) throw new DrayageError(unsettledMove(`group ${name}`));
 }
 
 /** The refusal of a device that is not the group's. */

@@ -81,8 +81,12 @@ export async function metricsOf(
   return { resolutionSeconds, items };
 }
 
-/** What devices or computes used last, by their ids; without those that have told nothing for a minute. */
-export async function newestSamples(db: Database, subjects: string[]): Promise<Map<string, Sample>> {
+/** What devices or computes used last, by their ids; without those that have told nothing for so many seconds. */
+export async function newestSamples(
+  db: Database,
+  subjects: string[],
+  withinSeconds: number,
+): Promise<Map<string, Sample>> {
   if (subjects.length === 0) return new Map();
   const rows = await db
     .selectDistinctOn([metric.subject], { subject: metric.subject, ...COLUMNS })
@@ -90,7 +94,7 @@ export async function newestSamples(db: Database, subjects: string[]): Promise<M
     .where(
       and(
         ...[inArray(metric.subject, subjects), eq(metric.resolutionSeconds, 10)],
-        gt(metric.at, sql`now() - interval '1 minute'`),
+        gt(metric.at, sql`now() - make_interval(secs => ${withinSeconds})`),
       ),
     )
     .orderBy(metric.subject, desc(metric.at));

@@ -1,12 +1,15 @@
-import { and, desc, eq, inArray, isNotNull, sql } from 'drizzle-orm';
+import { and, desc, eq, isNotNull, sql } from 'drizzle-orm';
 import type { PastMove } from '../core/predictMove.ts';
 import type { Database } from './database.ts';
-import { metric, migration } from './schema/index.ts';
+import { newestSamples } from './metrics.ts';
+import { migration } from './schema/index.ts';
 
 /** Older moves were made under other circumstances. */
 const HISTORY = 5;
 /** So many last moves of a device tell what its links carry. */
 const LINK_HISTORY = 50;
+/** For so long single samples are kept (core/metrics.ts). */
+const MEMORY_SECONDS = 3_600;
 
 /** The last moves of a group that came to an end as they should, newest first. */
 export async function pastMoves(db: Database, group: string): Promise<PastMove[]> {
@@ -37,11 +40,7 @@ export async function linkSpeeds(db: Database, source: string): Promise<Map<stri
 
 /** Memory that computes used when it was told last, bytes, all together; null when it was not for one of them. */
 export async function memoryInUse(db: Database, computeIds: string[]): Promise<number | null> {
-  const rows = await db
-    .selectDistinctOn([metric.subject], { subject: metric.subject, bytes: metric.memoryBytes })
-    .from(metric)
-    .where(and(inArray(metric.subject, computeIds), eq(metric.resolutionSeconds, 10)))
-    .orderBy(metric.subject, desc(metric.at));
-  if (rows.length < computeIds.length) return null;
-  return rows.reduce((sum, { bytes }) => sum + bytes, 0);
+  const samples = await newestSamples(db, computeIds, MEMORY_SECONDS);
+  if (samples.size < computeIds.length) return null;
+  return [...samples.values()].reduce((sum, { memoryBytes }) => sum + memoryBytes, 0);
 }

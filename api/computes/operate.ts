@@ -3,6 +3,7 @@ import type { CreateComputeRequest } from '../../core/api/computes.ts';
 import { DrayageError, RefusedError } from '../../core/cause.ts';
 import { refusePorts } from '../../core/publishedPorts.ts';
 import type { Scope } from '../../core/tenancy.ts';
+import { unsettledMove } from '../../core/unsettledMove.ts';
 import {
   computeInScope,
   createCompute,
@@ -10,7 +11,8 @@ import {
   setCreateRun,
   setDesired,
 } from '../../db/computes.ts';
-import { getDevice } from '../../db/devices.ts';
+import type { Database } from '../../db/database.ts';
+import { type DeviceRow, getDevice } from '../../db/devices.ts';
 import { groupElsewhere, groupInScope, type GroupRecord } from '../../db/groups.ts';
 import { imageInScope, type ImageWithBlob } from '../../db/images.ts';
 import { openMigration } from '../../db/migrationRecords.ts';
@@ -40,8 +42,9 @@ export async function makeCompute(
   requireCommand(image, request);
   requireNone(refusePorts(ports, await reservedPorts(context)));
   const demand = demandOf(request.memoryBytes, image.blob.bytes);
-  const named = deviceOf(group, deviceName === undefined ? null : await getDevice(db, deviceName));
-  const deviceId = named === null ? (await chooseDevice(db, demand)).device.id : await checked(named);
+  const given = await deviceOf(db, group, deviceName);
+  if (given) requireDevice(given, demand);
+  const deviceId = given?.id ?? (await chooseDevice(db, demand)).device.id;
   const spec = {
     ...rest,
     id: freshId('compute'),
@@ -58,19 +61,18 @@ export async function makeCompute(
     workflowId: workflowIdOf(made),
     runId: (await startMaking(context, made)) ?? '',
   };
-
-  async function checked(name: string): Promise<string> {
-    const row = await getDevice(db, name);
-    requireDevice(row, demand);
-    return row.id;
-  }
 }
 
-/** Where a compute has to be made; null when that can be chosen. @throws DrayageError groupElsewhere */
-function deviceOf(group: GroupRecord | null, asked: { id: string } | null): string | null {
-  if (!group?.placement) return asked?.id ?? null;
+/** Where a compute has to be made; null when that can be chosen. @throws DrayageError unknownDevice, groupElsewhere */
+async function deviceOf(
+  db: Database,
+  group: GroupRecord | null,
+  name: string | undefined,
+): Promise<DeviceRow | null> {
+  const asked = name === undefined ? null : await getDevice(db, name);
+  if (!group?.placement) return asked;
   if (asked && asked.id !== group.placement.deviceId) throw groupElsewhere(group.name);
-  return group.placement.deviceId;
+  return asked ?? getDevice(db, group.placement.deviceId);
 }
 
 /** Of all that changes a compute: its own, or that of the group that it was made in. */
@@ -169,7 +171,7 @@ export async function requireOperable(
   if (row.state === 'migrating') throw await somethingRuns(context, row);
   if (!(from as readonly string[]).includes(row.state)) throw wrongState(row, operation);
   const { deviceId: device = '', epoch = 0, transferId = null } = row.placement ?? {};
-  requireNone(transferId === null ? [] : [unsettled(row)]);
+  requireNone(transferId === null ? [] : [unsettledMove(row.name)]);
   const deviceRow = await getDevice(db, device);
   if (deviceRow.unreachableAt !== null) {
     throw new DrayageError({
@@ -179,14 +181,6 @@ export async function requireOperable(
     });
   }
   return { row, device, epoch };
-}
-
-function unsettled(row: ComputeRecord) {
-  return {
-    code: 'transferOpen',
-    message: `An earlier move of ${row.name} is not settled between its devices yet.`,
-    mend: 'Wait until both devices can reach the control plane again.',
-  };
 }
 
 function wrongState(row: ComputeRecord, operation: keyof typeof OPERATIONS): DrayageError {

@@ -3,21 +3,13 @@ import type { Cause } from '../../core/cause.ts';
 import { DEFAULT_PIDS } from '../../core/compute.ts';
 import { lastUpdateSchema } from '../../core/observed.ts';
 import { type Fleet, targetCauses } from '../../core/targetCauses.ts';
+import { unsettledMove } from '../../core/unsettledMove.ts';
 import type { ComputeRecord } from '../../db/computes.ts';
 import { demandOf } from '../placement.ts';
 
 /** What forbids to move a compute now, whatever the target. */
 export function movableCauses(row: ComputeRecord): Cause[] {
-  if (row.state === 'running') {
-    if (row.placement?.transferId == null) return [];
-    return [
-      {
-        code: 'transferOpen',
-        message: `An earlier move of ${row.name} is not settled between its devices yet.`,
-        mend: 'Wait until both devices can reach the control plane again.',
-      },
-    ];
-  }
+  if (row.state === 'running') return row.placement?.transferId == null ? [] : [unsettledMove(row.name)];
   return [
     {
       code: 'notRunning',
@@ -30,8 +22,13 @@ export function movableCauses(row: ComputeRecord): Cause[] {
   ];
 }
 
+/** What forbids to move it, with all that moves with it, wherever to. */
+export function causesAgainstMove(row: ComputeRecord): Cause[] {
+  return [...movableCauses(row), ...idleCauses(row)];
+}
+
 /** A group moves as one: each of its computes has to run. */
-export function idleCauses({ idleOthers, groupName }: ComputeRecord): Cause[] {
+function idleCauses({ idleOthers, groupName }: ComputeRecord): Cause[] {
   return idleOthers.map((name) => ({
     code: 'notRunning',
     message: `Compute ${name} of group ${groupName ?? ''}, which moves with it, does not run.`,
@@ -41,7 +38,7 @@ export function idleCauses({ idleOthers, groupName }: ComputeRecord): Cause[] {
 
 /** What forbids to move a compute to any of the devices that there are. */
 function unmovable(row: ComputeRecord, fleet: Fleet): Cause[] {
-  const causes = [...movableCauses(row), ...idleCauses(row)];
+  const causes = causesAgainstMove(row);
   if (causes.length > 0 || row.placement === null) return causes;
   return targetCauses(row.placement, demandOf(row.spec.memoryBytes, row.imageBytes), fleet);
 }

@@ -6,11 +6,15 @@ import type { Database } from '../../db/database.ts';
 import { type DeviceRow, deviceState } from '../../db/devices.ts';
 import { newestSamples } from '../../db/metrics.ts';
 
+/** What was told longer ago is not what is used now. */
+const LOAD_SECONDS = 60;
+
 /** Devices as the API shows them, with what they use now. */
 export async function deviceViews(db: Database, rows: readonly DeviceRow[]): Promise<DeviceView[]> {
   const samples = await newestSamples(
     db,
     rows.map(({ id }) => id),
+    LOAD_SECONDS,
   );
   return rows.map((row) => deviceView(row, samples.get(row.id) ?? null));
 }

@@ -11,6 +11,8 @@ type Time = proto.google.protobuf.ITimestamp;
 
 /** What Temporal has of a workflow: its history, and the activities that have not ended. */
 export interface WorkflowTrace {
+  /** It has not ended. */
+  running: boolean;
   events: readonly HistoryEvent[];
   pending: readonly proto.temporal.api.workflow.v1.IPendingActivityInfo[];
 }
@@ -19,7 +21,7 @@ export interface WorkflowTrace {
  * The steps of a workflow that did not go well at once: those that were tried again, and those that failed; in the order in
  * which they were begun. Of several failures Temporal keeps the last.
  */
-export function readAttempts({ events, pending }: WorkflowTrace): StoredAttempt[] {
+export function readAttempts({ events, pending }: Omit<WorkflowTrace, 'running'>): StoredAttempt[] {
   const steps = new Map<string, StoredAttempt>();
   const ids = new Map<string, string>();
   for (const event of events) {

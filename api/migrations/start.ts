@@ -48,7 +48,7 @@ export async function startMigration(
   const { deviceId: source, epoch } = await getPlacement(db, compute.groupId);
   const own = await getDevice(db, source);
   requireNone(sourceCauses(own));
-  const demand = await demandOfGroup(db, group);
+  const demand = demandOfGroup(group);
   if (given) requireDevice(given, demand);
   const { device: target, reason } = given
     ? { device: candidate(given), reason: `${given.name} was asked for` }

@@ -5,8 +5,7 @@ import type { Scope } from '../../core/tenancy.ts';
 import { computeInScope, computesOfGroup } from '../../db/computes.ts';
 import { allDevices, getDevice } from '../../db/devices.ts';
 import { linkSpeeds, memoryInUse, pastMoves } from '../../db/moveHistory.ts';
-import { getPlacement } from '../../db/placements.ts';
-import { idleCauses, movableCauses } from '../computes/view.ts';
+import { causesAgainstMove } from '../computes/view.ts';
 import type { ApiContext } from '../context.ts';
 import { againstMoving, candidate, demandOfGroup } from '../placement.ts';
 
@@ -21,10 +20,10 @@ export async function targetsOf(
 ): Promise<ComputeTarget[]> {
   const compute = await computeInScope(db, scope, idOrName);
   const group = await computesOfGroup(db, compute.groupId);
-  const source = await getDevice(db, (await getPlacement(db, compute.groupId)).deviceId);
-  const [devices, demand, past, speeds, memoryBytes] = await Promise.all([
+  const source = await getDevice(db, compute.placement?.deviceId ?? '');
+  const demand = demandOfGroup(group);
+  const [devices, past, speeds, memoryBytes] = await Promise.all([
     allDevices(db),
-    demandOfGroup(db, group),
     pastMoves(db, compute.groupId),
     linkSpeeds(db, source.id),
     memoryInUse(
@@ -32,7 +31,7 @@ export async function targetsOf(
       group.map(({ id }) => id),
     ),
   ]);
-  const whole = [...movableCauses(compute), ...idleCauses(compute)];
+  const whole = causesAgainstMove(compute);
   const against = againstMoving(source);
   return devices
     .filter(({ id }) => id !== source.id)
