@@ -1,5 +1,4 @@
-import { parseArgs } from 'node:util';
-import { DrayageError } from '../core/cause.ts';
+import { readOptions, usageError, wholeNumber } from './flags.ts';
 import { CONTENDERS, LINK_NAMES, WORKLOADS } from './workloads.ts';
 
 export interface BenchFlags {
@@ -17,6 +16,8 @@ const NAMES: readonly string[] = [...LINK_NAMES, ...WORKLOADS.map(({ name }) => 
 const QUICK = ['unshaped', 'idle', '256mb'];
 const DEFAULT_REPEATS = 5;
 
+const COMMAND = 'npm run bench';
+
 export const USAGE = `Usage: npm run bench -- [--quick] [--repeats N] [--only NAME,...] [--lab NAME]
 
 Drayage beside Podman, Docker's own checkpoint and bare runc on this machine: the same programs under the same load, moved
@@ -33,33 +34,17 @@ Exits with 0 when every figure of what was run could be taken and is met, else w
 
 /** @throws DrayageError usage */
 export function parseFlags(args: string[]): BenchFlags {
-  const { quick, help, only, repeats, lab } = parse(args);
+  const { quick, help, only, repeats, lab } = readOptions(COMMAND, args, {
+    quick: { type: 'boolean', default: false },
+    help: { type: 'boolean', short: 'h', default: false },
+    only: { type: 'string', default: '' },
+    repeats: { type: 'string' },
+    lab: { type: 'string' },
+  });
   const words = only.split(',').filter(Boolean);
   const unknown = words.find((word) => !NAMES.includes(word));
-  if (unknown !== undefined) throw usageError(`--only knows no ${JSON.stringify(unknown)}`);
-  const count = repeats === undefined ? (quick ? 1 : DEFAULT_REPEATS) : Number(repeats);
-  if (!Number.isInteger(count) || count < 1 || count > 1_000)
-    throw usageError(`--repeats must be a whole number from 1 to 1000, not ${JSON.stringify(repeats)}`);
+  if (unknown !== undefined) throw usageError(COMMAND, `--only knows no ${JSON.stringify(unknown)}`);
+  const fewest = quick ? 1 : DEFAULT_REPEATS;
+  const count = repeats === undefined ? fewest : wholeNumber(COMMAND, '--repeats', repeats, 1, 1_000);
   return { quick, help, lab: lab ?? null, repeats: count, only: words.length > 0 || !quick ? words : QUICK };
-}
-
-function parse(args: string[]) {
-  try {
-    return parseArgs({
-      args,
-      options: {
-        quick: { type: 'boolean', default: false },
-        help: { type: 'boolean', short: 'h', default: false },
-        only: { type: 'string', default: '' },
-        repeats: { type: 'string' },
-        lab: { type: 'string' },
-      },
-    }).values;
-  } catch (error) {
-    throw usageError((error as Error).message.split('. ')[0] ?? '');
-  }
-}
-
-function usageError(message: string): DrayageError {
-  return new DrayageError({ code: 'usage', message: `${message}.`, mend: 'See: npm run bench -- --help' });
 }

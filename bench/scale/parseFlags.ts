@@ -1,6 +1,5 @@
-import { parseArgs } from 'node:util';
-import { DrayageError } from '../../core/cause.ts';
 import { MAX_FAKES } from '../../core/fakeOrders.ts';
+import { readOptions, usageError, wholeNumber } from '../flags.ts';
 
 export interface ScaleFlags {
   /** How many devices there are at each measurement, growing. */
@@ -10,6 +9,7 @@ export interface ScaleFlags {
   help: boolean;
 }
 
+const COMMAND = 'npm run bench:scale';
 const DEFAULT_SECONDS = 40;
 /** Fewer say nothing: what the processes need for themselves is most of it. */
 const LEAST_DEVICES = 20;
@@ -27,42 +27,17 @@ Exits with 0 when processor time and memory of the API grow no faster than the d
 
 /** @throws DrayageError usage */
 export function parseFlags(args: string[]): ScaleFlags {
-  const { fake, devices, seconds, help } = parse(args);
-  const count = whole('--devices', devices, LEAST_DEVICES, MAX_FAKES);
-  if (!fake && !help) throw usageError('--fake is needed: this is measured with fake devices');
+  const { fake, devices, seconds, help } = readOptions(COMMAND, args, {
+    fake: { type: 'boolean', default: false },
+    devices: { type: 'string', default: '200' },
+    seconds: { type: 'string', default: String(DEFAULT_SECONDS) },
+    help: { type: 'boolean', short: 'h', default: false },
+  });
+  const count = wholeNumber(COMMAND, '--devices', devices, LEAST_DEVICES, MAX_FAKES);
+  if (!fake && !help) throw usageError(COMMAND, '--fake is needed: this is measured with fake devices');
   return {
     steps: [Math.ceil(count / 4), Math.ceil(count / 2), count],
-    seconds: whole('--seconds', seconds, 10, 600),
+    seconds: wholeNumber(COMMAND, '--seconds', seconds, 10, 600),
     help,
   };
-}
-
-function parse(args: string[]) {
-  try {
-    return parseArgs({
-      args,
-      options: {
-        fake: { type: 'boolean', default: false },
-        devices: { type: 'string', default: '200' },
-        seconds: { type: 'string', default: String(DEFAULT_SECONDS) },
-        help: { type: 'boolean', short: 'h', default: false },
-      },
-    }).values;
-  } catch (error) {
-    throw usageError((error as Error).message.split('. ')[0] ?? '');
-  }
-}
-
-function whole(flag: string, text: string, least: number, most: number): number {
-  const value = Number(text);
-  if (Number.isInteger(value) && value >= least && value <= most) return value;
-  throw usageError(`${flag} must be a whole number from ${least} to ${most}, not ${JSON.stringify(text)}`);
-}
-
-function usageError(message: string): DrayageError {
-  return new DrayageError({
-    code: 'usage',
-    message: `${message}.`,
-    mend: 'See: npm run bench:scale -- --help',
-  });
 }

@@ -1,61 +1,33 @@
 /** `npm run bench:web`: what the dashboard needs of a browser. Its usage is in parseFlags.ts. */
-import { mkdir, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
-import { DrayageError } from '../../core/cause.ts';
 import { controlApi } from '../../lab/controlApi.ts';
-import { downLab } from '../../lab/down.ts';
 import { createFakeComputes, importEmptyImage } from '../../lab/fakeFleet.ts';
 import { moreFakes } from '../../lab/moreFakes.ts';
-import { makeProgress, type Progress } from '../../lab/progress.ts';
+import type { Progress } from '../../lab/progress.ts';
 import type { Lab } from '../../lab/state.ts';
 import { upLab } from '../../lab/up.ts';
-import { commitOf, hostFacts } from '../machineFacts.ts';
+import { benchOnFakes, writeFigures } from '../onFakes.ts';
 import { keepMoving } from './keepMoving.ts';
 import { leaveOpen, openOverview, useOverview } from './overview.ts';
 import { parseFlags, USAGE, type WebFlags } from './parseFlags.ts';
 import { isMet, type LeftOpen, type Watched, webFigures, type WebFigure } from './webFigures.ts';
 
 const LAB = 'webbench';
-const RESULTS = fileURLToPath(new URL('../results', import.meta.url));
 /** The fewest computes that there are. */
 const FEW = 20;
 
-process.exitCode = await main(process.argv.slice(2));
-
-/** Exit code: 0 met, 1 not, 2 usage. */
-async function main(args: string[]): Promise<number> {
-  let flags: WebFlags;
-  try {
-    flags = parseFlags(args);
-  } catch (error) {
-    console.error((error as Error).message);
-    return 2;
-  }
-  if (flags.help) {
-    process.stdout.write(USAGE);
-    return 0;
-  }
-  const progress = makeProgress((line) => console.error(line));
-  const stopped = new AbortController();
-  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const)
-    process.on(signal, () => stopped.abort(new Error('Stopped.')));
-  try {
-    return (await report(...(await takeFigures(flags, progress, stopped.signal)))) ? 0 : 1;
-  } catch (error) {
-    console.error(error instanceof DrayageError ? error.message : error);
-    return 1;
-  } finally {
-    await downLab(LAB, progress);
-  }
-}
+process.exitCode = await benchOnFakes<WebFlags>(
+  {
+    ...{ lab: LAB, usage: USAGE, parseFlags },
+    run: async (flags, progress, signal) => report(...(await takeFigures(flags, progress, signal))),
+  },
+  process.argv.slice(2),
+);
 
 async function takeFigures(
   { devices, computes, moves, minutes }: WebFlags,
   progress: Progress,
   signal: AbortSignal,
 ): Promise<[Watched, Watched, LeftOpen]> {
-  await downLab(LAB, progress);
   progress.say('starting a control plane');
   let { lab } = await upLab(LAB, { devices: 0 }, progress, signal);
   lab = await moreFakes(lab, devices, (ready) => progress.say(`${ready} of ${devices} devices ready`));
@@ -102,10 +74,7 @@ function computeNumber(index: number, lab: Lab) {
 
 async function report(few: Watched, many: Watched, open: LeftOpen): Promise<boolean> {
   const figures = webFigures(few, many, open);
-  await mkdir(RESULTS, { recursive: true });
-  const file = join(RESULTS, 'web.json');
-  const about = { machine: hostFacts(), commit: await commitOf(), takenAt: new Date().toISOString() };
-  await writeFile(file, `${JSON.stringify({ ...about, figures, samples: { few, many, open } }, null, 1)}\n`);
+  const file = await writeFigures('web.json', { figures, samples: { few, many, open } });
   console.log(['', ...figures.map(line), '', `Written: ${file}`].join('\n'));
   return figures.every(isMet);
 }

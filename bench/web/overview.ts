@@ -1,6 +1,6 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import type { CDPSession, Page } from 'playwright-core';
-import { launchChromium } from '../../lab/chromium.ts';
+import { launchChromium, signInBrowser } from '../../lab/chromium.ts';
 import { apiUrl, readAdmin } from '../../lab/control.ts';
 import type { ControlApi } from '../../lab/controlApi.ts';
 import type { Lab } from '../../lab/state.ts';
@@ -26,9 +26,7 @@ export async function openOverview(lab: Lab): Promise<Opened> {
   const context = await browser.newContext({
     ...{ baseURL: apiUrl(lab), viewport: { width: 1440, height: 900 } },
   });
-  const data = { ...(await readAdmin(lab)), session: 'cookie' };
-  const answer = await context.request.post('/api/v1/auth/sign-in', { data });
-  if (!answer.ok()) throw new Error(`Signing in: ${await answer.text()}`);
+  await signInBrowser(context, await readAdmin(lab));
   const page = await context.newPage();
   await noteWhatHappens(page);
   await page.goto('/');

@@ -1,6 +1,5 @@
-import { parseArgs } from 'node:util';
-import { DrayageError } from '../../core/cause.ts';
 import { MAX_FAKES } from '../../core/fakeOrders.ts';
+import { readOptions, wholeNumber } from '../flags.ts';
 
 export interface WebFlags {
   devices: number;
@@ -12,6 +11,8 @@ export interface WebFlags {
   minutes: number;
   help: boolean;
 }
+
+const COMMAND = 'npm run bench:web';
 
 export const USAGE = `Usage: npm run bench:web [-- --devices N --computes N --moves N --minutes N]
 
@@ -28,43 +29,18 @@ all are met, else with 1.
 
 /** @throws DrayageError usage */
 export function parseFlags(args: string[]): WebFlags {
-  const { devices, computes, moves, minutes, help } = parse(args);
+  const { devices, computes, moves, minutes, help } = readOptions(COMMAND, args, {
+    devices: { type: 'string', default: '200' },
+    computes: { type: 'string', default: '2000' },
+    moves: { type: 'string', default: '50' },
+    minutes: { type: 'string', default: '10' },
+    help: { type: 'boolean', short: 'h', default: false },
+  });
   return {
-    devices: whole('--devices', devices, 4, MAX_FAKES),
-    computes: whole('--computes', computes, 40, 10_000),
-    moves: whole('--moves', moves, 1, 200),
-    minutes: whole('--minutes', minutes, 1, 60),
+    devices: wholeNumber(COMMAND, '--devices', devices, 4, MAX_FAKES),
+    computes: wholeNumber(COMMAND, '--computes', computes, 40, 10_000),
+    moves: wholeNumber(COMMAND, '--moves', moves, 1, 200),
+    minutes: wholeNumber(COMMAND, '--minutes', minutes, 1, 60),
     help,
   };
-}
-
-function parse(args: string[]) {
-  try {
-    return parseArgs({
-      args,
-      options: {
-        devices: { type: 'string', default: '200' },
-        computes: { type: 'string', default: '2000' },
-        moves: { type: 'string', default: '50' },
-        minutes: { type: 'string', default: '10' },
-        help: { type: 'boolean', short: 'h', default: false },
-      },
-    }).values;
-  } catch (error) {
-    throw usageError((error as Error).message.split('. ')[0] ?? '');
-  }
-}
-
-function whole(flag: string, text: string, least: number, most: number): number {
-  const value = Number(text);
-  if (Number.isInteger(value) && value >= least && value <= most) return value;
-  throw usageError(`${flag} must be a whole number from ${least} to ${most}, not ${JSON.stringify(text)}`);
-}
-
-function usageError(message: string): DrayageError {
-  return new DrayageError({
-    code: 'usage',
-    message: `${message}.`,
-    mend: 'See: npm run bench:web -- --help',
-  });
 }
