@@ -2,6 +2,7 @@ import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { createParser } from 'eventsource-parser';
 import { z } from 'zod';
+import { listOf } from '../core/api/common.ts';
 import { causeSchema, DrayageError } from '../core/cause.ts';
 import { apiUrl, readAdmin } from './control.ts';
 import type { Lab } from './state.ts';
@@ -32,6 +33,19 @@ export interface ControlApi {
 export async function controlApi(lab: Lab): Promise<ControlApi> {
   const token = (await readFile(sessionFile(lab), 'utf8').catch(() => null)) ?? (await signIn(lab));
   return apiWithToken(lab, token);
+}
+
+/** All of a list, page after page. `path` without a query. */
+export async function listAll<T>(api: ControlApi, path: string, item: z.ZodType<T>): Promise<T[]> {
+  const all: T[] = [];
+  let cursor: string | null = null;
+  do {
+    const next: string = cursor === null ? '' : `&cursor=${cursor}`;
+    const page = listOf(item).parse(await api.request('GET', `${path}?limit=500${next}`));
+    all.push(...page.items);
+    cursor = page.nextCursor;
+  } while (cursor !== null);
+  return all;
 }
 
 /** The API as whoever has the token. */

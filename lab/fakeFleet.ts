@@ -3,11 +3,11 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { buffer } from 'node:stream/consumers';
 import { pack } from 'tar-stream';
-import { acceptedSchema, listOf } from '../core/api/common.ts';
+import { acceptedSchema } from '../core/api/common.ts';
 import { computeSchema } from '../core/api/computes.ts';
 import type { ImageView } from '../core/api/images.ts';
 import { until } from '../core/until.ts';
-import type { ControlApi } from './controlApi.ts';
+import { type ControlApi, listAll } from './controlApi.ts';
 import { importImage } from './importImage.ts';
 import type { Lab } from './state.ts';
 
@@ -66,13 +66,6 @@ export async function createFakeComputes(
 }
 
 async function runningComputes(api: ControlApi): Promise<string[]> {
-  const found: string[] = [];
-  let cursor: string | null = '';
-  while (cursor !== null) {
-    const page: unknown = await api.request('GET', `/computes?limit=500${cursor && `&cursor=${cursor}`}`);
-    const { items, nextCursor } = listOf(computeSchema.pick({ id: true, state: true })).parse(page);
-    found.push(...items.filter(({ state }) => state === 'running').map(({ id }) => id));
-    cursor = nextCursor;
-  }
-  return found;
+  const all = await listAll(api, '/computes', computeSchema.pick({ id: true, state: true }));
+  return all.filter(({ state }) => state === 'running').map(({ id }) => id);
 }

@@ -2,7 +2,7 @@ import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
 import { DrayageError } from '../core/cause.ts';
-import { controlApi, type ControlApi } from './controlApi.ts';
+import { type ControlApi, controlApi, listAll } from './controlApi.ts';
 import { lastWords, partProcess, startWorker } from './device.ts';
 import { runningFakes, startFake } from './fakes.ts';
 import { until } from '../core/until.ts';
@@ -19,11 +19,8 @@ const FAKES_AT_ONCE = 10;
 const LOOK_MS = 100;
 
 const joinTokenSchema = z.object({ token: z.string() });
-const devicesSchema = z.object({
-  items: z.array(z.object({ id: z.string(), name: z.string(), state: z.string() })),
-  nextCursor: z.string().nullable(),
-});
-export type JoinedDevice = z.infer<typeof devicesSchema>['items'][number];
+const deviceSchema = z.object({ id: z.string(), name: z.string(), state: z.string() });
+export type JoinedDevice = z.infer<typeof deviceSchema>;
 
 /** Starts every device's node worker with a join token, approves the device, and waits until all are ready. */
 export async function joinDevices(lab: Lab): Promise<void> {
@@ -106,16 +103,8 @@ export async function startWorkerAgain(lab: Lab, device: string): Promise<void> 
 }
 
 /** The control plane's records of all devices. */
-export async function listDevices(api: ControlApi): Promise<JoinedDevice[]> {
-  const all: JoinedDevice[] = [];
-  let cursor: string | null = null;
-  do {
-    const next: string = cursor === null ? '' : `&cursor=${cursor}`;
-    const page = devicesSchema.parse(await api.request('GET', `/devices?limit=500${next}`));
-    all.push(...page.items);
-    cursor = page.nextCursor;
-  } while (cursor !== null);
-  return all;
+export function listDevices(api: ControlApi): Promise<JoinedDevice[]> {
+  return listAll(api, '/devices', deviceSchema);
 }
 
 function workerEnvironment(lab: Lab, device: string, token: string): Record<string, string> {

@@ -5,10 +5,10 @@
 import { mkdir } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import { join } from 'node:path';
-import type { BrowserContext, Page } from 'playwright-core';
+import type { Page } from 'playwright-core';
 import { DrayageError } from '../core/cause.ts';
 import { until } from '../core/until.ts';
-import { launchChromium } from '../lab/chromium.ts';
+import { launchChromium, signInBrowser } from '../lab/chromium.ts';
 import { apiUrl, readAdmin } from '../lab/control.ts';
 import { controlApi } from '../lab/controlApi.ts';
 import { downLab } from '../lab/down.ts';
@@ -64,7 +64,7 @@ async function takePictures(lab: Lab, pages: ReturnType<typeof pagesOf>): Promis
         ...{ baseURL: apiUrl(lab), viewport, locale: 'en-GB', timezoneId: 'Europe/Berlin' },
         ...{ reducedMotion: 'reduce', hasTouch: screen === 'phone' },
       });
-      await signIn(lab, context);
+      await signInBrowser(context, await readAdmin(lab));
       const page = await context.newPage();
       for (const { name, path, signedOut, prepare } of pages) {
         stopped.signal.throwIfAborted();
@@ -88,13 +88,6 @@ async function takePictures(lab: Lab, pages: ReturnType<typeof pagesOf>): Promis
     await browser.close();
   }
   return count;
-}
-
-async function signIn(lab: Lab, context: BrowserContext): Promise<void> {
-  const answer = await context.request.post('/api/v1/auth/sign-in', {
-    data: { ...(await readAdmin(lab)), session: 'cookie' },
-  });
-  if (!answer.ok()) throw new Error(`Signing in: ${await answer.text()}`);
 }
 
 /** What is loaded is there, and what moves has come to rest. */

@@ -1,11 +1,11 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { z } from 'zod';
-import { listOf } from '../../core/api/common.ts';
 import { FINAL_MIGRATION_STATES, migrationSchema } from '../../core/migration.ts';
 import { until } from '../../core/until.ts';
 import { type ControlApi, controlApi } from '../../lab/controlApi.ts';
 import { createFakeComputes, type FakeCompute, importEmptyImage } from '../../lab/fakeFleet.ts';
 import { startFake } from '../../lab/fakes.ts';
+import { listDevices } from '../../lab/join.ts';
 import { allowFakes } from '../../lab/moreFakes.ts';
 import type { Progress } from '../../lab/progress.ts';
 import type { Lab } from '../../lab/state.ts';
@@ -68,8 +68,6 @@ const COMPUTES = [
   compute('nightly-report', 'server-c2'),
 ];
 
-const deviceSchema = z.object({ id: z.string(), name: z.string(), state: z.string() });
-
 /** Fills a lab of fake devices. */
 export async function makeScene(lab: Lab, progress: Progress): Promise<Scene> {
   const api = await controlApi(lab);
@@ -88,7 +86,7 @@ export async function makeScene(lab: Lab, progress: Progress): Promise<Scene> {
     return { failed, done: await move(api, 'shop', 'gateway-b1') };
   });
   await api.request('POST', '/devices/panel-b1/cordon');
-  const devices = await devicesOf(api);
+  const devices = await listDevices(api);
   const here = devices.find(({ name }) => name === 'gateway-b1')?.id ?? '';
   if (others.length < 2) throw new Error('The scene has computes.');
   // Metrics are told every ten seconds: the charts have something then.
@@ -107,7 +105,7 @@ async function joinDevices(lab: Lab, api: ControlApi): Promise<void> {
   await startFake(grown, 'f4', token);
   const approved = new Set<string>();
   await until('the devices to be ready', 120_000, async () => {
-    const all = await devicesOf(api);
+    const all = await listDevices(api);
     for (const { id, name, state } of all) {
       if (state !== 'pending' || name === NEWCOMER || approved.has(id)) continue;
       approved.add(id);
@@ -116,10 +114,6 @@ async function joinDevices(lab: Lab, api: ControlApi): Promise<void> {
     const ready = all.filter(({ state }) => state === 'ready').length === DEVICES.length;
     return ready && all.some(({ name }) => name === NEWCOMER);
   });
-}
-
-async function devicesOf(api: ControlApi) {
-  return listOf(deviceSchema).parse(await api.request('GET', '/devices')).items;
 }
 
 /** Resolves with the move's id, once it has ended. */

@@ -9,6 +9,7 @@ import { computeSchema } from '../../core/api/computes.ts';
 import { imageSchema } from '../../core/api/images.ts';
 import { migrationSchema } from '../../core/migration.ts';
 import { until } from '../../core/until.ts';
+import { signInBrowser } from '../../lab/chromium.ts';
 import { apiUrl, readAdmin } from '../../lab/control.ts';
 import { apiWithToken, type ControlApi } from '../../lab/controlApi.ts';
 import { removeCompute } from '../../lab/demo/sampleCompute.ts';
@@ -105,19 +106,14 @@ describe('the dashboard of a lab', () => {
   };
   /** The API as that account, for what the test asks of it itself. */
   async function apiOf(email: string): Promise<ControlApi> {
-    const answer = await fetch(`${apiUrl(lab.lab)}/api/v1/auth/sign-in`, {
-      method: 'POST',
-      headers: { 'content-type': 'application/json' },
-      body: JSON.stringify({ email, password: PASSWORD, session: 'token' }),
-    });
-    return apiWithToken(lab.lab, z.object({ token: z.string() }).parse(await answer.json()).token);
+    const account = { email, password: PASSWORD };
+    const signedIn = await (await lab.api()).request('POST', '/auth/sign-in', account);
+    return apiWithToken(lab.lab, z.object({ token: z.string() }).parse(signedIn).token);
   }
   const open = () => browser.open({ url: apiUrl(lab.lab) });
   async function openSignedIn(account: { email: string; password: string }): Promise<TestPage> {
     const opened = await open();
-    const data = { ...account, session: 'cookie' };
-    const answer = await opened.context.request.post('/api/v1/auth/sign-in', { data });
-    if (!answer.ok()) throw new Error(await answer.text());
+    await signInBrowser(opened.context, account);
     return opened;
   }
   const asTenant = () => openSignedIn({ email: EMAIL, password: PASSWORD });

@@ -1,8 +1,3 @@
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { pack } from 'tar-stream';
-import { buffer } from 'node:stream/consumers';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { computeSchema } from '../../core/api/computes.ts';
 import { deviceSchema } from '../../core/api/devices.ts';
@@ -12,7 +7,7 @@ import { until } from '../../core/until.ts';
 import { countCensus, takeCensus } from '../../lab/census.ts';
 import { downLab } from '../../lab/down.ts';
 import { moveCompute } from '../../lab/demo/sampleCompute.ts';
-import { importImage } from '../../lab/importImage.ts';
+import { importEmptyImage } from '../../lab/fakeFleet.ts';
 import { SILENT } from '../../lab/progress.ts';
 import { labStatus } from '../../lab/status.ts';
 import { runCli, startCli } from '../lab/cliProgram.ts';
@@ -46,18 +41,7 @@ describe('fake devices', () => {
   };
 
   beforeAll(async () => {
-    const folder = await mkdtemp(join(tmpdir(), 'drayage-fake-image-'));
-    try {
-      const path = join(folder, 'root.tar');
-      const tar = pack();
-      tar.entry({ name: 'app', mode: 0o755 }, 'nothing runs');
-      tar.finalize();
-      await writeFile(path, await buffer(tar));
-      const made = await importImage(lab.lab, await lab.api(), { name: 'any', path, command: ['/app'] });
-      image = made.name;
-    } finally {
-      await rm(folder, { recursive: true });
-    }
+    image = (await importEmptyImage(lab.lab, await lab.api(), 'any')).name;
   });
 
   it('join by their own certificates, are of several kinds, and are shown by the lab', async () => {

@@ -1,3 +1,4 @@
+import { signInBrowser } from '../../../lab/chromium.ts';
 import { ADMIN } from '../../integration/support/admin.ts';
 import { PASSWORD } from '../../integration/support/people.ts';
 import type { TestPage } from './browser.ts';
@@ -17,9 +18,6 @@ export async function signUp(
 }
 
 /** Signs this browser in as the operator. */
-export async function signInAsOperator({ context }: TestPage): Promise<void> {
-  const answer = await context.request.post('/api/v1/auth/sign-in', {
-    data: { ...ADMIN, session: 'cookie' },
-  });
-  if (!answer.ok()) throw new Error(`the operator could not sign in: ${await answer.text()}`);
+export function signInAsOperator({ context }: TestPage): Promise<void> {
+  return signInBrowser(context, ADMIN);
 }
