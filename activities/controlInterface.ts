@@ -4,6 +4,7 @@ import type { ComputeSpec, ComputeState } from '../core/compute.ts';
 import type { Inventory } from '../core/device.ts';
 import type { AddressRange } from '../core/ipv4.ts';
 import type { MigrationState } from '../core/migration.ts';
+import type { ComputeLifecycleInput, MigrateComputeInput } from '../workflows/contract.ts';
 import type { RecordBook, RecordEntry } from '../core/migrationRecord.ts';
 import type { TransferOutcome } from '../core/transfer.ts';
 
@@ -61,4 +62,33 @@ export interface PullActivities {
   /** Gets an image from its registry, and records that it has come. */
   pullImage(pullId: string): Promise<void>;
   recordPullFailure(pullId: string, cause: Cause): Promise<void>;
+}
+
+/** A move that an evacuation has recorded, and its workflow is to be started with. */
+export interface RecordedMove {
+  workflowId: string;
+  /** The compute by which it is named. */
+  computeId: string;
+  input: MigrateComputeInput;
+}
+
+/** What an evacuation does next. */
+export type EvacuationStepAnswer =
+  | {
+      action: 'go';
+      moves: RecordedMove[];
+      /** Computes that are stopped, since they could not be moved in time. */
+      stops: { workflowId: string; input: ComputeLifecycleInput }[];
+      /** When it is looked at again, if nothing is told before; milliseconds. */
+      againInMs: number;
+    }
+  | { action: 'end'; reason: string };
+
+/** Of the control plane too, for evacuations. */
+export interface EvacuationActivities {
+  /** Takes note of what has ended, plans anew, and records what is to be started now. */
+  stepEvacuation(evacuationId: string): Promise<EvacuationStepAnswer>;
+  noteMoveStarted(migrationId: string, runId: string): Promise<void>;
+  /** Something else is being done to its compute: the move ends as refused. */
+  refuseMove(migrationId: string): Promise<void>;
 }

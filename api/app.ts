@@ -18,6 +18,7 @@ import { computeStreamRoutes } from './routes/computeStreams.ts';
 import { computeRoutes } from './routes/computes.ts';
 import { deviceRoutes } from './routes/devices.ts';
 import { eventRoutes } from './routes/events.ts';
+import { evacuationRoutes } from './routes/evacuations.ts';
 import { groupRoutes } from './routes/groups.ts';
 import { healthRoutes } from './routes/health.ts';
 import { imageRoutes } from './routes/images.ts';
@@ -71,6 +72,7 @@ export async function createApp(
       await v1.register(computeRoutes, { context });
       await v1.register(computeStreamRoutes, { context });
       await v1.register(groupRoutes, { context });
+      await v1.register(evacuationRoutes, { context });
       await v1.register(volumeRoutes, { context });
       await v1.register(migrationRoutes, { context });
       await v1.register(tenantRoutes, { context });

@@ -1,5 +1,6 @@
 import { fileURLToPath } from 'node:url';
 import { z } from 'zod';
+import { PLACEMENT_STRATEGIES, type PlacementStrategy } from '../core/choosePlacement.ts';
 import { type AddressRange, parseAddressRange } from '../core/ipv4.ts';
 import { readEnvironment } from './readEnvironment.ts';
 import {
@@ -29,6 +30,9 @@ export const imageMaxBytesSchema = z.coerce
   .int()
   .positive()
   .default(16 * 2 ** 30);
+
+/** Whether computes are spread over the devices, or fill one after the other; of API and control worker alike. */
+export const placementSchema = z.enum(PLACEMENT_STRATEGIES).default('spread');
 
 /** Where `npm run build:web` writes the dashboard of this checkout. */
 const BUILT_DASHBOARD = fileURLToPath(new URL('../web/dist', import.meta.url));
@@ -60,6 +64,7 @@ const fields = z.object({
   DRAYAGE_COMPUTE_RANGE: z.string().default('10.77.1.0-10.77.250.255'),
   /** The computes' gateway; without it they have none. */
   DRAYAGE_COMPUTE_GATEWAY: z.ipv4().optional(),
+  DRAYAGE_PLACEMENT: placementSchema,
   DRAYAGE_ADMIN_EMAIL: z
     .email()
     .default('admin@drayage.local')
@@ -101,6 +106,7 @@ export interface ApiConfig {
   mdns: boolean;
   deviceCertificateSeconds: number;
   addresses: AddressRange;
+  placement: PlacementStrategy;
   admin: { email: string; password?: string | undefined };
   registration: 'open' | 'invitation' | 'closed';
   imageMaxBytes: number;
@@ -142,6 +148,7 @@ export function readConfig(environment: NodeJS.ProcessEnv): ApiConfig {
       env.DRAYAGE_COMPUTE_RANGE,
       env.DRAYAGE_COMPUTE_GATEWAY,
     ),
+    placement: env.DRAYAGE_PLACEMENT,
     admin: { email: env.DRAYAGE_ADMIN_EMAIL, password: env.DRAYAGE_ADMIN_PASSWORD },
     registration: env.DRAYAGE_REGISTRATION,
     imageMaxBytes: env.DRAYAGE_IMAGE_MAX_BYTES,

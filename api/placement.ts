@@ -1,67 +1,40 @@
-import {
-  type Candidate,
-  choosePlacement,
-  DEFAULT_MEMORY_BYTES,
-  type Demand,
-  deviceCauses,
-} from '../core/choosePlacement.ts';
+import { type Candidate, choosePlacement, type Demand, deviceCauses } from '../core/choosePlacement.ts';
 import { type Cause, RefusedError } from '../core/cause.ts';
 import { classCauses } from '../core/checkCompatibility.ts';
 import { deviceClass } from '../core/deviceClass.ts';
-import type { ComputeRecord } from '../db/computes.ts';
 import type { Database } from '../db/database.ts';
-import { allDevices, type DeviceRow, deviceState } from '../db/devices.ts';
-
-/** What a compute with this limit and image needs of a device. */
-export function demandOf(memoryBytes: number | undefined, imageBytes: number): Demand {
-  // Archive and unpacked layers are about the same, and both lie there while the image is loaded.
-  return { memoryBytes: memoryBytes ?? DEFAULT_MEMORY_BYTES, diskBytes: 2 * imageBytes };
-}
-
-/** What the computes of a group need all together. */
-export function demandOfGroup(group: readonly ComputeRecord[]): Demand {
-  const demands = group.map(({ spec, imageBytes }) => demandOf(spec.memoryBytes, imageBytes));
-  const sum = (of: (demand: Demand) => number) => demands.reduce((total, demand) => total + of(demand), 0);
-  return { memoryBytes: sum(({ memoryBytes }) => memoryBytes), diskBytes: sum(({ diskBytes }) => diskBytes) };
-}
-
-export function candidate(row: DeviceRow, against: Cause[] = []): Candidate {
-  const { memoryAvailableBytes, diskAvailableBytes } = row.inventory;
-  const state = deviceState(row);
-  return { id: row.id, name: row.name, state, memoryAvailableBytes, diskAvailableBytes, against };
-}
-
-/** What stands against a device besides its state and its room. */
-type Against = (row: DeviceRow) => Cause[];
+import { allDevices, type DeviceRow } from '../db/devices.ts';
+import { readCandidates } from '../db/planning/candidates.ts';
+import { linkSpeeds } from '../db/moveHistory.ts';
+import type { ApiContext } from './context.ts';
 
 /**
- * The device that shall have a compute, and why. @throws RefusedError with the causes of all that were looked at
+ * The device that shall have a compute, new or moved from `source`, and why. The caller holds the placing lock, and records what it does with the room.
+ * @throws RefusedError with the causes of all that were looked at
  */
 export async function chooseDevice(
-  db: Database,
+  { db, config }: Pick<ApiContext, 'db' | 'config'>,
   demand: Demand,
-  against: Against = () => [],
-  without: string[] = [],
+  { source, against }: { source?: DeviceRow; against?: (row: DeviceRow) => Cause[] } = {},
 ): Promise<{ device: Candidate; reason: string }> {
   const devices = await allDevices(db);
-  const candidates = devices.map((device) => candidate(device, against(device)));
-  const decision = choosePlacement(candidates, demand, without);
+  const candidates = await readCandidates(db, devices, {
+    images: demand.images,
+    against: against ?? (source && againstMoving(source)),
+    links: source && (await linkSpeeds(db, source.id)),
+  });
+  const options = { without: source ? [source.id] : [], strategy: config.placement };
+  const decision = choosePlacement(candidates, demand, options);
   if (decision.action === 'refuse') throw new RefusedError(decision.causes);
   return decision;
 }
 
-/** As `chooseDevice`, for a compute that runs on `source`: only where it can move to. */
-export function chooseTarget(
-  db: Database,
-  demand: Demand,
-  source: DeviceRow,
-): Promise<{ device: Candidate; reason: string }> {
-  return chooseDevice(db, demand, againstMoving(source), [source.id]);
-}
-
 /** @throws RefusedError with every cause why this device cannot have a compute */
-export function requireDevice(row: DeviceRow, demand: Demand): void {
-  requireNone(deviceCauses(candidate(row), demand));
+export async function requireDevice(db: Database, row: DeviceRow, demand: Demand): Promise<Candidate> {
+  const [candidate] = await readCandidates(db, [row], { images: demand.images });
+  if (!candidate) throw new Error('a device that was read is no candidate');
+  requireNone(deviceCauses(candidate, demand));
+  return candidate;
 }
 
 export function requireNone(causes: Cause[]): void {
@@ -70,7 +43,7 @@ export function requireNone(causes: Cause[]): void {
 }
 
 /** What forbids a move from this device to another; worked out once for each class of devices. */
-export function againstMoving(source: DeviceRow): Against {
+export function againstMoving(source: DeviceRow): (row: DeviceRow) => Cause[] {
   const from = deviceClass(source.inventory);
   const known = new Map<string | null, Cause[]>();
   return ({ classId, inventory }) => {

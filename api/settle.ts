@@ -2,11 +2,13 @@ import type { FastifyBaseLogger } from 'fastify';
 import { DrayageError } from '../core/cause.ts';
 import { setComputeState, unstartedComputes } from '../db/computes.ts';
 import { finishMigration, getMigration, type MigrationRow, openMigrations } from '../db/migrationRecords.ts';
+import { openEvacuations } from '../db/evacuations.ts';
 import { settleApps } from './apps/settleApps.ts';
 import { unfinishedUpdates } from '../db/computeUpdates.ts';
 import { startMaking } from './computes/operate.ts';
 import { resumeUpdate } from './computes/update.ts';
 import type { ApiContext } from './context.ts';
+import { settleEvacuations } from './evacuations/steer.ts';
 import { launchMigration } from './migrations/start.ts';
 
 /** Younger records are still the business of the request that made them, seconds. */
@@ -38,8 +40,12 @@ export async function settle(context: ApiContext, logger: FastifyBaseLogger): Pr
     if (await resumeUpdate(context, row, given))
       logger.info({ compute: row.id }, 'started a change of a compute that was only recorded');
   await settleApps(context, logger, YOUNG_SECONDS);
+  await settleEvacuations(context, logger, YOUNG_SECONDS);
+  const evacuations = new Set((await openEvacuations(context.db)).map(({ id }) => id));
   for (const migration of await openMigrations(context.db)) {
     if (Date.now() - migration.createdAt.getTime() < YOUNG_SECONDS * 1000) continue;
+    // An open evacuation starts its moves itself.
+    if (migration.runId === '' && evacuations.has(migration.evacuationId ?? '')) continue;
     if (migration.runId === '') await startAgain(context, logger, migration);
     else if (!(await context.workflows.isRunning(migration.workflowId, migration.runId)))
       await endRecord(context, logger, migration.id);

@@ -18,6 +18,8 @@ import {
   type AbortAnswer,
   type BuildApplicationInput,
   type ComputeLifecycleInput,
+  type EvacuateInput,
+  LOOK_SIGNAL,
   type MigrateComputeInput,
   type PullImageInput,
   SearchAttribute,
@@ -47,8 +49,12 @@ export interface Workflows {
   startPull(input: PullImageInput): Promise<{ runId: string }>;
   /** Null when the workflow has ended. @throws DrayageError temporalAway, abortUndecided (neither device can tell yet) */
   abortMigration(workflowId: string, runId: string): Promise<AbortAnswer | null>;
-  /** Whether that run is still under way. @throws DrayageError temporalAway */
-  isRunning(workflowId: string, runId: string): Promise<boolean>;
+  /** Asked again, it finds its own work. `note`: for Temporal's own UI. @throws DrayageError temporalAway */
+  startEvacuation(input: EvacuateInput, note: string): Promise<{ runId: string }>;
+  /** Tells an evacuation that its record was changed; nothing happens when it has ended. @throws DrayageError temporalAway */
+  lookAtEvacuation(evacuationId: string): Promise<void>;
+  /** Whether that run (the last, without one) is still under way. @throws DrayageError temporalAway */
+  isRunning(workflowId: string, runId?: string): Promise<boolean>;
   /** What Temporal has of a run; null when it has nothing any more. @throws DrayageError temporalAway */
   trace(workflowId: string, runId: string): Promise<WorkflowTrace | null>;
   /** @throws DrayageError temporalAway */
@@ -60,6 +66,7 @@ const keywords = {
   compute: defineSearchAttributeKey(SearchAttribute.compute, SearchAttributeType.KEYWORD),
   source: defineSearchAttributeKey(SearchAttribute.source, SearchAttributeType.KEYWORD),
   target: defineSearchAttributeKey(SearchAttribute.target, SearchAttributeType.KEYWORD),
+  evacuation: defineSearchAttributeKey(SearchAttribute.evacuation, SearchAttributeType.KEYWORD),
 };
 
 interface StartDetails {
@@ -142,6 +149,20 @@ export function connectWorkflows(temporal: TemporalSettings): Workflows {
         attributes: new TypedSearchAttributes([]),
         note: `build ${input.name} on ${input.device}`,
       }),
+    startEvacuation: (input, note) =>
+      start(WorkflowType.evacuate, input.evacuationId, {
+        input,
+        operation: input.evacuationId,
+        attributes: new TypedSearchAttributes([{ key: keywords.evacuation, value: input.evacuationId }]),
+        note,
+      }),
+    async lookAtEvacuation(evacuationId) {
+      try {
+        await call(() => client.workflow.getHandle(evacuationId).signal(LOOK_SIGNAL));
+      } catch (error) {
+        if (!(error instanceof WorkflowNotFoundError)) throw error;
+      }
+    },
     startPull: (input) =>
       start(WorkflowType.pullImage, input.pullId, {
         input,

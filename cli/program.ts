@@ -96,6 +96,18 @@ const ENTRIES: Entry[] = [
     load: async () => (await import('./commands/migration.ts')).defineMigration,
   },
   {
+    usage: 'evacuation',
+    description: 'many moves with one purpose: off a device, back to it, to emptier ones',
+    group: MOVES,
+    load: async () => (await import('./commands/evacuation.ts')).defineEvacuation,
+  },
+  {
+    usage: 'rebalance',
+    description: 'move computes from full devices to emptier ones, where that pays',
+    group: MOVES,
+    load: async () => (await import('./commands/rebalance.ts')).defineRebalance,
+  },
+  {
     usage: 'device',
     description: 'the machines that run computes',
     group: MACHINES,

@@ -4,7 +4,7 @@ import { ProblemError } from '../client/problemError.ts';
 import { FINAL_APP_STATES } from '../core/application.ts';
 import { DrayageError } from '../core/cause.ts';
 import { FINAL_MIGRATION_STATES } from '../core/migration.ts';
-import { startProgress } from './output.ts';
+import { ago, startProgress } from './output.ts';
 
 /** Between two looks, milliseconds: the API has no events yet. */
 const LOOK_MS = 200;
@@ -109,5 +109,17 @@ export async function waitForMigration(
     },
     say: ({ state, reason }) => `${state}: ${reason}`,
     signal,
+  });
+}
+
+/** Waits until an evacuation has ended. */
+export async function waitForEvacuation(client: Client, id: string): Promise<Schemas['Evacuation']> {
+  return poll(() => client.get('/evacuations/{id}', { params: { path: { id } } }), {
+    done: ({ endedAt }) => endedAt !== null,
+    say: ({ counts, reason, predictedEndAt }) => {
+      const open = (counts.waiting ?? 0) + (counts.moving ?? 0);
+      const end = predictedEndAt === null ? '' : `, ends ${ago(predictedEndAt)}`;
+      return `${String(counts.moved ?? 0)} moved, ${String(open)} to go${end}: ${reason}`;
+    },
   });
 }

@@ -450,9 +450,13 @@ export interface paths {
             requestBody: {
                 content: {
                     "application/json": {
+                        apart?: string;
                         /** @default [] */
                         capabilities?: ("AUDIT_WRITE" | "MKNOD" | "NET_RAW" | "SETFCAP")[];
                         command?: string[];
+                        constraints?: {
+                            [key: string]: string;
+                        };
                         cpus?: number;
                         device?: string;
                         /** @default {} */
@@ -621,8 +625,10 @@ export interface paths {
             requestBody: {
                 content: {
                     "application/json": {
+                        apart?: unknown;
                         capabilities?: unknown;
                         command?: unknown;
+                        constraints?: unknown;
                         cpus?: number;
                         device?: unknown;
                         env?: unknown;
@@ -1333,6 +1339,93 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/devices/{id}/evacuations": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Empty a device: cordon it, and move everything off it; a dry run shows the plan only */
+        post: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path: {
+                    id: string;
+                };
+                cookie?: never;
+            };
+            requestBody?: {
+                content: {
+                    "application/json": {
+                        allowThrottle?: boolean;
+                        bandwidthMbit?: number;
+                        /** @default {} */
+                        caps?: {
+                            overall?: number;
+                            perLink?: number;
+                            perSource?: number;
+                            perTarget?: number;
+                        };
+                        deadlineSeconds?: number;
+                        /** @default false */
+                        dryRun?: boolean;
+                        endSessions?: boolean;
+                        maxDowntimeMs?: number;
+                        /**
+                         * @default leave
+                         * @enum {string}
+                         */
+                        policy?: "leave" | "stop";
+                        /** @default false */
+                        returnHome?: boolean;
+                    } | null;
+                };
+            };
+            responses: {
+                /** @description Default Response */
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["EvacuationPlan"];
+                    };
+                };
+                /** @description Default Response */
+                202: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": {
+                            id: string;
+                            plan: components["schemas"]["EvacuationPlan"];
+                            runId: string;
+                            workflowId: string;
+                        };
+                    };
+                };
+                400: components["responses"]["Problem400"];
+                401: components["responses"]["Problem401"];
+                403: components["responses"]["Problem403"];
+                404: components["responses"]["Problem404"];
+                409: components["responses"]["Problem409"];
+                413: components["responses"]["Problem413"];
+                415: components["responses"]["Problem415"];
+                422: components["responses"]["Problem422"];
+                503: components["responses"]["Problem503"];
+            };
+        };
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/devices/{id}/metrics": {
         parameters: {
             query?: never;
@@ -1387,7 +1480,7 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Place computes on a device again */
+        /** Place computes on a device again; what its evacuation was to bring back comes back */
         post: {
             parameters: {
                 query?: never;
@@ -1507,6 +1600,326 @@ export interface paths {
                             expiresAt: string;
                             id: string;
                             token: string;
+                        };
+                    };
+                };
+                400: components["responses"]["Problem400"];
+                401: components["responses"]["Problem401"];
+                403: components["responses"]["Problem403"];
+                404: components["responses"]["Problem404"];
+                409: components["responses"]["Problem409"];
+                413: components["responses"]["Problem413"];
+                415: components["responses"]["Problem415"];
+                422: components["responses"]["Problem422"];
+                503: components["responses"]["Problem503"];
+            };
+        };
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/evacuations": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** List evacuations, returns and rebalances, newest first */
+        get: {
+            parameters: {
+                query?: {
+                    cursor?: string;
+                    device?: string;
+                    limit?: number;
+                    open?: string;
+                };
+                header?: never;
+                path?: never;
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                /** @description Default Response */
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": {
+                            items: components["schemas"]["EvacuationSummary"][];
+                            nextCursor: string | null;
+                        };
+                    };
+                };
+                400: components["responses"]["Problem400"];
+                401: components["responses"]["Problem401"];
+                403: components["responses"]["Problem403"];
+                404: components["responses"]["Problem404"];
+                409: components["responses"]["Problem409"];
+                503: components["responses"]["Problem503"];
+            };
+        };
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/evacuations/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Show an evacuation with its plan and how far it is */
+        get: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path: {
+                    id: string;
+                };
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                /** @description Default Response */
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Evacuation"];
+                    };
+                };
+                400: components["responses"]["Problem400"];
+                401: components["responses"]["Problem401"];
+                403: components["responses"]["Problem403"];
+                404: components["responses"]["Problem404"];
+                409: components["responses"]["Problem409"];
+                503: components["responses"]["Problem503"];
+            };
+        };
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/evacuations/{id}/cancel": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** End an evacuation early; moves under way end as they would, or are rolled back */
+        post: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path: {
+                    id: string;
+                };
+                cookie?: never;
+            };
+            requestBody?: {
+                content: {
+                    "application/json": {
+                        /**
+                         * @default finish
+                         * @enum {string}
+                         */
+                        moves?: "finish" | "abort";
+                    } | null;
+                };
+            };
+            responses: {
+                /** @description Default Response */
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Evacuation"];
+                    };
+                };
+                400: components["responses"]["Problem400"];
+                401: components["responses"]["Problem401"];
+                403: components["responses"]["Problem403"];
+                404: components["responses"]["Problem404"];
+                409: components["responses"]["Problem409"];
+                413: components["responses"]["Problem413"];
+                415: components["responses"]["Problem415"];
+                422: components["responses"]["Problem422"];
+                503: components["responses"]["Problem503"];
+            };
+        };
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/evacuations/{id}/pause": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Start no more moves until it is resumed */
+        post: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path: {
+                    id: string;
+                };
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                /** @description Default Response */
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Evacuation"];
+                    };
+                };
+                400: components["responses"]["Problem400"];
+                401: components["responses"]["Problem401"];
+                403: components["responses"]["Problem403"];
+                404: components["responses"]["Problem404"];
+                409: components["responses"]["Problem409"];
+                413: components["responses"]["Problem413"];
+                415: components["responses"]["Problem415"];
+                422: components["responses"]["Problem422"];
+                503: components["responses"]["Problem503"];
+            };
+        };
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/evacuations/{id}/resume": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Go on after a pause */
+        post: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path: {
+                    id: string;
+                };
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                /** @description Default Response */
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Evacuation"];
+                    };
+                };
+                400: components["responses"]["Problem400"];
+                401: components["responses"]["Problem401"];
+                403: components["responses"]["Problem403"];
+                404: components["responses"]["Problem404"];
+                409: components["responses"]["Problem409"];
+                413: components["responses"]["Problem413"];
+                415: components["responses"]["Problem415"];
+                422: components["responses"]["Problem422"];
+                503: components["responses"]["Problem503"];
+            };
+        };
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/evacuations/{id}/return": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Bring back to a device what its evacuation has moved away */
+        post: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path: {
+                    id: string;
+                };
+                cookie?: never;
+            };
+            requestBody?: {
+                content: {
+                    "application/json": {
+                        /** @default {} */
+                        caps?: {
+                            overall?: number;
+                            perLink?: number;
+                            perSource?: number;
+                            perTarget?: number;
+                        };
+                        /** @default false */
+                        dryRun?: boolean;
+                    } | null;
+                };
+            };
+            responses: {
+                /** @description Default Response */
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["EvacuationPlan"];
+                    };
+                };
+                /** @description Default Response */
+                202: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": {
+                            id: string;
+                            plan: components["schemas"]["EvacuationPlan"];
+                            runId: string;
+                            workflowId: string;
                         };
                     };
                 };
@@ -2659,6 +3072,85 @@ export interface paths {
         };
         put?: never;
         post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/rebalances": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Move computes from full devices to emptier ones, where that pays; a dry run shows what would be moved */
+        post: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path?: never;
+                cookie?: never;
+            };
+            requestBody?: {
+                content: {
+                    "application/json": {
+                        allowThrottle?: boolean;
+                        bandwidthMbit?: number;
+                        /** @default {} */
+                        caps?: {
+                            overall?: number;
+                            perLink?: number;
+                            perSource?: number;
+                            perTarget?: number;
+                        };
+                        /** @default false */
+                        dryRun?: boolean;
+                        endSessions?: boolean;
+                        maxDowntimeMs?: number;
+                        /** @default 6 */
+                        mostPerHour?: number;
+                    } | null;
+                };
+            };
+            responses: {
+                /** @description Default Response */
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["EvacuationPlan"];
+                    };
+                };
+                /** @description Default Response */
+                202: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": {
+                            id: string;
+                            plan: components["schemas"]["EvacuationPlan"];
+                            runId: string;
+                            workflowId: string;
+                        };
+                    };
+                };
+                400: components["responses"]["Problem400"];
+                401: components["responses"]["Problem401"];
+                403: components["responses"]["Problem403"];
+                404: components["responses"]["Problem404"];
+                409: components["responses"]["Problem409"];
+                413: components["responses"]["Problem413"];
+                415: components["responses"]["Problem415"];
+                422: components["responses"]["Problem422"];
+                503: components["responses"]["Problem503"];
+            };
+        };
         delete?: never;
         options?: never;
         head?: never;
@@ -4344,9 +4836,13 @@ export interface components {
             message: string;
         };
         Compute: {
+            apart?: string;
             capabilities: string[];
             causes: components["schemas"]["Cause"][];
             command?: string[];
+            constraints?: {
+                [key: string]: string;
+            };
             cpus?: number;
             /** Format: date-time */
             createdAt: string;
@@ -4572,6 +5068,131 @@ export interface components {
             /** @enum {string} */
             state: "discovered" | "pending" | "ready" | "cordoned" | "draining" | "drained" | "unreachable" | "retired";
         };
+        Evacuation: {
+            caps: {
+                overall: number;
+                perLink: number;
+                perSource: number;
+                perTarget: number;
+            };
+            counts: {
+                [key: string]: number;
+            };
+            /** Format: date-time */
+            createdAt: string;
+            deadlineAt: string | null;
+            device: components["schemas"]["Reference"] | null;
+            endedAt: string | null;
+            id: string;
+            items: {
+                attempts: number;
+                causes: components["schemas"]["Cause"][];
+                computes: components["schemas"]["Reference"][];
+                endsAt: string | null;
+                group: string;
+                migration: string | null;
+                predicted: {
+                    freezeMs: number;
+                    totalMs: number;
+                    wireBytes: number;
+                } | null;
+                reason: string;
+                source: components["schemas"]["Reference"] | null;
+                startsAt: string | null;
+                /** @enum {string} */
+                state: "waiting" | "moving" | "moved" | "left" | "stopped" | "gone";
+                target: components["schemas"]["Reference"] | null;
+            }[];
+            /** @enum {string} */
+            kind: "evacuate" | "return" | "rebalance";
+            options: {
+                allowThrottle?: boolean;
+                bandwidthMbit?: number;
+                endSessions?: boolean;
+                maxDowntimeMs?: number;
+            };
+            plannedEndAt: string | null;
+            /** @enum {string} */
+            policy: "leave" | "stop";
+            predicted: {
+                longestFreezeMs: number | null;
+                wireBytes: number;
+            };
+            predictedEndAt: string | null;
+            reason: string;
+            /** @enum {string} */
+            returnHome: "no" | "asked" | "done";
+            returns: string | null;
+            /** @enum {string} */
+            state: "running" | "paused" | "cancelling" | "succeeded" | "incomplete" | "cancelled" | "failed";
+        };
+        EvacuationPlan: {
+            caps: {
+                overall: number;
+                perLink: number;
+                perSource: number;
+                perTarget: number;
+            };
+            counts: {
+                [key: string]: number;
+            };
+            device: components["schemas"]["Reference"] | null;
+            items: {
+                attempts: number;
+                causes: components["schemas"]["Cause"][];
+                computes: components["schemas"]["Reference"][];
+                endsAt: string | null;
+                group: string;
+                migration: string | null;
+                predicted: {
+                    freezeMs: number;
+                    totalMs: number;
+                    wireBytes: number;
+                } | null;
+                reason: string;
+                source: components["schemas"]["Reference"] | null;
+                startsAt: string | null;
+                /** @enum {string} */
+                state: "waiting" | "moving" | "moved" | "left" | "stopped" | "gone";
+                target: components["schemas"]["Reference"] | null;
+            }[];
+            plannedEndAt: string | null;
+            predicted: {
+                longestFreezeMs: number | null;
+                wireBytes: number;
+            };
+            predictedEndAt: string | null;
+            reason: string;
+        };
+        EvacuationSummary: {
+            counts: {
+                [key: string]: number;
+            };
+            /** Format: date-time */
+            createdAt: string;
+            deadlineAt: string | null;
+            device: components["schemas"]["Reference"] | null;
+            endedAt: string | null;
+            id: string;
+            /** @enum {string} */
+            kind: "evacuate" | "return" | "rebalance";
+            options: {
+                allowThrottle?: boolean;
+                bandwidthMbit?: number;
+                endSessions?: boolean;
+                maxDowntimeMs?: number;
+            };
+            plannedEndAt: string | null;
+            /** @enum {string} */
+            policy: "leave" | "stop";
+            predictedEndAt: string | null;
+            reason: string;
+            /** @enum {string} */
+            returnHome: "no" | "asked" | "done";
+            returns: string | null;
+            /** @enum {string} */
+            state: "running" | "paused" | "cancelling" | "succeeded" | "incomplete" | "cancelled" | "failed";
+        };
         Event: {
             actor: string | null;
             /** Format: date-time */
@@ -4725,6 +5346,7 @@ export interface components {
             dryRun: boolean;
             endedAt: string | null;
             epoch: number;
+            evacuation: string | null;
             frozenMs: number | null;
             id: string;
             maxDowntimeMs: number | null;

@@ -36,7 +36,7 @@ describe('choosePlacement', () => {
     ['nothing from nothing', [], [], null],
   ];
   it.each(cases)('chooses %s', (_name, devices, without, chosen) => {
-    const decision = choosePlacement(devices, demand, without);
+    const decision = choosePlacement(devices, demand, { without });
     expect(decision.action === 'place' ? decision.device.id : null).toBe(chosen);
     expect(decision.reason).not.toBe('');
   });

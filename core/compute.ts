@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { apartSchema, constraintsSchema } from './constraints.ts';
 import { healthCheckSchema } from './healthCheck.ts';
 import { idSchema } from './ids.ts';
 import { tmpfsListSchema } from './tmpfs.ts';
@@ -89,6 +90,10 @@ export const computeSpecSchema = z.object({
   labels: labelsSchema.default({}),
   volumes: z.array(z.object({ name: nameSchema, path: z.string().startsWith('/') })).default([]),
   tmpfs: tmpfsListSchema.default([]),
+  /** What its devices have to be. */
+  constraints: constraintsSchema.optional(),
+  /** Never on one device with another compute of its tenant that has the same word. */
+  apart: apartSchema.optional(),
   restartPolicy: restartPolicySchema.default({ name: 'no', maximumRetries: 0 }),
   healthCheck: healthCheckSchema.optional(),
   address: addressSchema,

@@ -12,6 +12,8 @@ export const ID_PREFIX = {
   registry: 'reg',
   pull: 'pul',
   migration: 'mig',
+  evacuation: 'eva',
+  schedule: 'sch',
   token: 'tok',
   user: 'usr',
   tenant: 'tnt',

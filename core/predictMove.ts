@@ -20,6 +20,8 @@ export interface MoveFacts {
   memoryBytes: number | null;
   /** What the link between the two devices carried last, or others of the source; null when none was measured. */
   link: { bytesPerSecond: number; between: 'these' | 'others' } | null;
+  /** What moves of other computes took besides their copies, milliseconds; null when there was none. */
+  overheadMs?: number | null | undefined;
 }
 
 export interface MovePrediction extends Prediction {
@@ -31,14 +33,14 @@ export interface MovePrediction extends Prediction {
  * What a move is going to cost, before anything of it is begun: from the moves before (medians) where there are any, else from
  * the memory in use. The move's own preflight and rounds measure it.
  */
-export function predictMove({ past, memoryBytes, link }: MoveFacts): MovePrediction {
+export function predictMove({ past, memoryBytes, link, overheadMs: others }: MoveFacts): MovePrediction {
   const rate = link?.bytesPerSecond ?? DEFAULT_LINK_BYTES_PER_SECOND;
   const onWire = (bytes: number) => (bytes / rate) * 1000;
   const learnt = past.length > 0;
   const wireBytes = Math.round(learnt ? median(past.map((move) => move.wireBytes)) : (memoryBytes ?? 0));
   const overheadMs = learnt
     ? Math.max(0, median(past.map((move) => move.totalMs - onWire(move.wireBytes))))
-    : DEFAULT_OVERHEAD_MS;
+    : (others ?? DEFAULT_OVERHEAD_MS);
   const freezeMs = learnt ? median(past.map((move) => move.frozenMs)) : DEFAULT_FIXED_FREEZE_MS;
   return {
     freezeMs: Math.round(freezeMs),

@@ -3,7 +3,7 @@ import { type Fleet, type ReadyDevice, targetCauses } from './targetCauses.ts';
 
 const GIB = 2 ** 30;
 const device = (id: string, classId: string | null, memoryAvailableBytes = GIB): ReadyDevice => ({
-  ...{ id, classId, memoryAvailableBytes, diskAvailableBytes: GIB },
+  ...{ id, name: id, classId, memoryAvailableBytes, diskAvailableBytes: GIB },
 });
 const older = { code: 'criuOlder', message: 'The target has CRIU 4.1.', mend: 'Bring it up.' };
 const source = { deviceId: 'own', classId: 'a' };
@@ -33,4 +33,16 @@ test('no more than the first device that can take it is looked at', () => {
   const ready = Array.from({ length: 200 }, (_, index) => device(`d${String(index)}`, 'a'));
   expect(targetCauses(source, demand, { ready, between })).toEqual([]);
   expect(looked).toBe(1);
+});
+
+test('a device that is not as the compute asks cannot take it', () => {
+  const ready = [{ ...device('b', 'a'), location: 'cellar' }];
+  const onRoof = { ...demand, constraints: { location: 'roof' } };
+  const fleet: Fleet = { ready, between: () => [] };
+  expect(targetCauses(source, onRoof, fleet).map(({ code }) => code)).toEqual([
+    'noTarget',
+    'constraintNotMet',
+  ]);
+  ready.push({ ...device('c', 'a'), location: 'roof' });
+  expect(targetCauses(source, onRoof, fleet)).toEqual([]);
 });

@@ -1,8 +1,9 @@
 import type { Cause } from './cause.ts';
 import { type Demand, hasRoom, type Room } from './choosePlacement.ts';
+import { constraintCauses, type Place } from './constraints.ts';
 
 /** A device that is ready and answers. */
-export interface ReadyDevice extends Room {
+export interface ReadyDevice extends Room, Place {
   id: string;
   /** Null until it has said of which it is. */
   classId: string | null;
@@ -30,7 +31,10 @@ export function targetCauses(
     if (device.id === source.deviceId) continue;
     others += 1;
     const known = source.classId !== null && device.classId !== null;
-    const causes = known ? fleet.between(source.classId!, device.classId!) : [];
+    const causes = [
+      ...(known ? fleet.between(source.classId!, device.classId!) : []),
+      ...constraintCauses(device, demand.constraints),
+    ];
     if (causes.length === 0 && hasRoom(device, demand)) return [];
     for (const cause of causes.length === 0 ? [NO_ROOM] : causes) against.set(cause.message, cause);
   }

@@ -50,6 +50,10 @@ export async function listClasses(db: Database, without?: string): Promise<Class
 /** A device that may be given computes now, and its room. */
 export interface RoomyDevice {
   id: string;
+  name: string;
+  location: string | null;
+  labels: Record<string, string>;
+  architecture: string;
   classId: string | null;
   memoryAvailableBytes: number;
   diskAvailableBytes: number;
@@ -61,7 +65,8 @@ export async function readyDevices(db: Database): Promise<RoomyDevice[]> {
   const memory = bytes('memoryAvailableBytes');
   return db
     .select({
-      id: device.id,
+      ...{ id: device.id, name: device.name, location: device.location, labels: device.labels },
+      architecture: sql<string>`${device.inventory} ->> 'architecture'`,
       classId: device.classId,
       memoryAvailableBytes: memory,
       diskAvailableBytes: bytes('diskAvailableBytes'),

@@ -2,6 +2,7 @@ import { and, asc, desc, eq, inArray, isNull, lt, or, sql } from 'drizzle-orm';
 import { alias } from 'drizzle-orm/pg-core';
 import type { MigrationView } from '../core/api/migrations.ts';
 import { type Cause, DrayageError } from '../core/cause.ts';
+import type { ComputeSpec } from '../core/compute.ts';
 import {
   FINAL_MIGRATION_STATES,
   type MigrationState,
@@ -38,13 +39,15 @@ export interface NewMigration {
   allowThrottle?: boolean | undefined;
   endSessions?: boolean | undefined;
   dryRun?: boolean | undefined;
+  /** Of which it is a part; that starts its workflow. */
+  evacuation?: string | undefined;
   workflowId: string;
   actor?: string | undefined;
 }
 
 /** Records a move that is about to start, state pending. @throws DrayageError migrationRunning (see openMigration), notRunning */
 export async function createMigration(db: Database, values: NewMigration): Promise<void> {
-  const { id, group, compute: computeId, source, target, actor, ...rest } = values;
+  const { id, group, compute: computeId, source, target, actor, evacuation, ...rest } = values;
   try {
     await db.transaction(async (tx) => {
       await requireNoneBeingMade(tx, group);
@@ -54,6 +57,7 @@ export async function createMigration(db: Database, values: NewMigration): Promi
         computeId,
         sourceId: source,
         targetId: target,
+        evacuationId: evacuation ?? null,
         ...rest,
       };
       await tx.insert(migration).values({ ...row, state: 'pending', reason: 'It is about to start.' });
@@ -103,6 +107,32 @@ export async function openMigration(db: Database, group: string): Promise<Migrat
         .where(and(eq(migration.groupId, group), isNull(migration.endedAt)))
     )[0] ?? null
   );
+}
+
+/** What the workflow of a move is given. */
+export function moveInputOf(row: MigrationRow, computes: ComputeSpec[]) {
+  return {
+    migrationId: row.id,
+    group: row.groupId,
+    computes,
+    source: row.sourceId,
+    target: row.targetId,
+    epoch: row.epoch - 1,
+    ...(row.maxDowntimeMs === null ? {} : { maxDowntimeMs: row.maxDowntimeMs }),
+    ...(row.bandwidthMbit === null ? {} : { bandwidthMbit: row.bandwidthMbit }),
+    allowThrottle: row.allowThrottle,
+    endSessions: row.endSessions,
+    dryRun: row.dryRun,
+  };
+}
+
+/** Ids of an evacuation's moves that have not ended. */
+export async function migrationsOfEvacuation(db: Database, evacuationId: string): Promise<string[]> {
+  const rows = await db
+    .select({ id: migration.id })
+    .from(migration)
+    .where(and(eq(migration.evacuationId, evacuationId), isNull(migration.endedAt)));
+  return rows.map(({ id }) => id);
 }
 
 /** All moves that have not ended. */
@@ -294,7 +324,15 @@ async function complete(db: Database, rows: Selected[]): Promise<MigrationView[]
     endedAt: row.endedAt?.toISOString() ?? null,
     maxDowntimeMs: row.maxDowntimeMs,
     bandwidthMbit: row.bandwidthMbit,
+    evacuation: row.evacuationId,
   }));
+}
+
+/** The row of a move. @throws DrayageError unknownMigration */
+export async function getMigrationRow(db: Database, id: string): Promise<MigrationRow> {
+  const [row] = await db.select().from(migration).where(eq(migration.id, id));
+  if (!row) throw unknown('migration', id);
+  return row;
 }
 
 /** The record of a move. @throws DrayageError unknownMigration */

@@ -12,6 +12,7 @@ import {
 import { Connection } from '@temporalio/client';
 import { sql } from 'drizzle-orm';
 import { createControlActivities } from '../activities/control.ts';
+import { createEvacuationActivities } from '../activities/evacuation.ts';
 import { prepareStore } from '../api/images/store.ts';
 import { createLogger } from '../api/logger.ts';
 import { openAuthority } from '../api/pki/authority.ts';
@@ -150,7 +151,10 @@ async function serve(bundle: WorkflowBundleOption): Promise<void> {
       namespace: temporal.namespace,
       taskQueue: CONTROL_TASK_QUEUE,
       workflowBundle: bundle,
-      activities: createControlActivities(database.db, pull),
+      activities: {
+        ...createControlActivities(database.db, pull),
+        ...createEvacuationActivities(database.db, config.placement),
+      },
       shutdownGraceTime: '2 seconds',
       shutdownForceTime: '5 seconds',
     });

@@ -1,5 +1,6 @@
 import { z } from 'zod';
-import { imageMaxBytesSchema, listenSchema, poolSchema } from '../api/config.ts';
+import { imageMaxBytesSchema, listenSchema, placementSchema, poolSchema } from '../api/config.ts';
+import type { PlacementStrategy } from '../core/choosePlacement.ts';
 import { registriesSchema, type RegistryPolicy } from '../api/registries/policy.ts';
 import { readEnvironment } from '../api/readEnvironment.ts';
 import {
@@ -18,6 +19,7 @@ const schema = z
     /** The data directory of the API, for images from registries; without it none are pulled. */
     DRAYAGE_DATA_DIR: z.string().startsWith('/').optional(),
     DRAYAGE_IMAGE_MAX_BYTES: imageMaxBytesSchema,
+    DRAYAGE_PLACEMENT: placementSchema,
     /** Registries that tenants may use although they are at addresses of this network, or (`http://`) without TLS. */
     DRAYAGE_REGISTRIES: registriesSchema.prefault(''),
     /** Where /readyz is answered; without it nowhere. */
@@ -42,6 +44,7 @@ export interface ControlConfig {
   cache: string | null;
   dataDir: string | null;
   imageMaxBytes: number;
+  placement: PlacementStrategy;
   registries: RegistryPolicy;
   logLevel: string;
 }
@@ -59,6 +62,7 @@ export function readControlConfig(environment: NodeJS.ProcessEnv): ControlConfig
     workflowBundle: env.DRAYAGE_WORKFLOW_BUNDLE ?? null,
     cache: env.DRAYAGE_CACHE ?? null,
     dataDir: env.DRAYAGE_DATA_DIR ?? null,
+    placement: env.DRAYAGE_PLACEMENT,
     imageMaxBytes: env.DRAYAGE_IMAGE_MAX_BYTES,
     registries: env.DRAYAGE_REGISTRIES,
     logLevel: env.DRAYAGE_LOG_LEVEL,

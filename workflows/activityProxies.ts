@@ -1,5 +1,5 @@
 import { proxyActivities, type ActivityInterfaceFor, type ActivityOptions } from '@temporalio/workflow';
-import type { ControlActivities } from '../activities/controlInterface.ts';
+import type { ControlActivities, EvacuationActivities } from '../activities/controlInterface.ts';
 import type { MemoryActivities } from '../activities/device/memoryInterface.ts';
 import type { MigrationActivities } from '../activities/device/migration.ts';
 import { CONTROL_TASK_QUEUE, deviceTaskQueue } from '../core/device.ts';
@@ -10,6 +10,16 @@ export function controlActivities(): ActivityInterfaceFor<ControlActivities> {
     taskQueue: CONTROL_TASK_QUEUE,
     startToCloseTimeout: '10 seconds',
     retry: { initialInterval: '200 ms', maximumInterval: '5 seconds' },
+  });
+}
+
+/** The same for evacuations; a step of one plans for all devices. */
+export function evacuationActivities(summary: string): ActivityInterfaceFor<EvacuationActivities> {
+  return proxyActivities<EvacuationActivities>({
+    taskQueue: CONTROL_TASK_QUEUE,
+    startToCloseTimeout: '60 seconds',
+    retry: { initialInterval: '200 ms', maximumInterval: '5 seconds' },
+    summary,
   });
 }
 

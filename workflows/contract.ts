@@ -9,6 +9,7 @@ import type { GivenUpdate } from '../core/observed.ts';
 export const WorkflowType = {
   buildApplication: 'buildApplication',
   computeLifecycle: 'computeLifecycle',
+  evacuate: 'evacuate',
   migrateCompute: 'migrateCompute',
   pullImage: 'pullImage',
 } as const;
@@ -18,6 +19,7 @@ export const SearchAttribute = {
   compute: 'DrayageCompute',
   source: 'DrayageSource',
   target: 'DrayageTarget',
+  evacuation: 'DrayageEvacuation',
   outcome: 'DrayageOutcome',
 } as const;
 
@@ -89,3 +91,11 @@ export function computeWorkflowId(computeId: string): string {
 export function groupWorkflowId(groupId: string): string {
   return groupId;
 }
+
+/** The workflow's id is the evacuation's; its record says what it is to do. */
+export interface EvacuateInput {
+  evacuationId: string;
+}
+
+/** Signal of `evacuate`: its record was changed, look at it now. */
+export const LOOK_SIGNAL = 'look';

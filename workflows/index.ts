@@ -1,4 +1,5 @@
 export { buildApplication } from './buildApplication.ts';
 export { computeLifecycle } from './computeLifecycle.ts';
+export { evacuate } from './evacuate.ts';
 export { migrateCompute } from './migrateCompute.ts';
 export { pullImage } from './pullImage.ts';

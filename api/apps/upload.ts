@@ -5,6 +5,7 @@ import type { Accepted } from '../../core/api/common.ts';
 import { appDockerfile } from '../../core/appDockerfile.ts';
 import { type AppManifest, MANIFEST_NAME, publishedOf, runtimeOf } from '../../core/appManifest.ts';
 import { nodeArchitecture } from '../../core/architectures.ts';
+import { DEFAULT_MEMORY_BYTES } from '../../core/choosePlacement.ts';
 import { type Cause, DrayageError } from '../../core/cause.ts';
 import { refusePorts } from '../../core/publishedPorts.ts';
 import { type AppRecord, createApp, requireFreeName, setAppRun } from '../../db/apps.ts';
@@ -13,7 +14,7 @@ import { getRuntime, type RuntimeBase } from '../../db/runtimes.ts';
 import { reservedPorts } from '../reservedPorts.ts';
 import { isTemporalAway } from '../computes/operate.ts';
 import { type ApiContext, freshId } from '../context.ts';
-import { chooseDevice, demandOf, requireDevice, requireNone } from '../placement.ts';
+import { chooseDevice, requireDevice, requireNone } from '../placement.ts';
 import { receiveApp } from './receiveApp.ts';
 
 /**
@@ -83,19 +84,23 @@ function nameOf(given: string | undefined, manifest: AppManifest): string {
 
 /** One that runs what the base has, and has room for the base, the archive, and the image that is made of both. */
 async function deviceFor(
-  { db }: ApiContext,
+  context: ApiContext,
   base: RuntimeBase,
   manifest: AppManifest,
   bytes: number,
   named: string | undefined,
 ): Promise<string> {
-  const demand = demandOf(manifest.memory, base.bytes + 2 * bytes);
+  const demand = {
+    memoryBytes: manifest.memory ?? DEFAULT_MEMORY_BYTES,
+    // Each of them lies there twice while it is made: as an archive and unpacked.
+    diskBytes: 2 * (base.bytes + 2 * bytes),
+  };
   const architecture = nodeArchitecture(base.architecture);
   const against = ({ name, inventory }: DeviceRow): Cause[] =>
     inventory.architecture === architecture ? [] : [otherArchitecture(base, name, inventory.architecture)];
-  if (named === undefined) return (await chooseDevice(db, demand, against)).device.id;
-  const row = await getDevice(db, named);
-  requireDevice(row, demand);
+  if (named === undefined) return (await chooseDevice(context, demand, { against })).device.id;
+  const row = await getDevice(context.db, named);
+  await requireDevice(context.db, row, demand);
   requireNone(against(row));
   return row.id;
 }

@@ -1,6 +1,7 @@
 import type { Accepted } from '../../core/api/common.ts';
 import type { CreateComputeRequest } from '../../core/api/computes.ts';
 import { DrayageError, RefusedError } from '../../core/cause.ts';
+import { demandOf } from '../../core/demand.ts';
 import { refusePorts } from '../../core/publishedPorts.ts';
 import type { Scope } from '../../core/tenancy.ts';
 import { unsettledMove } from '../../core/unsettledMove.ts';
@@ -16,10 +17,11 @@ import { type DeviceRow, getDevice } from '../../db/devices.ts';
 import { groupElsewhere, groupInScope, type GroupRecord } from '../../db/groups.ts';
 import { imageInScope, type ImageWithBlob } from '../../db/images.ts';
 import { openMigration } from '../../db/migrationRecords.ts';
+import { lockPlacing } from '../../db/planning/claims.ts';
 import { computeWorkflowId, groupWorkflowId, type LifecycleOperation } from '../../workflows/contract.ts';
 import { type ApiContext, freshId } from '../context.ts';
 import { reservedPorts } from '../reservedPorts.ts';
-import { chooseDevice, demandOf, requireDevice, requireNone } from '../placement.ts';
+import { chooseDevice, requireDevice, requireNone } from '../placement.ts';
 
 /**
  * Records a compute and starts its making. Once it is recorded it will be made: when Temporal is away, it starts when
@@ -41,20 +43,23 @@ export async function makeCompute(
   const group = groupName === undefined ? null : await groupInScope(db, scope, groupName);
   requireCommand(image, request);
   requireNone(refusePorts(ports, await reservedPorts(context)));
-  const demand = demandOf(request.memoryBytes, image.blob.bytes);
-  const given = await deviceOf(db, group, deviceName);
-  if (given) requireDevice(given, demand);
-  const deviceId = given?.id ?? (await chooseDevice(db, demand)).device.id;
   const spec = {
     ...rest,
     id: freshId('compute'),
     group: group?.id ?? freshId('group'),
     image: { id: image.id, digest: image.digest },
   };
-  const made = await createCompute(db, {
-    ...{ tenantId, spec, deviceId, ports, actor },
-    joins: group !== null,
-    range: config.addresses,
+  const demand = demandOf({ tenantId, spec, imageBytes: image.blob.bytes });
+  const given = await deviceOf(db, group, deviceName);
+  const made = await db.transaction(async (tx) => {
+    await lockPlacing(tx);
+    if (given) await requireDevice(tx, given, demand);
+    return createCompute(tx, {
+      ...{ tenantId, spec, ports, actor },
+      deviceId: given?.id ?? (await chooseDevice({ db: tx, config }, demand)).device.id,
+      joins: group !== null,
+      range: config.addresses,
+    });
   });
   return {
     id: made.id,

@@ -1,26 +1,11 @@
 import type { ComputeView } from '../../core/api/computes.ts';
 import type { Cause } from '../../core/cause.ts';
+import { demandOf } from '../../core/demand.ts';
+import { movableCauses } from '../../core/movableCauses.ts';
 import { DEFAULT_PIDS } from '../../core/compute.ts';
 import { lastUpdateSchema } from '../../core/observed.ts';
 import { type Fleet, targetCauses } from '../../core/targetCauses.ts';
-import { unsettledMove } from '../../core/unsettledMove.ts';
 import type { ComputeRecord } from '../../db/computes.ts';
-import { demandOf } from '../placement.ts';
-
-/** What forbids to move a compute now, whatever the target. */
-export function movableCauses(row: ComputeRecord): Cause[] {
-  if (row.state === 'running') return row.placement?.transferId == null ? [] : [unsettledMove(row.name)];
-  return [
-    {
-      code: 'notRunning',
-      message: `Compute ${row.name} is ${row.state}; only a running one can be moved.`,
-      mend:
-        row.state === 'stopped'
-          ? 'Start it first with `drayage compute start`.'
-          : 'Wait, or look at `drayage compute show`.',
-    },
-  ];
-}
 
 /** What forbids to move it, with all that moves with it, wherever to. */
 export function causesAgainstMove(row: ComputeRecord): Cause[] {
@@ -40,7 +25,7 @@ function idleCauses({ idleOthers, groupName }: ComputeRecord): Cause[] {
 function unmovable(row: ComputeRecord, fleet: Fleet): Cause[] {
   const causes = causesAgainstMove(row);
   if (causes.length > 0 || row.placement === null) return causes;
-  return targetCauses(row.placement, demandOf(row.spec.memoryBytes, row.imageBytes), fleet);
+  return targetCauses(row.placement, demandOf(row), fleet);
 }
 
 export function computeView(row: ComputeRecord, fleet: Fleet): ComputeView {
@@ -77,6 +62,8 @@ export function computeView(row: ComputeRecord, fleet: Fleet): ComputeView {
     labels: spec.labels,
     volumes: spec.volumes,
     tmpfs: spec.tmpfs,
+    constraints: spec.constraints,
+    apart: spec.apart,
     restartPolicy: spec.restartPolicy,
     healthCheck: spec.healthCheck,
     health: row.health,

@@ -10,8 +10,9 @@ import type { ApiContext } from '../context.ts';
  */
 export async function abortMigration(context: ApiContext, scope: Scope, id: string): Promise<string> {
   const { db, workflows } = context;
-  const { state, runId, workflowId } = await migrationInScope(db, scope, id);
+  const { state, runId, workflowId, evacuation } = await migrationInScope(db, scope, id);
   if (FINAL_MIGRATION_STATES.includes(state)) throw ended(id, state);
+  if (runId === '' && evacuation !== null) throw beginning(id);
   if (runId === '') {
     const reason = 'It was aborted before it had started.';
     if (await setMigrationState(db, id, 'aborted', reason)) return reason;
@@ -25,6 +26,18 @@ export async function abortMigration(context: ApiContext, scope: Scope, id: stri
     message: `Migration ${id} cannot be aborted any more: ${answer.reason}`,
     mend: 'Let it end; then move the compute back if need be.',
   });
+}
+
+/** Its evacuation is about to start its workflow, and could not be kept from it. */
+function beginning(id: string): DrayageError {
+  return new DrayageError(
+    {
+      code: 'abortUndecided',
+      message: `Migration ${id} is just about to begin.`,
+      mend: 'Ask again in a moment.',
+    },
+    { retryable: true },
+  );
 }
 
 function ended(id: string, state: string): DrayageError {

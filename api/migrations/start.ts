@@ -1,21 +1,24 @@
 import type { MigrateRequest } from '../../core/api/migrations.ts';
-import type { Candidate } from '../../core/choosePlacement.ts';
 import { type Cause, DrayageError } from '../../core/cause.ts';
+import { demandOfGroup } from '../../core/demand.ts';
+import { movableCauses } from '../../core/movableCauses.ts';
 import type { Scope } from '../../core/tenancy.ts';
 import { computeInScope, type ComputeRecord, computesOfGroup, getCompute } from '../../db/computes.ts';
+import type { Database } from '../../db/database.ts';
 import { type DeviceRow, getDevice } from '../../db/devices.ts';
 import {
   createMigration,
+  moveInputOf,
   type MigrationRow,
   openMigration,
   setMigrationRun,
   setMigrationState,
 } from '../../db/migrationRecords.ts';
 import { getPlacement } from '../../db/placements.ts';
+import { lockPlacing } from '../../db/planning/claims.ts';
 import { isTemporalAway, somethingRuns, workflowIdOf } from '../computes/operate.ts';
-import { movableCauses } from '../computes/view.ts';
 import { type ApiContext, freshId } from '../context.ts';
-import { candidate, chooseTarget, demandOfGroup, requireDevice, requireNone } from '../placement.ts';
+import { chooseDevice, requireDevice, requireNone } from '../placement.ts';
 
 export interface StartedMigration {
   id: string;
@@ -49,55 +52,39 @@ export async function startMigration(
   const own = await getDevice(db, source);
   requireNone(sourceCauses(own));
   const demand = demandOfGroup(group);
-  if (given) requireDevice(given, demand);
-  const { device: target, reason } = given
-    ? { device: candidate(given), reason: `${given.name} was asked for` }
-    : await chooseTarget(db, demand, own);
-  return record(context, compute, {
-    source,
-    target,
-    epoch,
-    reason,
-    request,
-    actor,
-  });
-}
-
-async function record(
-  context: ApiContext,
-  compute: ComputeRecord,
-  move: {
-    source: string;
-    target: Candidate;
-    epoch: number;
-    reason: string;
-    request: MigrateRequest;
-    actor: string;
-  },
-): Promise<StartedMigration> {
-  const { db } = context;
-  const { source, target, epoch, reason, actor } = move;
-  const { target: _, ...options } = move.request;
   const id = freshId('migration');
   const workflowId = workflowIdOf(compute);
+  const { target, reason } = await record(context, compute, async (tx) => {
+    const chosen = given
+      ? { device: await requireDevice(tx, given, demand), reason: `${given.name} was asked for` }
+      : await chooseDevice({ ...context, db: tx }, demand, { source: own });
+    const { target: _, ...options } = request;
+    const whose = { id, group: compute.groupId, compute: compute.id, workflowId, actor };
+    const values = { ...whose, ...options, source, target: chosen.device.id, epoch: epoch + 1 };
+    await createMigration(tx, values);
+    return { target: { id: chosen.device.id, name: chosen.device.name }, reason: chosen.reason };
+  });
+  const row = await openMigration(db, compute.groupId);
+  const runId = row?.id === id ? await launchMigration(context, row) : null;
+  return { id, workflowId, runId: runId ?? '', target, reason };
+}
+
+/** Nobody else gives away room while a target is chosen and the move to it recorded. */
+async function record<T>(
+  context: ApiContext,
+  compute: ComputeRecord,
+  action: (tx: Database) => Promise<T>,
+): Promise<T> {
   try {
-    const values = {
-      id,
-      group: compute.groupId,
-      compute: compute.id,
-      source,
-      target: target.id,
-      epoch: epoch + 1,
-    };
-    await createMigration(db, { ...values, ...options, workflowId, actor });
+    return await context.db.transaction(async (tx) => {
+      await lockPlacing(tx);
+      return action(tx);
+    });
   } catch (error) {
     if (error instanceof DrayageError && error.cause_.code === 'migrationRunning')
       throw await somethingRuns(context, compute);
     throw error;
   }
-  const row = await openMigration(db, compute.groupId);
-  const runId = row?.id === id ? await launchMigration(context, row) : null;
-  return { id, workflowId, runId: runId ?? '', target: { id: target.id, name: target.name }, reason };
 }
 
 /**
@@ -108,19 +95,7 @@ export async function launchMigration(context: ApiContext, row: MigrationRow): P
   const { db, workflows } = context;
   const computes = (await computesOfGroup(db, row.groupId)).map(({ spec }) => spec);
   try {
-    const { runId } = await workflows.startMigration(row, {
-      migrationId: row.id,
-      group: row.groupId,
-      computes,
-      source: row.sourceId,
-      target: row.targetId,
-      epoch: row.epoch - 1,
-      ...(row.maxDowntimeMs === null ? {} : { maxDowntimeMs: row.maxDowntimeMs }),
-      ...(row.bandwidthMbit === null ? {} : { bandwidthMbit: row.bandwidthMbit }),
-      allowThrottle: row.allowThrottle,
-      endSessions: row.endSessions,
-      dryRun: row.dryRun,
-    });
+    const { runId } = await workflows.startMigration(row, moveInputOf(row, computes));
     await setMigrationRun(db, row.id, runId);
     return runId;
   } catch (error) {

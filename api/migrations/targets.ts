@@ -1,13 +1,15 @@
 import type { ComputeTarget } from '../../core/api/computes.ts';
 import { deviceCauses } from '../../core/choosePlacement.ts';
+import { demandOfGroup } from '../../core/demand.ts';
 import { predictMove } from '../../core/predictMove.ts';
 import type { Scope } from '../../core/tenancy.ts';
 import { computeInScope, computesOfGroup } from '../../db/computes.ts';
 import { allDevices, getDevice } from '../../db/devices.ts';
 import { linkSpeeds, memoryInUse, pastMoves } from '../../db/moveHistory.ts';
+import { readCandidates } from '../../db/planning/candidates.ts';
 import { causesAgainstMove } from '../computes/view.ts';
 import type { ApiContext } from '../context.ts';
-import { againstMoving, candidate, demandOfGroup } from '../placement.ts';
+import { againstMoving } from '../placement.ts';
 
 /**
  * Every other device, whether a compute could move there now, and what that would cost; what forbids to move it at all is
@@ -32,19 +34,18 @@ export async function targetsOf(
     ),
   ]);
   const whole = causesAgainstMove(compute);
-  const against = againstMoving(source);
-  return devices
-    .filter(({ id }) => id !== source.id)
-    .map((device) => {
-      const causes = [...whole, ...deviceCauses(candidate(device, against(device)), demand)];
-      const { reason, ...predicted } = predictMove({ past, memoryBytes, link: linkTo(device.id) });
-      return {
-        device: { id: device.id, name: device.name },
-        ...{ ok: causes.length === 0, causes },
-        predicted: causes.length === 0 ? predicted : null,
-        predictedFrom: causes.length === 0 ? reason : null,
-      };
-    });
+  const others = devices.filter(({ id }) => id !== source.id);
+  const candidates = await readCandidates(db, others, { against: againstMoving(source) });
+  return candidates.map((device) => {
+    const causes = [...whole, ...deviceCauses(device, demand)];
+    const { reason, ...predicted } = predictMove({ past, memoryBytes, link: linkTo(device.id) });
+    return {
+      device: { id: device.id, name: device.name },
+      ...{ ok: causes.length === 0, causes },
+      predicted: causes.length === 0 ? predicted : null,
+      predictedFrom: causes.length === 0 ? reason : null,
+    };
+  });
 
   function linkTo(device: string) {
     const own = speeds.get(device);

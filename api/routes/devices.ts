@@ -12,6 +12,7 @@ import {
   updateDeviceRequestSchema,
 } from '../../core/api/devices.ts';
 import { metricsQuerySchema, metricsSchema } from '../../core/api/metrics.ts';
+import { DrayageError } from '../../core/cause.ts';
 import { deviceClass } from '../../core/deviceClass.ts';
 import { formatJoinToken } from '../../core/joinToken.ts';
 import { only } from '../../db/database.ts';
@@ -23,11 +24,13 @@ import {
   setDeviceState,
   updateDevice,
 } from '../../db/devices.ts';
+import { openEvacuationOf } from '../../db/evacuations.ts';
 import { listClasses } from '../../db/deviceClasses.ts';
 import { approveDevice } from '../../db/discovery.ts';
 import { createJoinToken } from '../../db/joinTokens.ts';
 import { type ApiContext, freshId } from '../context.ts';
 import { deviceViews } from '../devices/view.ts';
+import { returnWhatLeft } from '../evacuations/start.ts';
 import { movesOf } from '../fleet.ts';
 import { accountOf } from '../plugins/auth.ts';
 import { metricsView } from '../metricsView.ts';
@@ -172,25 +175,33 @@ export const deviceRoutes: FastifyPluginAsyncZod<{ context: ApiContext }> = asyn
     },
   });
 
-  const changes = [
-    { path: 'cordon', summary: 'Place nothing more on a device', from: ['ready'], to: 'cordoned' },
-    {
-      path: 'uncordon',
-      summary: 'Place computes on a device again',
-      from: ['cordoned', 'draining', 'drained'],
-      to: 'ready',
+  app.post('/devices/:id/cordon', {
+    config: { needs: 'operator' },
+    schema: { tags, summary: 'Place nothing more on a device', params, response: { 200: deviceSchema } },
+    handler: async (request) => {
+      const { id } = await getDevice(db, request.params.id);
+      return shown(await setDeviceState(db, id, ['ready'], 'cordoned', accountOf(request).accountId));
     },
-  ] as const;
-  for (const { path, summary, from, to } of changes) {
-    app.post(`/devices/:id/${path}`, {
-      config: { needs: 'operator' },
-      schema: { tags, summary, params, response: { 200: deviceSchema } },
-      handler: async (request) => {
-        const { id } = await getDevice(db, request.params.id);
-        return shown(await setDeviceState(db, id, [...from], to, accountOf(request).accountId));
-      },
-    });
-  }
+  });
+
+  app.post('/devices/:id/uncordon', {
+    config: { needs: 'operator' },
+    schema: {
+      tags,
+      summary: 'Place computes on a device again; what its evacuation was to bring back comes back',
+      params,
+      response: { 200: deviceSchema },
+    },
+    handler: async (request) => {
+      const { id, name } = await getDevice(db, request.params.id);
+      const open = await openEvacuationOf(db, id);
+      if (open?.kind === 'evacuate') throw beingEvacuated(name, open.id);
+      const actor = accountOf(request).accountId;
+      const row = await setDeviceState(db, id, ['cordoned', 'draining', 'drained'], 'ready', actor);
+      await returnWhatLeft(context, id, actor);
+      return shown(row);
+    },
+  });
 
   app.delete('/devices/:id', {
     config: { needs: 'operator' },
@@ -207,3 +218,11 @@ export const deviceRoutes: FastifyPluginAsyncZod<{ context: ApiContext }> = asyn
     },
   });
 };
+
+function beingEvacuated(device: string, evacuation: string): DrayageError {
+  return new DrayageError({
+    code: 'evacuationRunning',
+    message: `Device ${device} is being emptied (${evacuation}).`,
+    mend: `Cancel that first with \`drayage evacuation cancel ${evacuation}\`.`,
+  });
+}

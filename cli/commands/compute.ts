@@ -31,6 +31,8 @@ interface CreateFlags extends JsonFlag, HealthFlags {
   image: string;
   device?: string;
   group?: string;
+  constraint?: CreateBody['constraints'];
+  apart?: string;
   memory?: number;
   cpus?: number;
   pids?: number;
@@ -59,6 +61,12 @@ export function defineCompute(compute: Command): void {
       collect,
     )
     .option('--group <group>', 'make it where the computes of this group are; they move as one')
+    .option(
+      '--constraint <K=V>',
+      'only on devices that are so: location, architecture, device, or a label; may be given several times',
+      keyValue,
+    )
+    .option('--apart <word>', 'never on one device with another compute of yours that has the same word')
     .option('--label <K=V>', 'to find it by; may be given several times', keyValue)
     .option('--env <K=V>', 'environment; may be given several times', keyValue)
     .option(
@@ -119,6 +127,8 @@ async function create(command: string[], flags: CreateFlags): Promise<void> {
     cpus,
     pids,
     capabilities: flags.cap,
+    constraints: flags.constraint,
+    apart: flags.apart,
     labels: flags.label,
     env,
     ports: flags.port,

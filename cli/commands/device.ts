@@ -5,6 +5,7 @@ import { ALL, openClient } from '../client.ts';
 import { ago, details, type JsonFlag, print, subcommand } from '../output.ts';
 import { table } from '../table.ts';
 import { keyValue, wholeNumber } from '../parse.ts';
+import { registerEvacuate } from './deviceEvacuate.ts';
 import { registerJoin } from './deviceJoin.ts';
 
 type Device = Schemas['Device'];
@@ -78,6 +79,8 @@ export function defineDevice(device: Command): void {
       print(flags, changed, (now) => `${now.name} is ${now.state}`);
     });
   }
+
+  registerEvacuate(device);
 
   subcommand(device, 'rm <device>', 'remove a device for good, or refuse a discovered one').action(
     async (name: string, flags: JsonFlag) => {

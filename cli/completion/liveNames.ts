@@ -28,6 +28,10 @@ const LISTS = {
     (await client.get('/devices', { ...ALL, signal })).items.map(({ name, id, state }) => ({
       ...{ name, id, about: state },
     })),
+  evacuation: async (client, signal) =>
+    (await client.get('/evacuations', { ...ALL, signal })).items.map(({ id, kind, device, state }) => ({
+      ...{ id, about: `${kind} ${device?.name ?? ''}, ${state}` },
+    })),
   group: async (client, signal) =>
     (await client.get('/groups', { ...ALL, signal })).items.map(({ name, id, computes }) => ({
       ...{ name, id, about: computes.map((one) => one.name).join(', ') },

@@ -48,6 +48,8 @@ export const createComputeRequestSchema = z.strictObject({
   tmpfs: specShape.tmpfs,
   /** Reached on every device's address, wherever the compute is. */
   ports: publishedPortsSchema,
+  constraints: specShape.constraints,
+  apart: specShape.apart,
   restartPolicy: restartPolicySchema.default({ name: 'no', maximumRetries: 0 }),
   healthCheck: specShape.healthCheck,
 });
@@ -67,7 +69,7 @@ export const updateComputeRequestSchema = z
     /** Null takes it away. */
     healthCheck: healthCheckSchema.nullish(),
     ...{ name: fixed, image: fixed, command: fixed, env: fixed, capabilities: fixed, device: fixed },
-    ...{ volumes: fixed, tmpfs: fixed, group: fixed },
+    ...{ volumes: fixed, tmpfs: fixed, group: fixed, constraints: fixed, apart: fixed },
   })
   .refine((change) => Object.values(change).some((value) => value !== undefined), 'must change something');
 export type UpdateComputeRequest = Pick<
@@ -112,6 +114,8 @@ export const computeSchema = z
     labels: z.record(z.string(), z.string()),
     volumes: specShape.volumes,
     tmpfs: specShape.tmpfs,
+    constraints: specShape.constraints,
+    apart: specShape.apart,
     restartPolicy: restartPolicySchema,
     healthCheck: specShape.healthCheck,
     /** What its check says; null without one, and when it does not run. */

@@ -28,6 +28,8 @@ export const migrationViewSchema = migrationSchema
     /** What was asked for; null: nothing. */
     maxDowntimeMs: z.number().int().nullable(),
     bandwidthMbit: z.number().nullable(),
+    /** Of which it is a part; null of one that somebody asked for by itself. */
+    evacuation: z.string().nullable(),
   })
   .meta({ id: 'Migration' });
 export type MigrationView = z.infer<typeof migrationViewSchema>;

@@ -2,6 +2,7 @@ export * from './apps.ts';
 export * from './accounts.ts';
 export * from './computes.ts';
 export * from './devices.ts';
+export * from './evacuations.ts';
 export * from './events.ts';
 export * from './images.ts';
 export * from './metrics.ts';

@@ -1,5 +1,6 @@
 import { sql } from 'drizzle-orm';
 import {
+  type AnyPgColumn,
   bigint,
   boolean,
   check,
@@ -19,6 +20,7 @@ import type { TransferOutcome, Verdict } from '../../core/transfer.ts';
 import { createdAt, instant, sequence } from './columns.ts';
 import { compute, computeGroup } from './computes.ts';
 import { device } from './devices.ts';
+import { evacuation } from './evacuations.ts';
 
 export const migration = pgTable(
   'migration',
@@ -62,6 +64,8 @@ export const migration = pgTable(
     totalMs: doublePrecision('total_ms'),
     /** Steps that did not go well at once; null until they were read from Temporal, after the end. */
     attempts: jsonb('attempts').$type<StoredAttempt[]>(),
+    /** Of which it is a part; that starts its workflow, too. */
+    evacuationId: text('evacuation_id').references((): AnyPgColumn => evacuation.id),
     workflowId: text('workflow_id').notNull(),
     /** Empty until the workflow was started. */
     runId: text('run_id').notNull().default(''),
@@ -75,6 +79,8 @@ export const migration = pgTable(
     uniqueIndex('migration_one_open')
       .on(table.groupId)
       .where(sql`${table.endedAt} is null`),
+    index('migration_group').on(table.groupId, table.seq),
+    index('migration_evacuation').on(table.evacuationId),
     index('migration_compute').on(table.computeId, table.seq),
     check('migration_restore', sql`${table.restoreMode} in ('lazy', 'eager')`),
     check('migration_bandwidth', sql`${table.bandwidthMbit} > 0`),

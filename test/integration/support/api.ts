@@ -17,6 +17,7 @@ import type {
   AbortAnswer,
   BuildApplicationInput,
   ComputeLifecycleInput,
+  EvacuateInput,
   MigrateComputeInput,
   PullImageInput,
 } from '../../../workflows/contract.ts';
@@ -32,6 +33,9 @@ export class FakeWorkflows implements Workflows {
   migrations: MigrateComputeInput[] = [];
   builds: BuildApplicationInput[] = [];
   pulls: PullImageInput[] = [];
+  evacuations: EvacuateInput[] = [];
+  /** Evacuations that were told to look at their records. */
+  looks: string[] = [];
   running = new Set<string>();
   /** What there is of any workflow. */
   traced: WorkflowTrace | null = null;
@@ -60,6 +64,15 @@ export class FakeWorkflows implements Workflows {
 
   startBuild(input: BuildApplicationInput): Promise<{ runId: string }> {
     return this.#start(input.app).then((run) => (this.builds.push(input), run));
+  }
+
+  startEvacuation(input: EvacuateInput): Promise<{ runId: string }> {
+    return this.#start(input.evacuationId).then((run) => (this.evacuations.push(input), run));
+  }
+
+  lookAtEvacuation(evacuationId: string): Promise<void> {
+    this.looks.push(evacuationId);
+    return Promise.resolve();
   }
 
   startPull(input: PullImageInput): Promise<{ runId: string }> {

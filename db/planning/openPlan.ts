@@ -1,0 +1,212 @@
+import { and, eq, inArray, sql } from 'drizzle-orm';
+import type { Cause } from '../../core/cause.ts';
+import type { PlacementStrategy } from '../../core/choosePlacement.ts';
+import { mayBeTried } from '../../core/decideEvacuation.ts';
+import { type PlannedMove, planMoves } from '../../core/planMoves.ts';
+import { type ComingMove, type RunningMove, scheduleMoves } from '../../core/scheduleMoves.ts';
+import type { Database } from '../database.ts';
+import { type EvacuationItemRow, type EvacuationRow, itemsOf, openEvacuations } from '../evacuations.ts';
+import { openMigrations } from '../migrationRecords.ts';
+import { evacuation, evacuationItem } from '../schema/index.ts';
+import { type GroupUnit, readUnits } from './units.ts';
+import { readWorld } from './world.ts';
+
+/** An item as it is planned. */
+export interface PlannedItem {
+  item: EvacuationItemRow;
+  evacuation: EvacuationRow;
+  /** Null when nothing is left of its computes. */
+  unit: GroupUnit | null;
+  /** Of a waiting one. */
+  plan: PlannedMove | null;
+}
+
+export interface OpenPlan {
+  items: PlannedItem[];
+  /** Every move that is under way, whoever began it. */
+  running: RunningMove[];
+  /** Moves that are planned and may be started when the caps let them, in order. */
+  coming: ComingMove[];
+}
+
+/** Of a move that nobody predicted, milliseconds. */
+const UNKNOWN_MS = 5_000;
+
+/** Names an item among those of all evacuations. */
+export function itemKey({
+  evacuationId,
+  groupId,
+}: Pick<EvacuationItemRow, 'evacuationId' | 'groupId'>): string {
+  return `${evacuationId} ${groupId}`;
+}
+
+/**
+ * Plans all open evacuations together, for they share the devices' room, and writes down where everything goes and when. The
+ * caller holds the placing lock.
+ */
+export async function planOpen(tx: Database, strategy: PlacementStrategy): Promise<OpenPlan> {
+  const open = await openEvacuations(tx);
+  const rows = await itemsOf(
+    tx,
+    open.map(({ id }) => id),
+  );
+  const waiting = rows.filter(({ state }) => state === 'waiting');
+  const units = await readUnits(tx, { devices: [], groups: waiting.map(({ groupId }) => groupId) });
+  const world = await readWorld(tx, units, { without: open.map(({ id }) => id), strategy });
+  const planned = new Map(plan(waiting, units, world).map((move) => [move.unit.id, move]));
+  const [byId, taken] = [new Map(open.map((row) => [row.id, row])), new Set<string>()];
+  const items = rows.flatMap((item): PlannedItem[] => {
+    const of = byId.get(item.evacuationId);
+    if (!of) return [];
+    const unit = units.get(item.groupId) ?? null;
+    if (item.state !== 'waiting' || unit === null) return [{ item, evacuation: of, unit, plan: null }];
+    const move = planned.get(item.groupId) ?? null;
+    const mine = move !== null && !taken.has(item.groupId);
+    taken.add(item.groupId);
+    return [{ item, evacuation: of, unit, plan: mine ? move : elsewhere(unit) }];
+  });
+  const ordered = inOrder(items, [...planned.keys()]);
+  const running = await runningMoves(tx, rows);
+  const coming = comingMoves(ordered);
+  await write(tx, ordered, running, coming);
+  return { items: ordered, running, coming };
+}
+
+/** A group that two evacuations want to move belongs to the one that was asked for first. */
+function plan(
+  waiting: readonly EvacuationItemRow[],
+  units: ReadonlyMap<string, GroupUnit>,
+  world: Parameters<typeof planMoves>[1],
+): PlannedMove[] {
+  const firsts = new Map<string, EvacuationItemRow>();
+  for (const item of waiting) if (!firsts.has(item.groupId)) firsts.set(item.groupId, item);
+  const wanted = [...firsts.values()].flatMap((item) => {
+    const unit = units.get(item.groupId);
+    if (!unit) return [];
+    const against = mayBeTried(item) ? unit.against : (item.causes as [Cause, ...Cause[]]);
+    return [{ ...unit, against, target: item.targetId, only: item.onlyId ?? undefined, avoid: item.avoid }];
+  });
+  return planMoves(wanted, world);
+}
+
+function elsewhere(unit: GroupUnit): PlannedMove {
+  const cause: Cause = {
+    code: 'otherEvacuation',
+    message: `Another evacuation has ${unit.name} in its plan.`,
+    mend: 'Wait for that one; `drayage evacuation ls` shows it.',
+  };
+  return {
+    unit: { ...unit, target: null },
+    ...{ target: null, predicted: null, reason: cause.message, causes: [cause] },
+  };
+}
+
+/** What has begun first, in the order in which it did; then as planned; last what cannot be moved. */
+function inOrder(items: readonly PlannedItem[], order: readonly string[]): PlannedItem[] {
+  const place = new Map(order.map((group, index) => [group, index]));
+  const rank = ({ item, plan: move }: PlannedItem) => {
+    if (item.state !== 'waiting') return 0;
+    return move?.target ? 1 : 2;
+  };
+  return [...items].sort(
+    (a, b) =>
+      rank(a) - rank(b) ||
+      (a.item.startedAt?.getTime() ?? 0) - (b.item.startedAt?.getTime() ?? 0) ||
+      (place.get(a.item.groupId) ?? 0) - (place.get(b.item.groupId) ?? 0),
+  );
+}
+
+async function runningMoves(tx: Database, rows: readonly EvacuationItemRow[]): Promise<RunningMove[]> {
+  const predicted = new Map(rows.map(({ migrationId, predicted: move }) => [migrationId, move?.totalMs]));
+  const now = Date.now();
+  return (await openMigrations(tx)).map(({ id, sourceId, targetId, createdAt }) => {
+    const remainingMs = Math.max(0, (predicted.get(id) ?? UNKNOWN_MS) - (now - createdAt.getTime()));
+    return { source: sourceId, target: targetId, remainingMs };
+  });
+}
+
+function comingMoves(items: readonly PlannedItem[]): ComingMove[] {
+  const now = Date.now();
+  return items.flatMap(({ item, evacuation: of, unit, plan: move }) => {
+    if (of.state !== 'running' || unit === null || !move?.target || move.predicted === null) return [];
+    const notBeforeMs = Math.max(0, (item.retryAt?.getTime() ?? 0) - now);
+    const { source } = unit;
+    return [{ id: itemKey(item), source, target: move.target, totalMs: move.predicted.totalMs, notBeforeMs }];
+  });
+}
+
+/** Writes what has changed: targets, order and times of all items, and when each evacuation is going to end. */
+async function write(
+  tx: Database,
+  items: readonly PlannedItem[],
+  running: readonly RunningMove[],
+  coming: readonly ComingMove[],
+): Promise<void> {
+  const now = Date.now();
+  const ends = new Map<string, number>();
+  const at = (ms: number) => new Date(now + Math.round(ms));
+  // Each with its own caps, beside what all others have planned.
+  for (const [id, own] of Map.groupBy(items, ({ evacuation: of }) => of.id)) {
+    const { caps } = own[0]?.evacuation ?? {};
+    if (!caps) continue;
+    const times = new Map(scheduleMoves(running, coming, caps).map((move) => [move.id, move]));
+    for (const [position, { item, plan: move, unit }] of own.entries()) {
+      const scheduled = times.get(itemKey(item));
+      const started = item.startedAt?.getTime() ?? now;
+      const endsInMs =
+        item.state === 'moving'
+          ? Math.max(0, started + (item.predicted?.totalMs ?? UNKNOWN_MS) - now)
+          : scheduled?.endsInMs;
+      if (endsInMs !== undefined) ends.set(id, Math.max(ends.get(id) ?? 0, endsInMs));
+      if (item.state !== 'waiting') continue;
+      const next = {
+        position,
+        sourceId: unit?.source ?? item.sourceId,
+        targetId: move?.target ?? null,
+        predicted: move?.predicted ?? null,
+        reason: move?.reason ?? item.reason,
+        causes: [...(move?.causes ?? [])],
+        startsAt: scheduled ? at(scheduled.startsInMs) : null,
+        endsAt: scheduled ? at(scheduled.endsInMs) : null,
+      };
+      if (isSame(item, next)) continue;
+      await tx
+        .update(evacuationItem)
+        .set(next)
+        .where(and(eq(evacuationItem.evacuationId, id), eq(evacuationItem.groupId, item.groupId)));
+      Object.assign(item, next);
+    }
+  }
+  await writeEnds(tx, items, (id) => (ends.has(id) ? at(ends.get(id) ?? 0) : null));
+}
+
+/** Times that shift by less than this are not written again, milliseconds. */
+const TOLERANCE_MS = 2_000;
+
+function isSame(item: EvacuationItemRow, next: Partial<EvacuationItemRow>): boolean {
+  const near = (a: Date | null, b: Date | null | undefined) =>
+    a === null || !b ? a === (b ?? null) : Math.abs(a.getTime() - b.getTime()) < TOLERANCE_MS;
+  return (
+    item.position === next.position &&
+    item.targetId === next.targetId &&
+    item.sourceId === next.sourceId &&
+    item.reason === next.reason &&
+    near(item.startsAt, next.startsAt) &&
+    near(item.endsAt, next.endsAt) &&
+    JSON.stringify([item.causes, item.predicted]) === JSON.stringify([next.causes, next.predicted])
+  );
+}
+
+async function writeEnds(
+  tx: Database,
+  items: readonly PlannedItem[],
+  endOf: (id: string) => Date | null,
+): Promise<void> {
+  for (const row of new Set(items.map(({ evacuation: of }) => of))) {
+    const predictedEndAt = row.state === 'paused' ? null : endOf(row.id);
+    await tx
+      .update(evacuation)
+      .set({ predictedEndAt, plannedEndAt: sql`coalesce(${evacuation.plannedEndAt}, ${predictedEndAt})` })
+      .where(inArray(evacuation.id, [row.id]));
+  }
+}
