@@ -42,6 +42,12 @@ function span(seconds: number): string {
   return `${String(Math.round(seconds / 86_400))} days`;
 }
 
+/** The time of day here, to the next five seconds: `07:12:45`. */
+export function clock(instant: string): string {
+  const rounded = new Date(Math.ceil(Date.parse(instant) / 5_000) * 5_000);
+  return rounded.toLocaleTimeString('en-GB', { hour12: false });
+}
+
 /** Milliseconds as a person reads them. */
 export function formatMs(ms: number | null): string {
   if (ms === null) return '';

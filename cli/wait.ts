@@ -4,7 +4,7 @@ import { ProblemError } from '../client/problemError.ts';
 import { FINAL_APP_STATES } from '../core/application.ts';
 import { DrayageError } from '../core/cause.ts';
 import { FINAL_MIGRATION_STATES } from '../core/migration.ts';
-import { ago, startProgress } from './output.ts';
+import { clock, startProgress } from './output.ts';
 
 /** Between two looks, milliseconds: the API has no events yet. */
 const LOOK_MS = 200;
@@ -118,7 +118,8 @@ export async function waitForEvacuation(client: Client, id: string): Promise<Sch
     done: ({ endedAt }) => endedAt !== null,
     say: ({ counts, reason, predictedEndAt }) => {
       const open = (counts.waiting ?? 0) + (counts.moving ?? 0);
-      const end = predictedEndAt === null ? '' : `, ends ${ago(predictedEndAt)}`;
+      // The clock time: it stays the same while nothing changes.
+      const end = predictedEndAt === null ? '' : `, ends at about ${clock(predictedEndAt)}`;
       return `${String(counts.moved ?? 0)} moved, ${String(open)} to go${end}: ${reason}`;
     },
   });

@@ -219,6 +219,12 @@ describe('planMoves', () => {
       { a: 'x', b: 'y', c: 'z' },
     ],
     [
+      'one pushes two others at once',
+      [unit('big', 90), unit('a', 40, { target: 'x' }), unit('b', 45, { target: 'x' })],
+      [device('x', 100), device('y', 50), device('z', 45)],
+      { big: 'x', a: 'z', b: 'y' },
+    ],
+    [
       'nothing is pushed where that would not help',
       [unit('big', 200), unit('small', 20, { target: 'x' })],
       [device('x', 100), device('y', 20)],

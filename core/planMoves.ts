@@ -50,8 +50,10 @@ export interface PlannedMove {
   causes: readonly Cause[];
 }
 
-/** How many others may be planned anew to make room for one. */
+/** How far pushing goes: one pushes others, which push others, which push others. */
 const DEPTH = 3;
+/** How often in a plan it is tried to push somebody: what is hopeless among a thousand devices must not take minutes. */
+const MOST_PUSHES = 2_000;
 
 interface Placed {
   target: string;
@@ -68,8 +70,9 @@ export function planMoves(units: readonly MoveUnit[], world: MoveWorld): Planned
   const table = new Table(world);
   const movable = ordered.filter(({ against }) => against.length === 0);
   const fresh = movable.filter((unit) => !table.keep(unit));
-  for (const unit of fresh) table.place(unit);
-  for (const unit of fresh) if (!table.has(unit)) table.push(unit, DEPTH, new Set([unit.id]));
+  for (const unit of fresh) table.push(unit, DEPTH, new Set([unit.id]));
+  // What others were pushed away from may do for one of those that found nothing.
+  for (const unit of fresh) if (!table.has(unit)) table.place(unit);
   return ordered.map((unit) => planned(unit, table, world));
 }
 
@@ -102,6 +105,7 @@ class Table {
   readonly #world: MoveWorld;
   readonly #rooms: Map<string, Candidate>;
   readonly #placed = new Map<string, Placed & { unit: MoveUnit }>();
+  #pushes = 0;
 
   constructor(world: MoveWorld) {
     this.#world = world;
@@ -148,35 +152,65 @@ class Table {
   }
 
   /**
-   * Makes room for a unit by planning another one anew, which may push a third; nothing is changed when that does not help.
+   * Places a unit, if need be where others are planned that then go elsewhere, who may push in turn; nothing is changed when
+   * that does not help.
    */
-  push(unit: MoveUnit, depth: number, moving: Set<string>): boolean {
+  push(unit: MoveUnit, depth: number, moving: ReadonlySet<string>): boolean {
     if (this.place(unit)) return true;
     if (depth === 0) return false;
     for (const { device, fixed } of this.looked(unit)) {
-      const apartOnly = fixed.every(({ code }) => code === 'keptApart');
-      if (fixed.length > 0 && !apartOnly) continue;
-      for (const other of this.#placedOn(device.id)) {
-        if (moving.has(other.unit.id)) continue;
-        this.#give(other.unit);
-        const fits = this.#fixed(unit, device).length === 0 && roomCauses(device, unit.demand).length === 0;
-        if (fits) {
-          this.#take(
-            unit,
-            device,
-            `${device.name} has room for it, since ${other.unit.name} goes elsewhere.`,
-          );
-          if (this.push(other.unit, depth - 1, new Set([...moving, other.unit.id]))) return true;
-          this.#give(unit);
-        }
-        this.#take(other.unit, device, other.reason);
-      }
+      if (!fixed.every(({ code }) => code === 'keptApart')) continue;
+      const others = this.#placedOn(device.id).filter((other) => !moving.has(other.unit.id));
+      // One alone, the smallest first; then the biggest ones together.
+      const sets = [
+        ...others.map((other) => [other]),
+        ...others.map((_, count) => others.slice(-count - 2)).slice(0, -1),
+      ];
+      for (const set of sets) if (this.#swap(unit, device, set, depth, moving)) return true;
     }
     return false;
   }
 
+  /** Gives a unit the room of others, if each of these finds another. */
+  #swap(
+    unit: MoveUnit,
+    device: Candidate,
+    others: readonly (Placed & { unit: MoveUnit })[],
+    depth: number,
+    moving: ReadonlySet<string>,
+  ): boolean {
+    if (this.#pushes >= MOST_PUSHES) return false;
+    this.#pushes += 1;
+    const before = new Map(this.#placed);
+    for (const other of others) this.#give(other.unit);
+    if (this.#fixed(unit, device).length === 0 && roomCauses(device, unit.demand).length === 0) {
+      const names = others.map((other) => other.unit.name).join(', ');
+      this.#take(
+        unit,
+        device,
+        `${device.name} has room for it, since ${names} ${others.length === 1 ? 'goes' : 'go'} elsewhere.`,
+      );
+      const all = new Set([...moving, ...others.map((other) => other.unit.id)]);
+      if (others.toReversed().every((other) => this.push(other.unit, depth - 1, all))) return true;
+    }
+    this.#restore(before);
+    return false;
+  }
+
+  #restore(before: ReadonlyMap<string, Placed & { unit: MoveUnit }>): void {
+    for (const [id, { unit, target }] of this.#placed)
+      if (before.get(id)?.target !== target) this.#give(unit);
+    for (const [id, { unit, target, reason }] of before) {
+      const device = this.#rooms.get(target);
+      if (!this.#placed.has(id) && device) this.#take(unit, device, reason);
+    }
+  }
+
+  /** The smallest first. */
   #placedOn(device: string): (Placed & { unit: MoveUnit })[] {
-    return [...this.#placed.values()].filter(({ target }) => target === device);
+    return [...this.#placed.values()]
+      .filter(({ target }) => target === device)
+      .toSorted((a, b) => a.unit.demand.memoryBytes - b.unit.demand.memoryBytes);
   }
 
   #fixed(unit: MoveUnit, device: Candidate): Cause[] {

@@ -1,4 +1,4 @@
-import { and, eq, inArray, sql } from 'drizzle-orm';
+import { and, eq } from 'drizzle-orm';
 import type { Cause } from '../../core/cause.ts';
 import type { PlacementStrategy } from '../../core/choosePlacement.ts';
 import { mayBeTried } from '../../core/decideEvacuation.ts';
@@ -206,7 +206,7 @@ async function writeEnds(
     const predictedEndAt = row.state === 'paused' ? null : endOf(row.id);
     await tx
       .update(evacuation)
-      .set({ predictedEndAt, plannedEndAt: sql`coalesce(${evacuation.plannedEndAt}, ${predictedEndAt})` })
-      .where(inArray(evacuation.id, [row.id]));
+      .set({ predictedEndAt, plannedEndAt: row.plannedEndAt ?? predictedEndAt })
+      .where(eq(evacuation.id, row.id));
   }
 }

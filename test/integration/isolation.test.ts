@@ -58,6 +58,7 @@ type Ids = Record<
   | 'webhooks'
   | 'volumes'
   | 'groups'
+  | 'evacuations'
   | 'registries',
   string
 > & {
@@ -78,6 +79,7 @@ const nobodys = (): Ids => ({
   webhooks: id('webhook'),
   volumes: id('volume'),
   groups: id('group'),
+  evacuations: id('evacuation'),
   account: id('user'),
   invitation: id('invitation'),
   upload: id('upload'),
@@ -154,6 +156,7 @@ beforeEach(async () => {
     webhooks: (webhook.body as { id: string }).id,
     volumes: volume.id,
     groups: (group.body as { id: string }).id,
+    evacuations: id('evacuation'),
     account: viewer.id,
     invitation: (invited.body as { id: string }).id,
     upload: upload.body.id,

@@ -79,7 +79,7 @@ export class FakeWorkflows implements Workflows {
     return this.#start(input.pullId).then((run) => (this.pulls.push(input), run));
   }
 
-  abortMigration(): Promise<AbortAnswer | null> {
+  abortMigration(_workflowId?: string): Promise<AbortAnswer | null> {
     return Promise.resolve(this.abortAnswer);
   }
 
