@@ -88,6 +88,12 @@ export type EvacuationStepAnswer =
 export interface EvacuationActivities {
   /** Takes note of what has ended, plans anew, and records what is to be started now. */
   stepEvacuation(evacuationId: string): Promise<EvacuationStepAnswer>;
+  /** Records what a schedule begins now, under the given id; when it cannot, that is on its record. */
+  beginScheduled(
+    scheduleId: string,
+    evacuationId: string,
+  ): Promise<{ action: 'begin' } | { action: 'refuse'; reason: string }>;
+  noteEvacuationStarted(evacuationId: string, runId: string): Promise<void>;
   noteMoveStarted(migrationId: string, runId: string): Promise<void>;
   /** Something else is being done to its compute: the move ends as refused. */
   refuseMove(migrationId: string): Promise<void>;

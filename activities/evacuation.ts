@@ -4,6 +4,8 @@ import { newId } from '../core/ids.ts';
 import { computesOfGroup, getCompute, setDesired } from '../db/computes.ts';
 import type { Database } from '../db/database.ts';
 import { getMigrationRow, moveInputOf, setMigrationRun, setMigrationState } from '../db/migrationRecords.ts';
+import { setEvacuationRun } from '../db/evacuations.ts';
+import { beginScheduled } from '../db/planning/beginScheduled.ts';
 import { stepEvacuation } from '../db/planning/step.ts';
 import type { EvacuationActivities, RecordedMove } from './controlInterface.ts';
 import { withFailures } from './failure.ts';
@@ -22,6 +24,8 @@ export function createEvacuationActivities(db: Database, strategy: PlacementStra
         againInMs,
       };
     },
+    beginScheduled: (scheduleId, evacuationId) => beginScheduled(db, scheduleId, evacuationId, strategy),
+    noteEvacuationStarted: (id, runId) => setEvacuationRun(db, id, runId),
     noteMoveStarted: (id, runId) => setMigrationRun(db, id, runId),
     async refuseMove(id) {
       const cause = {

@@ -18,6 +18,7 @@ import { computeStreamRoutes } from './routes/computeStreams.ts';
 import { computeRoutes } from './routes/computes.ts';
 import { deviceRoutes } from './routes/devices.ts';
 import { eventRoutes } from './routes/events.ts';
+import { scheduleRoutes } from './routes/schedules.ts';
 import { evacuationRoutes } from './routes/evacuations.ts';
 import { groupRoutes } from './routes/groups.ts';
 import { healthRoutes } from './routes/health.ts';
@@ -73,6 +74,7 @@ export async function createApp(
       await v1.register(computeStreamRoutes, { context });
       await v1.register(groupRoutes, { context });
       await v1.register(evacuationRoutes, { context });
+      await v1.register(scheduleRoutes, { context });
       await v1.register(volumeRoutes, { context });
       await v1.register(migrationRoutes, { context });
       await v1.register(tenantRoutes, { context });

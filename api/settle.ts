@@ -9,6 +9,7 @@ import { startMaking } from './computes/operate.ts';
 import { resumeUpdate } from './computes/update.ts';
 import type { ApiContext } from './context.ts';
 import { settleEvacuations } from './evacuations/steer.ts';
+import { settleSchedules } from './schedules/settleSchedules.ts';
 import { launchMigration } from './migrations/start.ts';
 
 /** Younger records are still the business of the request that made them, seconds. */
@@ -40,6 +41,7 @@ export async function settle(context: ApiContext, logger: FastifyBaseLogger): Pr
     if (await resumeUpdate(context, row, given))
       logger.info({ compute: row.id }, 'started a change of a compute that was only recorded');
   await settleApps(context, logger, YOUNG_SECONDS);
+  await settleSchedules(context);
   await settleEvacuations(context, logger, YOUNG_SECONDS);
   const evacuations = new Set((await openEvacuations(context.db)).map(({ id }) => id));
   for (const migration of await openMigrations(context.db)) {

@@ -2,6 +2,9 @@ import { setTimeout as pause } from 'node:timers/promises';
 import {
   Client,
   Connection,
+  ScheduleAlreadyRunning,
+  ScheduleNotFoundError,
+  ScheduleOverlapPolicy,
   WorkflowExecutionAlreadyStartedError,
   WorkflowFailedError,
   WorkflowIdConflictPolicy,
@@ -12,6 +15,7 @@ import {
 } from '@temporalio/client';
 import { defineSearchAttributeKey, SearchAttributeType, TypedSearchAttributes } from '@temporalio/common';
 import { DrayageError } from '../core/cause.ts';
+import { CATCH_UP_SECONDS } from '../core/schedule.ts';
 import { CONTROL_TASK_QUEUE } from '../core/device.ts';
 import {
   ABORT_UPDATE,
@@ -53,6 +57,10 @@ export interface Workflows {
   startEvacuation(input: EvacuateInput, note: string): Promise<{ runId: string }>;
   /** Tells an evacuation that its record was changed; nothing happens when it has ended. @throws DrayageError temporalAway */
   lookAtEvacuation(evacuationId: string): Promise<void>;
+  /** Has Temporal begin a schedule's times; one that it has is left. @throws DrayageError temporalAway */
+  keepSchedule(scheduleId: string, times: { cron: string; timeZone: string }): Promise<void>;
+  /** @throws DrayageError temporalAway */
+  dropSchedule(scheduleId: string): Promise<void>;
   /** Whether that run (the last, without one) is still under way. @throws DrayageError temporalAway */
   isRunning(workflowId: string, runId?: string): Promise<boolean>;
   /** What Temporal has of a run; null when it has nothing any more. @throws DrayageError temporalAway */
@@ -163,6 +171,36 @@ export function connectWorkflows(temporal: TemporalSettings): Workflows {
         if (!(error instanceof WorkflowNotFoundError)) throw error;
       }
     },
+    async keepSchedule(scheduleId, { cron, timeZone }) {
+      try {
+        await call(() =>
+          client.schedule.create({
+            scheduleId,
+            spec: { cronExpressions: [cron], timezone: timeZone },
+            policies: {
+              overlap: ScheduleOverlapPolicy.SKIP,
+              catchupWindow: `${String(CATCH_UP_SECONDS)} seconds`,
+            },
+            action: {
+              type: 'startWorkflow',
+              workflowType: WorkflowType.runSchedule,
+              workflowId: scheduleId,
+              taskQueue: CONTROL_TASK_QUEUE,
+              args: [{ scheduleId }],
+            },
+          }),
+        );
+      } catch (error) {
+        if (!(error instanceof ScheduleAlreadyRunning)) throw error;
+      }
+    },
+    async dropSchedule(scheduleId) {
+      try {
+        await call(() => client.schedule.getHandle(scheduleId).delete());
+      } catch (error) {
+        if (!(error instanceof ScheduleNotFoundError)) throw error;
+      }
+    },
     startPull: (input) =>
       start(WorkflowType.pullImage, input.pullId, {
         input,
@@ -239,7 +277,10 @@ function translate(error: unknown): unknown {
   }
   if (error instanceof DrayageError) return error;
   // What the workflow itself answers is not Temporal being away.
-  const answers = [WorkflowNotFoundError, WorkflowFailedError, WorkflowUpdateFailedError];
+  const answers = [
+    ...[WorkflowNotFoundError, WorkflowFailedError, WorkflowUpdateFailedError],
+    ...[ScheduleAlreadyRunning, ScheduleNotFoundError],
+  ];
   if (answers.some((kind) => error instanceof kind)) return error;
   return new DrayageError(
     {

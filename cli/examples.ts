@@ -139,6 +139,18 @@ const EXAMPLES: Record<string, readonly Example[]> = {
     ['what would be moved, and what that gains', 'drayage rebalance --dry-run'],
     ['at most ten moves in an hour', 'drayage rebalance --most-per-hour 10'],
   ],
+  'schedule ls': [['what begins when', 'drayage schedule ls']],
+  'schedule add': [
+    [
+      'empty a device every Sunday night, for its maintenance',
+      "drayage schedule add d1-service --cron '0 3 * * sun' --evacuate d1 --deadline 1h --return-home",
+    ],
+    [
+      'rebalance every night',
+      "drayage schedule add nightly --cron '30 2 * * *' --time-zone Europe/Berlin --rebalance",
+    ],
+  ],
+  'schedule rm': [['it begins nothing any more', 'drayage schedule rm nightly']],
   'device ls': [['all devices', 'drayage device ls']],
   'device show': [['its key, what it has, and where it can move computes to', 'drayage device show d1']],
   'device update': [['where it stands', "drayage device update d1 --location 'hall 2' --label floor=1"]],

@@ -108,6 +108,12 @@ const ENTRIES: Entry[] = [
     load: async () => (await import('./commands/rebalance.ts')).defineRebalance,
   },
   {
+    usage: 'schedule',
+    description: 'evacuations and rebalances that begin by themselves at certain times',
+    group: MOVES,
+    load: async () => (await import('./commands/schedule.ts')).defineSchedule,
+  },
+  {
     usage: 'device',
     description: 'the machines that run computes',
     group: MACHINES,

@@ -3413,6 +3413,213 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/schedules": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** List schedules */
+        get: {
+            parameters: {
+                query?: {
+                    cursor?: string;
+                    limit?: number;
+                };
+                header?: never;
+                path?: never;
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                /** @description Default Response */
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": {
+                            items: components["schemas"]["Schedule"][];
+                            nextCursor: string | null;
+                        };
+                    };
+                };
+                400: components["responses"]["Problem400"];
+                401: components["responses"]["Problem401"];
+                403: components["responses"]["Problem403"];
+                404: components["responses"]["Problem404"];
+                409: components["responses"]["Problem409"];
+                503: components["responses"]["Problem503"];
+            };
+        };
+        put?: never;
+        /** Make a schedule: an evacuation or a rebalance that begins at certain times */
+        post: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path?: never;
+                cookie?: never;
+            };
+            requestBody: {
+                content: {
+                    "application/json": {
+                        /** @enum {string} */
+                        action: "evacuate";
+                        cron: string;
+                        device: string;
+                        name: string;
+                        /** @default {} */
+                        options?: {
+                            allowThrottle?: boolean;
+                            bandwidthMbit?: number;
+                            /** @default {} */
+                            caps?: {
+                                overall?: number;
+                                perLink?: number;
+                                perSource?: number;
+                                perTarget?: number;
+                            };
+                            deadlineSeconds?: number;
+                            endSessions?: boolean;
+                            maxDowntimeMs?: number;
+                            /**
+                             * @default leave
+                             * @enum {string}
+                             */
+                            policy?: "leave" | "stop";
+                            /** @default false */
+                            returnHome?: boolean;
+                        };
+                        /** @default UTC */
+                        timeZone?: string;
+                    } | {
+                        /** @enum {string} */
+                        action: "rebalance";
+                        cron: string;
+                        name: string;
+                        /** @default {} */
+                        options?: {
+                            allowThrottle?: boolean;
+                            bandwidthMbit?: number;
+                            /** @default {} */
+                            caps?: {
+                                overall?: number;
+                                perLink?: number;
+                                perSource?: number;
+                                perTarget?: number;
+                            };
+                            endSessions?: boolean;
+                            maxDowntimeMs?: number;
+                            /** @default 6 */
+                            mostPerHour?: number;
+                        };
+                        /** @default UTC */
+                        timeZone?: string;
+                    };
+                };
+            };
+            responses: {
+                /** @description Default Response */
+                201: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Schedule"];
+                    };
+                };
+                400: components["responses"]["Problem400"];
+                401: components["responses"]["Problem401"];
+                403: components["responses"]["Problem403"];
+                404: components["responses"]["Problem404"];
+                409: components["responses"]["Problem409"];
+                413: components["responses"]["Problem413"];
+                415: components["responses"]["Problem415"];
+                422: components["responses"]["Problem422"];
+                503: components["responses"]["Problem503"];
+            };
+        };
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/schedules/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Show a schedule, and what it began last */
+        get: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path: {
+                    id: string;
+                };
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                /** @description Default Response */
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Schedule"];
+                    };
+                };
+                400: components["responses"]["Problem400"];
+                401: components["responses"]["Problem401"];
+                403: components["responses"]["Problem403"];
+                404: components["responses"]["Problem404"];
+                409: components["responses"]["Problem409"];
+                503: components["responses"]["Problem503"];
+            };
+        };
+        put?: never;
+        post?: never;
+        /** Delete a schedule; what it has begun goes on */
+        delete: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path: {
+                    id: string;
+                };
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                /** @description Default Response */
+                204: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+                400: components["responses"]["Problem400"];
+                401: components["responses"]["Problem401"];
+                403: components["responses"]["Problem403"];
+                404: components["responses"]["Problem404"];
+                409: components["responses"]["Problem409"];
+                413: components["responses"]["Problem413"];
+                415: components["responses"]["Problem415"];
+                422: components["responses"]["Problem422"];
+                503: components["responses"]["Problem503"];
+            };
+        };
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/tenants": {
         parameters: {
             query?: never;
@@ -5489,6 +5696,27 @@ export interface components {
             runtime: "node" | "python";
             /** Format: date-time */
             setAt: string;
+        };
+        Schedule: {
+            /** @enum {string} */
+            action: "evacuate" | "rebalance";
+            /** Format: date-time */
+            createdAt: string;
+            cron: string;
+            device: components["schemas"]["Reference"] | null;
+            id: string;
+            lastRun: {
+                /** Format: date-time */
+                at: string;
+                cause: components["schemas"]["Cause"] | null;
+                evacuation: string | null;
+            } | null;
+            name: string;
+            nextRunAt: string | null;
+            options: {
+                [key: string]: unknown;
+            };
+            timeZone: string;
         };
         Tenant: {
             /** Format: date-time */

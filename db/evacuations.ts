@@ -88,6 +88,12 @@ async function note(
   });
 }
 
+/** Null when there is none with this id. */
+export async function findEvacuation(db: Database, id: string): Promise<EvacuationRow | null> {
+  const [row] = await db.select().from(evacuation).where(eq(evacuation.id, id));
+  return row ?? null;
+}
+
 /** @throws DrayageError unknownEvacuation */
 export async function getEvacuation(db: Database, id: string, lock = false): Promise<EvacuationRow> {
   const query = db.select().from(evacuation).where(eq(evacuation.id, id));

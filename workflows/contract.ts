@@ -12,6 +12,7 @@ export const WorkflowType = {
   evacuate: 'evacuate',
   migrateCompute: 'migrateCompute',
   pullImage: 'pullImage',
+  runSchedule: 'runSchedule',
 } as const;
 
 /** Keyword search attributes of our workflows; Temporal's own UI filters by them. */
@@ -99,3 +100,8 @@ export interface EvacuateInput {
 
 /** Signal of `evacuate`: its record was changed, look at it now. */
 export const LOOK_SIGNAL = 'look';
+
+/** Of each time of a schedule. */
+export interface RunScheduleInput {
+  scheduleId: string;
+}

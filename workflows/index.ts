@@ -3,3 +3,4 @@ export { computeLifecycle } from './computeLifecycle.ts';
 export { evacuate } from './evacuate.ts';
 export { migrateCompute } from './migrateCompute.ts';
 export { pullImage } from './pullImage.ts';
+export { runSchedule } from './runSchedule.ts';

@@ -50,6 +50,10 @@ const LISTS = {
     (await client.get('/registries', { ...ALL, signal })).items.map(({ host, id, username }) => ({
       ...{ name: host, id, about: username },
     })),
+  schedule: async (client, signal) =>
+    (await client.get('/schedules', { ...ALL, signal })).items.map(({ name, id, action, cron }) => ({
+      ...{ name, id, about: `${action} at ${cron}` },
+    })),
   tenant: async (client, signal) =>
     (await client.get('/tenants', { ...ALL, signal })).items.map(({ name, id, role }) => ({
       ...{ name, id, about: role ?? '' },

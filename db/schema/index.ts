@@ -8,5 +8,6 @@ export * from './images.ts';
 export * from './metrics.ts';
 export * from './migrations.ts';
 export * from './registries.ts';
+export * from './schedules.ts';
 export * from './tenants.ts';
 export * from './webhooks.ts';

@@ -39,6 +39,7 @@ const BODIES: Record<string, object> = {
   'PATCH /tenants/{id}/quota': { computes: 1 },
   'PATCH /tenants/{id}/members/{account}': { role: 'viewer' },
   'POST /tenants/{id}/invitations': { email: 'x@example.org' },
+  'POST /schedules': { name: 'theirs', cron: '0 3 * * *', action: 'rebalance' },
   'POST /webhooks': { url: 'https://example.org/' },
   'PATCH /webhooks/{id}': { enabled: false },
 };
@@ -59,6 +60,7 @@ type Ids = Record<
   | 'volumes'
   | 'groups'
   | 'evacuations'
+  | 'schedules'
   | 'registries',
   string
 > & {
@@ -80,6 +82,7 @@ const nobodys = (): Ids => ({
   volumes: id('volume'),
   groups: id('group'),
   evacuations: id('evacuation'),
+  schedules: id('schedule'),
   account: id('user'),
   invitation: id('invitation'),
   upload: id('upload'),
@@ -157,6 +160,7 @@ beforeEach(async () => {
     volumes: volume.id,
     groups: (group.body as { id: string }).id,
     evacuations: id('evacuation'),
+    schedules: id('schedule'),
     account: viewer.id,
     invitation: (invited.body as { id: string }).id,
     upload: upload.body.id,
@@ -167,7 +171,9 @@ beforeEach(async () => {
 
 /** Of one tenant's things, the ones that are named in the path. */
 const ofThings = () =>
-  routes.filter(({ path }) => path.includes('{') && !/^\/(devices|evacuations|runtimes)\//.test(path));
+  routes.filter(
+    ({ path }) => path.includes('{') && !/^\/(devices|evacuations|runtimes|schedules)\//.test(path),
+  );
 
 async function nothingHasChanged(): Promise<void> {
   const { db } = api.context;

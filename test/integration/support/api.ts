@@ -75,6 +75,17 @@ export class FakeWorkflows implements Workflows {
     return Promise.resolve();
   }
 
+  keepSchedule(scheduleId: string): Promise<void> {
+    return this.#start(scheduleId).then(() => undefined);
+  }
+
+  dropSchedule(scheduleId: string): Promise<void> {
+    if (this.away)
+      return Promise.reject(new DrayageError({ code: 'temporalAway', message: 'Away.', mend: 'Wait.' }));
+    this.running.delete(scheduleId);
+    return Promise.resolve();
+  }
+
   startPull(input: PullImageInput): Promise<{ runId: string }> {
     return this.#start(input.pullId).then((run) => (this.pulls.push(input), run));
   }
