@@ -19,8 +19,16 @@ const STEPS: Record<string, Step> = {
   armTarget: { device: 'target', doing: 'the target was being armed' },
 };
 
-/** The cause of a step of a move that nobody answered for, as often as it was tried; null for what is none of these. */
+/** Of a snapshot; the compute runs on by itself. */
+const SNAPSHOT: Cause = {
+  code: 'workerLost',
+  message: "The worker of the compute's device ended, or did not answer, while the snapshot was being made.",
+  mend: "Look at the log of that device's worker, then make the snapshot again; the compute runs on.",
+};
+
+/** The cause of a step of a move or a snapshot that nobody answered for, as often as it was tried; null for what is none of these. */
 export function causeOfSilence(activity: string): Cause | null {
+  if (activity === 'takeSnapshot' || activity === 'inspectForSnapshot') return SNAPSHOT;
   const step = STEPS[activity];
   if (!step) return null;
   return {

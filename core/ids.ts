@@ -14,6 +14,7 @@ export const ID_PREFIX = {
   migration: 'mig',
   evacuation: 'eva',
   schedule: 'sch',
+  snapshot: 'snp',
   token: 'tok',
   user: 'usr',
   tenant: 'tnt',

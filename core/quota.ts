@@ -10,7 +10,7 @@ export const quotaSchema = z.object({
   memoryBytes: limit(z.number().int().min(0).max(Number.MAX_SAFE_INTEGER)),
   /** Sum over the computes' own limits, CPUs. */
   cpus: limit(z.number().min(0).max(1_000_000)),
-  /** Sum over the tenant's images, bytes. */
+  /** Sum over the tenant's images and snapshots, bytes. */
   imageBytes: limit(z.number().int().min(0).max(Number.MAX_SAFE_INTEGER)),
 });
 export type Quota = z.infer<typeof quotaSchema>;
@@ -30,7 +30,7 @@ const WORDS: Record<keyof Quota, { what: string; flag: string; show: (value: num
   computes: { what: 'computes', flag: '', show: String },
   memoryBytes: { what: 'memory', flag: '--memory', show: mebibytes },
   cpus: { what: 'CPUs', flag: '--cpus', show: String },
-  imageBytes: { what: 'images', flag: '', show: mebibytes },
+  imageBytes: { what: 'images and snapshots', flag: '', show: mebibytes },
 };
 
 /** Whether a tenant may have this besides what it has. A compute without a limit of its own would take all there is. */

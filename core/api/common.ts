@@ -24,6 +24,7 @@ const PROBLEMS = {
   404: 'There is no such thing, or it is not yours.',
   405: 'The path takes other methods; the header Allow has them.',
   409: 'It cannot be done as things stand.',
+  410: 'What there was is gone.',
   413: 'The body is too large.',
   415: 'The body is of a kind that is not taken here.',
   422: 'What was sent cannot be made use of.',
