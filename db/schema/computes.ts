@@ -19,6 +19,7 @@ import { createdAt, instant, sequence } from './columns.ts';
 import { device } from './devices.ts';
 import { image } from './images.ts';
 import { transfer } from './migrations.ts';
+import { snapshot } from './snapshots.ts';
 import { tenant } from './tenants.ts';
 
 /** Computes that move as one; a lone compute is a group of one. The unit of ownership. */
@@ -77,6 +78,8 @@ export const compute = pgTable(
     /** What became of the last change that was asked for. */
     lastUpdate: jsonb('last_update').$type<LastUpdate & { given?: GivenUpdate }>(),
     restarts: integer('restarts').notNull().default(0),
+    /** The snapshot that it still has to be restored from; null once it was, and of all others. */
+    restoreOf: text('restore_of').references(() => snapshot.id),
     /** Run id of the workflow that makes it; null until the workflow was started. */
     createRunId: text('create_run_id'),
     createdAt: createdAt(),
@@ -92,6 +95,7 @@ export const compute = pgTable(
       .where(sql`${table.deletedAt} is null`),
     index('compute_group_id').on(table.groupId),
     index('compute_image').on(table.imageId),
+    index('compute_restore').on(table.restoreOf),
     check(
       'compute_state',
       sql`${table.state} in ('creating', 'running', 'stopped', 'migrating', 'failed', 'lost')`,

@@ -9,5 +9,6 @@ export * from './metrics.ts';
 export * from './migrations.ts';
 export * from './registries.ts';
 export * from './schedules.ts';
+export * from './snapshots.ts';
 export * from './tenants.ts';
 export * from './webhooks.ts';
