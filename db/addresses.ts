@@ -8,12 +8,16 @@ import { addressAllocation } from './schema/index.ts';
 /** One giver-out of addresses at a time, to the end of the transaction. */
 const LOCK = 7_480_002;
 
-/** The lowest free address of the range; call it, and `keepAddress`, in one transaction. @throws DrayageError noAddress */
-export async function nextAddress(tx: Database, range: AddressRange): Promise<Address> {
+/**
+ * The preferred address, a number, if it is free and of the range, else the lowest that is free; call it, and `keepAddress`, in
+ * one transaction. @throws DrayageError noAddress
+ */
+export async function nextAddress(tx: Database, range: AddressRange, preferred = -1): Promise<Address> {
   await tx.execute(sql`select pg_advisory_xact_lock(${LOCK})`);
   const [row] = await tx.execute<{ free: string }>(sql`
     select n as free from generate_series(${range.first}::bigint, ${range.last}::bigint) n
-    where not exists (select 1 from ${addressAllocation} a where a.ip_number = n) order by n limit 1`);
+    where not exists (select 1 from ${addressAllocation} a where a.ip_number = n)
+    order by n <> ${preferred}::bigint, n limit 1`);
   if (!row) {
     throw new DrayageError({
       code: 'noAddress',

@@ -1,5 +1,5 @@
 import { and, asc, eq, gt, inArray, isNull, sql } from 'drizzle-orm';
-import { type Cause, DrayageError } from '../core/cause.ts';
+import { type Cause, DrayageError, RefusedError } from '../core/cause.ts';
 import type { ComputeSpec, ComputeState } from '../core/compute.ts';
 import type { Health } from '../core/healthCheck.ts';
 import { type AddressRange, ipToNumber } from '../core/ipv4.ts';
@@ -87,10 +87,22 @@ function record({ compute: row, imageBytes, placement: at, ...rest }: Selected):
   };
 }
 
+/** The snapshot that a compute is made of. */
+export interface Restored {
+  /** Its id and its name. */
+  snapshot: string;
+  name: string;
+  /** Address of the compute that it is of: kept if nobody else has it. */
+  ip: string;
+  /** Why it cannot be restored under an address; empty when it can. */
+  against: (ip: string) => Cause[];
+}
+
 /**
  * Makes a compute with its address and its placement, all or nothing: in a group that there is, or with one of its own
  * (epoch 1).
- * @throws DrayageError nameTaken, noAddress, portTaken, tooManyPorts, quotaExceeded, quotaNeedsLimit, and what joinGroup does
+ * One that is restored is not meant to run before it was. @throws DrayageError nameTaken, noAddress, portTaken, tooManyPorts,
+ * quotaExceeded, quotaNeedsLimit, boundToAddress, and what joinGroup does
  */
 export async function createCompute(
   db: Database,
@@ -102,16 +114,20 @@ export async function createCompute(
     ports?: readonly PublishedPort[];
     /** Whether the spec's group is one that there is. */
     joins?: boolean;
+    /** What it is restored from. */
+    restores?: Restored;
     actor?: string;
   },
 ): Promise<ComputeRecord> {
   const { id, group, name } = values.spec;
-  const { tenantId, deviceId } = values;
+  const { tenantId, deviceId, restores } = values;
   try {
     return await db.transaction(async (tx) => {
       const { memoryBytes, cpus } = values.spec;
       await claimQuota(tx, tenantId, { computes: 1, memoryBytes, cpus });
-      const address = await nextAddress(tx, values.range);
+      const address = await nextAddress(tx, values.range, restores && ipToNumber(restores.ip));
+      const [against, ...others] = restores?.against(address.ip) ?? [];
+      if (against) throw new RefusedError([against, ...others]);
       const spec: ComputeSpec = { ...values.spec, address };
       if (values.joins === true) await joinGroup(tx, { tenantId, group, deviceId });
       else await foundGroup(tx, group, deviceId);
@@ -123,7 +139,8 @@ export async function createCompute(
         imageId: spec.image.id,
         spec,
         state: 'creating',
-        desired: 'running',
+        desired: restores ? 'stopped' : 'running',
+        restoreOf: restores?.snapshot,
       });
       await keepAddress(tx, id, address, ipToNumber(address.ip));
       await addVolumes(tx, id, spec.volumes);
@@ -132,7 +149,9 @@ export async function createCompute(
         type: 'compute.creating',
         subject: id,
         actor: values.actor,
-        message: `${name} is being made.`,
+        message: restores
+          ? `${name} is being restored from the snapshot ${restores.name}.`
+          : `${name} is being made.`,
       });
       return getCompute(tx, id);
     });
@@ -244,6 +263,14 @@ export async function setComputeState(
       await addEvent(tx, { type: `compute.${state}`, subject: id, message });
     }
     return true;
+  });
+}
+
+/** Records that a compute was restored: it runs, is meant to, and needs its snapshot no more. */
+export async function setRestored(db: Database, id: string): Promise<void> {
+  await db.transaction(async (tx) => {
+    await tx.update(compute).set({ restoreOf: null, desired: 'running' }).where(eq(compute.id, id));
+    await setComputeState(tx, id, 'running');
   });
 }
 
@@ -374,7 +401,7 @@ export async function removeCompute(db: Database, id: string): Promise<void> {
     await lockGroupOf(tx, id);
     const [row] = await tx
       .update(compute)
-      .set({ deletedAt: sql`now()`, imageId: null, desired: 'stopped' })
+      .set({ deletedAt: sql`now()`, imageId: null, restoreOf: null, desired: 'stopped' })
       .where(and(eq(compute.id, id), isNull(compute.deletedAt)))
       .returning();
     if (!row) return;

@@ -161,6 +161,7 @@ export async function removeImage(
     });
   } catch (error) {
     if (isViolation(error, '23503', 'runtime_base_image_id_image_id_fk')) throw imageIsBase(id);
+    if (isViolation(error, '23503', 'snapshot_image_id_image_id_fk')) throw imageOfSnapshot(id);
     if (!isViolation(error, '23503')) throw error;
     throw new DrayageError({
       code: 'imageInUse',
@@ -175,6 +176,14 @@ function imageIsBase(id: string): DrayageError {
     code: 'imageInUse',
     message: `Applications are built on image ${id}.`,
     mend: 'Set another base first with `drayage runtime set`, or remove it with `drayage runtime rm`.',
+  });
+}
+
+function imageOfSnapshot(id: string): DrayageError {
+  return new DrayageError({
+    code: 'imageInUse',
+    message: `A snapshot needs image ${id} to be restored.`,
+    mend: 'Delete its snapshots first; `drayage compute snapshot ls` shows them.',
   });
 }
 

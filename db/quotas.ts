@@ -2,7 +2,7 @@ import { and, count, eq, gt, isNull, not, sql, sum } from 'drizzle-orm';
 import { RefusedError } from '../core/cause.ts';
 import { decideQuota, type Demand, type Usage } from '../core/quota.ts';
 import type { Database } from './database.ts';
-import { compute, image, imageBlob, imageUpload } from './schema/index.ts';
+import { compute, image, imageBlob, imageUpload, snapshot } from './schema/index.ts';
 import { lockTenant } from './tenants.ts';
 
 /** What a tenant has now, in the quota's units; a compute without a limit counts nothing. */
@@ -33,11 +33,16 @@ export async function usageOf(db: Database, tenantId: string): Promise<Usage> {
         gt(imageUpload.expiresAt, sql`now()`),
       ),
     );
+  const [snapshots] = await db
+    .select({ bytes: sum(snapshot.bytes) })
+    .from(snapshot)
+    .where(eq(snapshot.tenantId, tenantId));
+  const bytes = [images, uploads, snapshots].map((row) => Number(row?.bytes ?? 0));
   return {
     computes: computes?.are ?? 0,
     memoryBytes: Number(computes?.memory ?? 0),
     cpus: Number(computes?.cpus ?? 0),
-    imageBytes: Number(images?.bytes ?? 0) + Number(uploads?.bytes ?? 0),
+    imageBytes: bytes.reduce((total, one) => total + one, 0),
   };
 }
 

@@ -1,4 +1,4 @@
-import { and, asc, count, eq, gt, isNull, sql } from 'drizzle-orm';
+import { and, asc, count, eq, gt, isNull, ne, sql } from 'drizzle-orm';
 import { DrayageError } from '../core/cause.ts';
 import type { Quota } from '../core/quota.ts';
 import { type AccountRole, decideOwnerChange, type Scope, type TenantRole } from '../core/tenancy.ts';
@@ -16,6 +16,7 @@ import {
   invitation,
   membership,
   type registryCredential,
+  snapshot,
   tenant,
   webhook,
 } from './schema/index.ts';
@@ -137,8 +138,12 @@ export async function removeTenant(db: Database, id: string, actor: string): Pro
       .from(compute)
       .where(and(eq(compute.tenantId, id), isNull(compute.deletedAt)));
     const [images] = await tx.select({ is: count() }).from(image).where(eq(image.tenantId, id));
-    if ((computes?.is ?? 0) + (images?.is ?? 0) > 0)
-      throw inUse(row.name, computes?.is ?? 0, images?.is ?? 0);
+    const [snapshots] = await tx
+      .select({ is: count() })
+      .from(snapshot)
+      .where(and(eq(snapshot.tenantId, id), ne(snapshot.state, 'failed')));
+    const has = { computes: computes?.is ?? 0, images: images?.is ?? 0, snapshots: snapshots?.is ?? 0 };
+    if (has.computes + has.images + has.snapshots > 0) throw inUse(row.name, has);
     await tx.delete(membership).where(eq(membership.tenantId, id));
     await tx.delete(invitation).where(eq(invitation.tenantId, id));
     await tx.delete(webhook).where(eq(webhook.tenantId, id));
@@ -155,10 +160,11 @@ export async function removeTenant(db: Database, id: string, actor: string): Pro
   });
 }
 
-function inUse(name: string, computes: number, images: number): DrayageError {
+function inUse(name: string, has: Record<'computes' | 'images' | 'snapshots', number>): DrayageError {
+  const list = Object.entries(has).map(([what, number]) => `${String(number)} ${what}`);
   return new DrayageError({
     code: 'tenantInUse',
-    message: `Tenant ${name} still has ${String(computes)} computes and ${String(images)} images.`,
+    message: `Tenant ${name} still has ${list.join(', ')}.`,
     mend: 'Delete them first.',
   });
 }
@@ -246,6 +252,7 @@ export function inScope(
     | typeof imageUpload.tenantId
     | typeof imagePull.tenantId
     | typeof registryCredential.tenantId
+    | typeof snapshot.tenantId
     | typeof webhook.tenantId,
   scope: Scope,
   byId: boolean,
