@@ -12,6 +12,7 @@ import type { LinkRequest } from './link/linkServer.ts';
 import type { MemoryMoves } from './memory/memoryMoves.ts';
 import type { PageStores } from './memory/pageStores.ts';
 import type { Members } from './ownership/members.ts';
+import type { Snapshots } from './snapshots/snapshots.ts';
 
 /** What of a device's network the lifecycle of computes needs. */
 export interface DeviceNetwork {
@@ -31,6 +32,7 @@ export interface Device {
   files: Pick<FileSync, 'expect' | 'expects' | 'send' | 'forget'>;
   memory: Pick<MemoryMoves, 'open' | 'round' | 'firstRoundEnding' | 'close'>;
   pages: Pick<PageStores, 'expect' | 'forget' | 'filled'>;
+  snapshots: Snapshots;
   /** Its part in the hot window of a move. */
   members: Members;
   /** What a compute holds here, and what stands against moving it. */

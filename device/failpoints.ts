@@ -35,6 +35,14 @@ export const FAILPOINTS = [
   'target.live',
   /** `discarded` is on disk; it is not said. */
   'target.discarded',
+  /** The files of a compute are about to be copied for a snapshot. */
+  'snapshot.copying',
+  /** Frozen for a snapshot; the dump has not begun. */
+  'snapshot.frozen',
+  /** The compute runs on; what was taken while it was frozen has not left. */
+  'snapshot.taken',
+  /** Everything of a snapshot is here; nothing is restored. */
+  'snapshot.restoring',
 ] as const;
 export type Failpoint = (typeof FAILPOINTS)[number];
 

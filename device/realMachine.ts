@@ -7,7 +7,7 @@ import type { Device, Joining, Machine } from './device.ts';
 import { createAppBuilder } from './engine/appBuilder.ts';
 import { createEngine } from './engine/createEngine.ts';
 import type { Engine } from './engine/types.ts';
-import { Failpoints } from './failpoints.ts';
+import { type Failpoint, Failpoints } from './failpoints.ts';
 import { FileSync } from './files/fileSync.ts';
 import { TmpfsMounts } from './files/tmpfsMounts.ts';
 import { ImageServer } from './images/imageServer.ts';
@@ -23,6 +23,8 @@ import { SourceMember } from './ownership/sourceMember.ts';
 import { TargetMember } from './ownership/targetMember.ts';
 import { endEarlierHelpers, prepareRunDirectory } from './prepareRunDirectory.ts';
 import { waitForLock } from './processLock.ts';
+import { thawMarked } from './snapshots/freezeMarks.ts';
+import { createSnapshots } from './snapshots/snapshots.ts';
 import { measureDisk, measureUsage } from './usage.ts';
 
 /** The operator's way in. */
@@ -72,8 +74,11 @@ async function joined(
   engineRoot: string,
   { identity, controlHosts, fetchNetwork, allowedImage }: Joining,
 ): Promise<Device> {
+  await thawMarked(runDir, engine);
   const mounts = new TmpfsMounts(join(runDir, 'tmpfs'));
-  const files = new FileSync({ engine, workRoot: join(stateDir, 'sync'), mounts, identity });
+  const workRoot = join(stateDir, 'sync');
+  const failpoint = async (point: Failpoint) => (await Failpoints.load(runDir)).hit(point);
+  const files = new FileSync({ engine, workRoot, mounts, identity });
   await files.clear();
   const listener = new PageListener();
   // Beside the link's own: a firewall lets both through.
@@ -97,6 +102,7 @@ async function joined(
   return {
     ...{ engine, network, files, memory, pages },
     builder: createAppBuilder(dockerSocket),
+    snapshots: createSnapshots({ runDir, workRoot, engine, network, mounts, failpoint }),
     members: {
       source: (request, spec) => new SourceMember(deps, request, spec),
       target: (request, spec) => new TargetMember(deps, request, spec),
@@ -127,7 +133,7 @@ async function joined(
       if (!facts || facts.pid === 0) return null;
       return computeCounters(facts.pid, diskBytes ?? (await measureDisk(facts)));
     },
-    failpoint: async (point) => (await Failpoints.load(runDir)).hit(point),
+    failpoint,
     serve: async (request) =>
       (await files.serve(request)) || (await pages.serve(request)) || images.serve(request),
     close: () => listener.close(),

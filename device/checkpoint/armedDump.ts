@@ -21,6 +21,8 @@ export interface DumpRequest {
   native: Pick<NativePrograms, 'criuHide' | 'tools'>;
   /** The private anonymous memory is not dumped: it travels by itself. */
   withoutMemory: boolean;
+  /** Established TCP connections are not dumped; CRIU's settings have to say so too (writeCriuConfig). @default false */
+  dropConnections?: boolean;
 }
 
 const ARM_DEADLINE_MS = patient(10_000);
@@ -72,6 +74,11 @@ export class ArmedDump {
       throw failure;
     }
     return armed;
+  }
+
+  /** Of runc, whose end is the dump's. */
+  get pid(): number {
+    return this.#runc.pid ?? 0;
   }
 
   /** Resolves when the images are complete and CRIU has let go of the processes. @throws DrayageError with CRIU's words */
@@ -131,9 +138,11 @@ function helped({ native, withoutMemory, pid }: DumpRequest): NodeJS.ProcessEnv 
   };
 }
 
-function checkpointArguments({ containerId, runcRoot, imagesDir, workDir }: DumpRequest): string[] {
+function checkpointArguments(request: DumpRequest): string[] {
+  const { containerId, runcRoot, imagesDir, workDir, dropConnections = false } = request;
   return [
-    ...['--root', runcRoot, 'checkpoint', '--leave-running', '--tcp-established', '--file-locks'],
+    ...['--root', runcRoot, 'checkpoint', '--leave-running', '--file-locks'],
+    ...(dropConnections ? [] : ['--tcp-established']),
     ...['--manage-cgroups-mode', 'ignore', '--image-path', imagesDir, '--work-path', workDir, containerId],
   ];
 }

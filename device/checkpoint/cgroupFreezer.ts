@@ -41,7 +41,13 @@ export async function freeze(freezer: Freezer): Promise<void> {
 
 /** Lets the processes run on. */
 export async function thaw(freezer: Freezer): Promise<void> {
-  await writeFile(stateFile(freezer), freezer.version === 1 ? 'THAWED' : '0');
+  const { word, file } = thawCommand(freezer);
+  await writeFile(file, word);
+}
+
+/** What has to be written where, for whoever does that in this process's place. */
+export function thawCommand(freezer: Freezer): { word: string; file: string } {
+  return { word: freezer.version === 1 ? 'THAWED' : '0', file: stateFile(freezer) };
 }
 
 /** Whether every process of the cgroup is stopped. False when the cgroup is gone. */
@@ -66,6 +72,11 @@ export async function killFrozen(freezer: Freezer): Promise<void> {
       if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error;
     }
   }
+  await thawLeft(freezer);
+}
+
+/** Lets the processes run on, if there still are any. */
+export async function thawLeft(freezer: Freezer): Promise<void> {
   await thaw(freezer).catch((error: NodeJS.ErrnoException) => {
     if (error.code !== 'ENOENT' && error.code !== 'ENODEV') throw error;
   });

@@ -22,6 +22,12 @@ import {
 import type { MetricsReport } from '../../core/metrics.ts';
 import type { Progress } from '../../core/migration.ts';
 import { networkRulesSchema, type NetworkRules } from '../../core/networkRules.ts';
+import {
+  type SnapshotForDevice,
+  snapshotForDeviceSchema,
+  type SnapshotPart,
+  snapshotPartSchema,
+} from '../../core/snapshot.ts';
 import type { TransferReport, VerdictAnswer, VerdictWish } from '../../core/transfer.ts';
 import type { Peer } from '../link/connectTls.ts';
 import { HttpsJson } from './httpsJson.ts';
@@ -118,6 +124,22 @@ export class ControlClient {
       archive,
       emptyResponseSchema,
     );
+  }
+
+  /** Gives a part of a snapshot that this device makes; resolves when it is kept. */
+  putSnapshotPart(snapshot: string, part: string, content: Readable): Promise<SnapshotPart> {
+    const path = `/device/v1/snapshots/${snapshot}/parts/${part}`;
+    return this.#https.send(path, 'application/octet-stream', content, snapshotPartSchema);
+  }
+
+  /** What a snapshot holds that a compute of this device is restored from. */
+  snapshot(snapshot: string): Promise<SnapshotForDevice> {
+    return this.#https.call('GET', `/device/v1/snapshots/${snapshot}`, snapshotForDeviceSchema);
+  }
+
+  /** A part of such a snapshot. */
+  snapshotPart(snapshot: string, part: string): Promise<Readable> {
+    return this.#https.stream('GET', `/device/v1/snapshots/${snapshot}/parts/${part}`);
   }
 
   /** Where a peer's link is; the last known address while the control plane is away. */

@@ -9,6 +9,7 @@ import { fakeBuilder } from './fakeBuilder.ts';
 import { FakeEngine } from './fakeEngine.ts';
 import { FakeSource, FakeTarget } from './fakeMembers.ts';
 import { FakeMemory, fakePages } from './fakeMemory.ts';
+import { fakeSnapshots } from './fakeSnapshots.ts';
 import { fakeInventory } from './inventory.ts';
 import { Life } from './life.ts';
 import { Random } from './random.ts';
@@ -84,6 +85,7 @@ export class FakeMachine {
       memory,
       pages: fakePages(containers, life),
       files: this.#files(life),
+      snapshots: fakeSnapshots,
       members: {
         source: (request, spec) => new FakeSource(deps, request, spec),
         target: (request, spec) => new FakeTarget(deps, request, spec),

@@ -39,7 +39,7 @@ interface Incoming {
 }
 
 /** The trees of files that belong to a compute: its writable layer and its named volumes. */
-function rootsOf(facts: ContainerFacts): FileRoot[] {
+export function rootsOf(facts: ContainerFacts): FileRoot[] {
   const volumes = facts.volumes.map(({ name, directory }) => ({ name: `volume-${name}`, directory }));
   return [{ name: 'layer', directory: facts.upperDir }, ...volumes];
 }
