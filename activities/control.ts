@@ -4,7 +4,7 @@ import type { Inventory } from '../core/device.ts';
 import { DrayageError } from '../core/cause.ts';
 import { newId } from '../core/ids.ts';
 import { createAppCompute, setAppState } from '../db/apps.ts';
-import { removeCompute, setComputeState } from '../db/computes.ts';
+import { removeCompute, setComputeState, setRestored } from '../db/computes.ts';
 import { endUpdate, undoUpdate } from '../db/computeUpdates.ts';
 import type { Database } from '../db/database.ts';
 import { getDevice } from '../db/devices.ts';
@@ -12,6 +12,7 @@ import { pullFailed } from '../db/imagePulls.ts';
 import { migrationBook, writeMigration } from '../db/migrationBook.ts';
 import { freezeHistory } from '../db/migrationMemory.ts';
 import { finishMigration } from '../db/migrationRecords.ts';
+import { failSnapshot, finishSnapshot, reserveSnapshot } from '../db/snapshots.ts';
 import { closeTransfer, openTransfer } from '../db/transfers.ts';
 import type { ControlActivities, PullActivities } from './controlInterface.ts';
 import { beating } from './beating.ts';
@@ -41,6 +42,10 @@ export function createControlActivities(db: Database, pull: PullImage): ControlA
     },
     endUpdate: (computeId, message, actor) => endUpdate(db, computeId, message, actor),
     undoUpdate: (computeId, before, cause) => undoUpdate(db, computeId, before, cause),
+    setRestored: (computeId) => setRestored(db, computeId),
+    reserveSnapshot: (snapshotId, bytes) => reserveSnapshot(db, snapshotId, bytes),
+    finishSnapshot: (snapshotId, content) => finishSnapshot(db, snapshotId, content),
+    failSnapshot: (snapshotId, cause) => failSnapshot(db, snapshotId, cause),
     removeComputeRecord: (computeId) => removeCompute(db, computeId),
     setAppState: (appId, state, causes) => setAppState(db, appId, state, causes),
     createAppCompute: (appId, range) =>

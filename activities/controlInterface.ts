@@ -6,6 +6,7 @@ import type { AddressRange } from '../core/ipv4.ts';
 import type { MigrationState } from '../core/migration.ts';
 import type { ComputeLifecycleInput, MigrateComputeInput } from '../workflows/contract.ts';
 import type { RecordBook, RecordEntry } from '../core/migrationRecord.ts';
+import type { SnapshotContent } from '../core/snapshot.ts';
 import type { TransferOutcome } from '../core/transfer.ts';
 
 /** How a migration ended, for its record. */
@@ -46,6 +47,14 @@ export interface ControlActivities extends RecordBook {
   endUpdate(computeId: string, message: string, actor?: string): Promise<void>;
   /** The compute could not be changed, and is what it was. */
   undoUpdate(computeId: string, before: ComputeSpec, cause: Cause): Promise<void>;
+  /** The compute was restored from its snapshot: it runs, and is meant to. */
+  setRestored(computeId: string): Promise<void>;
+  /** Claims of the tenant's quota what a snapshot is expected to take, bytes. */
+  reserveSnapshot(snapshotId: string, bytes: number): Promise<void>;
+  /** All parts of the snapshot are kept. */
+  finishSnapshot(snapshotId: string, content: SnapshotContent): Promise<void>;
+  /** The snapshot could not be made; what was kept of it goes. */
+  failSnapshot(snapshotId: string, cause: Cause): Promise<void>;
   /** Nothing of the compute is left on any device: its record and its address go. */
   removeComputeRecord(computeId: string): Promise<void>;
   /** Causes only of `failed`. */

@@ -8,10 +8,13 @@ import {
 } from '@temporalio/workflow';
 import { causeOf } from './causeOf.ts';
 import type { ComputeActivities } from '../activities/device/compute.ts';
+import type { SnapshotActivities } from '../activities/device/snapshot.ts';
 import { deviceTaskQueue } from '../core/device.ts';
 import { controlActivities } from './activityProxies.ts';
 import { SearchAttribute, type ComputeLifecycleInput } from './contract.ts';
 import { Undo } from './undo.ts';
+
+type DeviceActivities = ComputeActivities & Pick<SnapshotActivities, 'restoreSnapshot'>;
 
 /** Between SIGTERM and SIGKILL, as `docker stop` has it. */
 const GRACE_SECONDS = 10;
@@ -25,13 +28,15 @@ const STEP: ActivityOptions = {
 };
 /** An image may be large and the link slow. */
 const IMAGE: ActivityOptions = { ...STEP, startToCloseTimeout: '2 hours' };
+/** All of its files and memory come over the same link. A worker that ends in its middle begins anew. */
+const RESTORE: ActivityOptions = { ...IMAGE, heartbeatTimeout: '15 seconds' };
 /** An undo is worth more patience: what is left behind holds the compute's name and address. */
 const UNDO: ActivityOptions = {
   ...STEP,
   retry: { maximumAttempts: 20, initialInterval: '500 ms', maximumInterval: '5 seconds' },
 };
 
-/** What is done to one compute on the device that owns it: create (and start), start, stop, remove or update. */
+/** What is done to one compute on the device that owns it: create (and start), restore, start, stop, remove or update. */
 export async function computeLifecycle(input: ComputeLifecycleInput): Promise<void> {
   const undo = new Undo();
   try {
@@ -43,7 +48,7 @@ export async function computeLifecycle(input: ComputeLifecycleInput): Promise<vo
   }
 }
 
-const OPERATIONS = { create, start, stop, remove, update } as const;
+const OPERATIONS = { create, restore, start, stop, remove, update } as const;
 
 async function create({ spec, device }: ComputeLifecycleInput, undo: Undo): Promise<void> {
   await onDevice(device, `fetch the image of ${spec.name}`, IMAGE).ensureImage(spec);
@@ -53,6 +58,17 @@ async function create({ spec, device }: ComputeLifecycleInput, undo: Undo): Prom
   await onDevice(device, `create ${spec.name}`).createCompute(spec);
   await onDevice(device, `start ${spec.name}`).startCompute(spec);
   await controlActivities().setComputeState(spec.id, 'running');
+  setOutcome('running');
+}
+
+/** Makes it of a snapshot: it goes on from there. */
+async function restore({ spec, device, snapshot = '' }: ComputeLifecycleInput, undo: Undo): Promise<void> {
+  await onDevice(device, `fetch the image of ${spec.name}`, IMAGE).ensureImage(spec);
+  undo.register('remove what was made', () =>
+    onDevice(device, `undo: remove ${spec.name}`, UNDO).removeCompute(spec.id),
+  );
+  await onDevice(device, `restore ${spec.name}`, RESTORE).restoreSnapshot({ snapshot, spec });
+  await controlActivities().setRestored(spec.id);
   setOutcome('running');
 }
 
@@ -109,8 +125,8 @@ async function recordFailure(input: ComputeLifecycleInput, error: unknown): Prom
 }
 
 /** A device's activities, on its own task queue; the summary is what Temporal's UI shows beside the activity's name. */
-function onDevice(device: string, summary: string, options = STEP): ActivityInterfaceFor<ComputeActivities> {
-  return proxyActivities<ComputeActivities>({ ...options, taskQueue: deviceTaskQueue(device), summary });
+function onDevice(device: string, summary: string, options = STEP): ActivityInterfaceFor<DeviceActivities> {
+  return proxyActivities<DeviceActivities>({ ...options, taskQueue: deviceTaskQueue(device), summary });
 }
 
 function setOutcome(outcome: string): void {

@@ -13,6 +13,7 @@ export const WorkflowType = {
   migrateCompute: 'migrateCompute',
   pullImage: 'pullImage',
   runSchedule: 'runSchedule',
+  snapshotCompute: 'snapshotCompute',
 } as const;
 
 /** Keyword search attributes of our workflows; Temporal's own UI filters by them. */
@@ -24,7 +25,7 @@ export const SearchAttribute = {
   outcome: 'DrayageOutcome',
 } as const;
 
-export type LifecycleOperation = 'create' | 'start' | 'stop' | 'remove' | 'update';
+export type LifecycleOperation = 'create' | 'restore' | 'start' | 'stop' | 'remove' | 'update';
 
 export interface ComputeLifecycleInput {
   operation: LifecycleOperation;
@@ -33,6 +34,8 @@ export interface ComputeLifecycleInput {
   device: string;
   epoch: number;
   update?: GivenUpdate;
+  /** Id of the snapshot that it is restored from. */
+  snapshot?: string;
 }
 
 /** The workflow's id is the application's. */
@@ -65,6 +68,16 @@ export interface MigrateComputeInput {
   endSessions?: boolean;
   /** All but the freeze, to know what it would cost. */
   dryRun?: boolean;
+}
+
+/** The workflow's id is the compute's, or its group's. */
+export interface SnapshotComputeInput {
+  snapshot: string;
+  spec: ComputeSpec;
+  /** Id of the device that owns the compute. */
+  device: string;
+  /** What somebody runs inside the compute is ended; else it speaks against the snapshot. */
+  endSessions: boolean;
 }
 
 export interface PullImageInput {

@@ -5,6 +5,7 @@ import { createApplicationActivities } from '../../activities/device/application
 import { createComputeActivities } from '../../activities/device/compute.ts';
 import { createMemoryActivities } from '../../activities/device/memory.ts';
 import { createMigrationActivities } from '../../activities/device/migration.ts';
+import { createSnapshotActivities } from '../../activities/device/snapshot.ts';
 import { deviceTaskQueue } from '../../core/device.ts';
 import { BuildLog } from '../../device/control/buildLog.ts';
 import type { ControlClient } from '../../device/control/controlClient.ts';
@@ -43,6 +44,8 @@ interface Deps {
   table: TransferTable;
   control: ControlClient;
   images: ImageFetcher;
+  /** What the machine has free, bytes. */
+  memoryAvailable: () => Promise<number>;
   polling: Polling;
   log: Logger;
 }
@@ -137,7 +140,7 @@ export class ActivityRunner {
   }
 
   #activities() {
-    const { device, sessions, placements, table, control, images } = this.#deps;
+    const { device, sessions, placements, table, control, images, memoryAvailable } = this.#deps;
     const compute = createComputeActivities({
       device,
       sessions,
@@ -154,6 +157,7 @@ export class ActivityRunner {
         openLog: (app) => new BuildLog((from, lines) => control.appLog(app, from, lines)),
       }),
       ...createMemoryActivities({ device, control }),
+      ...createSnapshotActivities({ device, sessions, control, memoryAvailable }),
       ...createMigrationActivities({
         device,
         sessions,

@@ -118,6 +118,7 @@ export class NodeWorker {
     });
     const activities = new ActivityRunner({
       ...{ identity: live, device, sessions, placements, table, control, images, polling, log },
+      memoryAvailable: async () => (await machine.inventory()).memoryAvailableBytes,
     });
     const renewals = new Renewals({ identity: live, control, log });
     live.onChange(() => activities.renew());

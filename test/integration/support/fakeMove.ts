@@ -71,9 +71,16 @@ export function roundResult(round: number, pages: number): MeasuredRound {
   };
 }
 
-const noApplications: Pick<ControlActivities, 'setAppState' | 'createAppCompute'> = {
+const notOfMoves: Pick<
+  ControlActivities,
+  'setAppState' | 'createAppCompute' | 'setRestored' | 'reserveSnapshot' | 'finishSnapshot' | 'failSnapshot'
+> = {
   setAppState: () => Promise.reject(new Error('a move builds nothing')),
   createAppCompute: () => Promise.reject(new Error('a move builds nothing')),
+  setRestored: () => Promise.reject(new Error('a move restores no snapshot')),
+  reserveSnapshot: () => Promise.reject(new Error('a move makes no snapshot')),
+  finishSnapshot: () => Promise.reject(new Error('a move makes no snapshot')),
+  failSnapshot: () => Promise.reject(new Error('a move makes no snapshot')),
 };
 
 /** Devices and control plane that do as they are told, and note in `said` what they were asked. */
@@ -101,7 +108,7 @@ export function fakes(said: string[]) {
     removeComputeRecord: async () => undefined,
     endUpdate: () => Promise.resolve(),
     undoUpdate: () => Promise.resolve(),
-    ...noApplications,
+    ...notOfMoves,
   };
   const phase = (name: 'freeze' | 'restore') => ({ name, startedAt: '2026-01-01T00:00:00.000Z', ms: 1 });
   const source: Pick<
