@@ -30,6 +30,7 @@ import { installationRoutes } from './routes/installation.ts';
 import { migrationRoutes } from './routes/migrations.ts';
 import { registryRoutes } from './routes/registries.ts';
 import { runtimeRoutes } from './routes/runtimes.ts';
+import { snapshotRoutes } from './routes/snapshots.ts';
 import { tenantRoutes } from './routes/tenants.ts';
 import { volumeRoutes } from './routes/volumes.ts';
 import { webhookRoutes } from './routes/webhooks.ts';
@@ -76,6 +77,7 @@ export async function createApp(
       await v1.register(evacuationRoutes, { context });
       await v1.register(scheduleRoutes, { context });
       await v1.register(volumeRoutes, { context });
+      await v1.register(snapshotRoutes, { context });
       await v1.register(migrationRoutes, { context });
       await v1.register(tenantRoutes, { context });
       await v1.register(memberRoutes, { context });

@@ -73,6 +73,12 @@ const fields = z.object({
   /** Who may make an account: everybody, who was invited to a tenant, or nobody. */
   DRAYAGE_REGISTRATION: z.enum(['open', 'invitation', 'closed']).default('open'),
   DRAYAGE_IMAGE_MAX_BYTES: imageMaxBytesSchema,
+  /** Largest snapshot of a compute that may be kept, bytes. */
+  DRAYAGE_SNAPSHOT_MAX_BYTES: z.coerce
+    .number()
+    .int()
+    .positive()
+    .default(64 * 2 ** 30),
   /** Where operators find Temporal's own UI with their browsers; without it nothing leads there. */
   DRAYAGE_TEMPORAL_UI_URL: z
     .url({ protocol: /^https?$/ })
@@ -110,6 +116,7 @@ export interface ApiConfig {
   admin: { email: string; password?: string | undefined };
   registration: 'open' | 'invitation' | 'closed';
   imageMaxBytes: number;
+  snapshotMaxBytes: number;
   /** Of the namespace's workflows in Temporal's own UI. */
   temporalUi: string | null;
   webhookTargets: 'public' | 'any';
@@ -152,6 +159,7 @@ export function readConfig(environment: NodeJS.ProcessEnv): ApiConfig {
     admin: { email: env.DRAYAGE_ADMIN_EMAIL, password: env.DRAYAGE_ADMIN_PASSWORD },
     registration: env.DRAYAGE_REGISTRATION,
     imageMaxBytes: env.DRAYAGE_IMAGE_MAX_BYTES,
+    snapshotMaxBytes: env.DRAYAGE_SNAPSHOT_MAX_BYTES,
     temporalUi:
       env.DRAYAGE_TEMPORAL_UI_URL === undefined
         ? null

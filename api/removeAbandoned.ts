@@ -2,7 +2,7 @@ import { readdir, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 
 /** Bytes come all the time while something is received: what got none for so long was left by a process that has ended, milliseconds. */
-const ABANDONED_MS = 3_600_000;
+export const ABANDONED_MS = 3_600_000;
 
 /** Whether nobody has written to a file for long. False when there is none. */
 export async function isAbandoned(path: string): Promise<boolean> {

@@ -11,6 +11,7 @@ import { ensureAdmin } from './firstStart.ts';
 import { prepareStore } from './images/store.ts';
 import { createMetrics } from './metrics.ts';
 import { CONTROL_NAME, openAuthority } from './pki/authority.ts';
+import { prepareSnapshotStore } from './snapshots/store.ts';
 import { startUpkeep } from './upkeep.ts';
 import { WebhookDispatcher } from './webhooks/dispatcher.ts';
 import { connectWorkflows, type Workflows } from './workflows.ts';
@@ -45,6 +46,7 @@ export async function startApi(
     await ensureAdmin(db, config);
     await prepareStore(config.dataDir);
     await prepareAppStore(config.dataDir);
+    await prepareSnapshotStore(config.dataDir);
     const authority = await openAuthority(join(config.dataDir, 'pki'));
     const identity = await authority.controlIdentity(controlHosts(config));
     const context: ApiContext = {

@@ -11,6 +11,7 @@ import type { ApiContext } from './context.ts';
 import { settleEvacuations } from './evacuations/steer.ts';
 import { settleSchedules } from './schedules/settleSchedules.ts';
 import { launchMigration } from './migrations/start.ts';
+import { settleSnapshots } from './snapshots/settleSnapshots.ts';
 
 /** Younger records are still the business of the request that made them, seconds. */
 const YOUNG_SECONDS = 15;
@@ -44,6 +45,7 @@ export async function settle(context: ApiContext, logger: FastifyBaseLogger): Pr
   await settleSchedules(context);
   await settleEvacuations(context, logger, YOUNG_SECONDS);
   const evacuations = new Set((await openEvacuations(context.db)).map(({ id }) => id));
+  await settleSnapshots(context, logger, YOUNG_SECONDS);
   for (const migration of await openMigrations(context.db)) {
     if (Date.now() - migration.createdAt.getTime() < YOUNG_SECONDS * 1000) continue;
     // An open evacuation starts its moves itself.

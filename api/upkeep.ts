@@ -10,6 +10,7 @@ import { removeOldIdempotencyKeys } from '../db/idempotency.ts';
 import { removeOldFailures } from '../db/signInFailures.ts';
 import { clearPulls } from '../db/imagePulls.ts';
 import { removeOldMetrics } from '../db/metrics.ts';
+import { removeOldSnapshots } from '../db/snapshots.ts';
 import { removeExpiredTokens } from '../db/tokens.ts';
 import type { ApiContext } from './context.ts';
 import { keepAttempts } from './migrations/attempts.ts';
@@ -84,6 +85,7 @@ async function clean(db: Database, dataDir: string): Promise<void> {
   await removeOldMetrics(db);
   await removeOldEvents(db);
   await removeOldApps(db);
+  await removeOldSnapshots(db);
   await forgetDiscovered(db);
   await clearPulls(db);
   await dropExpiredUploads(db, dataDir);

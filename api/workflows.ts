@@ -24,9 +24,11 @@ import {
   type ComputeLifecycleInput,
   type EvacuateInput,
   LOOK_SIGNAL,
+  type LifecycleOperation,
   type MigrateComputeInput,
   type PullImageInput,
   SearchAttribute,
+  type SnapshotComputeInput,
   WorkflowType,
 } from '../workflows/contract.ts';
 import type { WorkflowTrace } from './migrations/readAttempts.ts';
@@ -40,7 +42,7 @@ const SETTLE_MS = 2_000;
 
 /** What the API asks of Temporal. */
 export interface Workflows {
-  /** Asked again for `create`, it finds its own work. @throws DrayageError workflowRunning, temporalAway */
+  /** Asked again for `create` or `restore`, it finds its own work. @throws DrayageError workflowRunning, temporalAway */
   startLifecycle(workflowId: string, input: ComputeLifecycleInput): Promise<{ runId: string }>;
   /** Asked again, it finds its own work. @throws DrayageError workflowRunning, temporalAway */
   startMigration(
@@ -49,6 +51,8 @@ export interface Workflows {
   ): Promise<{ runId: string }>;
   /** Asked again, it finds its own work. @throws DrayageError temporalAway */
   startBuild(input: BuildApplicationInput): Promise<{ runId: string }>;
+  /** @throws DrayageError workflowRunning, temporalAway */
+  startSnapshot(workflowId: string, input: SnapshotComputeInput): Promise<{ runId: string }>;
   /** @throws DrayageError temporalAway */
   startPull(input: PullImageInput): Promise<{ runId: string }>;
   /** Null when the workflow has ended. @throws DrayageError temporalAway, abortUndecided (neither device can tell yet) */
@@ -69,6 +73,9 @@ export interface Workflows {
   check(): Promise<void>;
   close(): Promise<void>;
 }
+
+/** Operations that are recorded before they are begun, and are begun until they are. */
+const REPEATED: readonly LifecycleOperation[] = ['create', 'restore'];
 
 const keywords = {
   compute: defineSearchAttributeKey(SearchAttribute.compute, SearchAttributeType.KEYWORD),
@@ -135,7 +142,7 @@ export function connectWorkflows(temporal: TemporalSettings): Workflows {
     startLifecycle: (workflowId, input) =>
       start(WorkflowType.computeLifecycle, workflowId, {
         input,
-        operation: input.operation === 'create' ? `create ${input.spec.id}` : '',
+        operation: REPEATED.includes(input.operation) ? `${input.operation} ${input.spec.id}` : '',
         attributes: new TypedSearchAttributes([{ key: keywords.compute, value: input.spec.id }]),
         note: `${input.operation} ${input.spec.name} on ${input.device}`,
       }),
@@ -201,6 +208,13 @@ export function connectWorkflows(temporal: TemporalSettings): Workflows {
         if (!(error instanceof ScheduleNotFoundError)) throw error;
       }
     },
+    startSnapshot: (workflowId, input) =>
+      start(WorkflowType.snapshotCompute, workflowId, {
+        input,
+        operation: input.snapshot,
+        attributes: new TypedSearchAttributes([{ key: keywords.compute, value: input.spec.id }]),
+        note: `snapshot of ${input.spec.name} on ${input.device}`,
+      }),
     startPull: (input) =>
       start(WorkflowType.pullImage, input.pullId, {
         input,

@@ -94,10 +94,8 @@ export async function startMaking(context: ApiContext, made: ComputeRecord): Pro
   const { deviceId: device, epoch } = made.placement;
   try {
     const { runId } = await context.workflows.startLifecycle(workflowIdOf(made), {
-      operation: 'create',
-      spec: made.spec,
-      device,
-      epoch,
+      ...making(made),
+      ...{ spec: made.spec, device, epoch },
     });
     await setCreateRun(context.db, made.id, runId);
     return runId;
@@ -105,6 +103,13 @@ export async function startMaking(context: ApiContext, made: ComputeRecord): Pro
     if (isTemporalAway(error) || (made.groupName !== null && isCode(error, 'workflowRunning'))) return null;
     throw error;
   }
+}
+
+/** A compute of a snapshot is not made afresh, however often it is tried. */
+function making({ restoreOf }: ComputeRecord) {
+  return restoreOf === null
+    ? ({ operation: 'create' } as const)
+    : ({ operation: 'restore', snapshot: restoreOf } as const);
 }
 
 export function isTemporalAway(error: unknown): boolean {
@@ -131,6 +136,7 @@ const OPERATIONS = {
   stop: { from: ['running'], desired: 'stopped' },
   remove: { from: ['running', 'stopped', 'failed', 'lost', 'creating'], desired: 'stopped' },
   update: { from: ['running', 'stopped'], desired: null },
+  snapshot: { from: ['running'], desired: null },
 } as const;
 
 /**
@@ -141,19 +147,19 @@ export async function operate(
   context: ApiContext,
   scope: Scope,
   idOrName: string,
-  operation: Exclude<LifecycleOperation, 'create' | 'update'>,
+  operation: Exclude<LifecycleOperation, 'create' | 'restore' | 'update'>,
 ): Promise<Accepted> {
   const { db, workflows } = context;
   const { row, device, epoch } = await requireOperable(context, scope, idOrName, operation);
   try {
     const workflowId = workflowIdOf(row);
+    const again = operation === 'start' && row.restoreOf !== null;
     const { runId } = await workflows.startLifecycle(workflowId, {
-      operation,
-      spec: row.spec,
-      device,
-      epoch,
+      ...(again ? making(row) : { operation }),
+      ...{ spec: row.spec, device, epoch },
     });
-    await setDesired(db, row.id, OPERATIONS[operation].desired);
+    // One that is restored is meant to run when it was.
+    if (!again) await setDesired(db, row.id, OPERATIONS[operation].desired);
     return { id: row.id, workflowId, runId };
   } catch (error) {
     throw isCode(error, 'workflowRunning') ? await somethingRuns(context, row) : error;
@@ -188,10 +194,15 @@ export async function requireOperable(
   return { row, device, epoch };
 }
 
+const MENDS: Record<keyof typeof OPERATIONS, string> = {
+  ...{ start: 'Nothing has to be done.', stop: 'Nothing has to be done.', remove: 'Nothing has to be done.' },
+  update: 'Start it, or make it anew.',
+  snapshot: 'Start it first; only of a running compute a snapshot can be made.',
+};
+
 function wrongState(row: ComputeRecord, operation: keyof typeof OPERATIONS): DrayageError {
   const code = operation === 'start' ? 'notStopped' : 'notRunning';
-  const nothing = operation === 'update' ? 'Start it, or make it anew.' : 'Nothing has to be done.';
-  const mend = row.state === 'creating' ? 'Wait until it was made.' : nothing;
+  const mend = row.state === 'creating' ? 'Wait until it was made.' : MENDS[operation];
   return new DrayageError({ code, message: `Compute ${row.name} is ${row.state}.`, mend });
 }
 

@@ -41,6 +41,7 @@ import { deviceImageRoutes } from './images.ts';
 import { clockOffset, joinDevice } from './join.ts';
 import { NetworkRulesReader } from './networkRules.ts';
 import { renewCertificate } from './renew.ts';
+import { deviceSnapshotRoutes } from './snapshotRoutes.ts';
 
 /** An inventory is a few KB, a heartbeat of a full device some hundred. */
 const BODY_LIMIT = 4 * 2 ** 20;
@@ -54,6 +55,7 @@ export const deviceApiRoutes: FastifyPluginAsyncZod<{ context: ApiContext }> = a
   await app.register(discoveryRoutes, { context });
   await app.register(deviceAppRoutes, { context });
   await app.register(deviceImageRoutes, { context });
+  await app.register(deviceSnapshotRoutes, { context });
 
   app.post('/join', {
     bodyLimit: BODY_LIMIT,

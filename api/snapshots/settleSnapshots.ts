@@ -1,0 +1,36 @@
+import type { FastifyBaseLogger } from 'fastify';
+import { DrayageError } from '../../core/cause.ts';
+import { failSnapshot, openSnapshots } from '../../db/snapshots.ts';
+import type { ApiContext } from '../context.ts';
+import { sweepSnapshotStore } from './store.ts';
+
+/**
+ * Ends the record of a snapshot that was never begun or whose workflow is gone, and removes what no snapshot needs any more.
+ * Those younger than `youngSeconds` are still the business of their request.
+ */
+export async function settleSnapshots(
+  context: ApiContext,
+  logger: FastifyBaseLogger,
+  youngSeconds: number,
+): Promise<void> {
+  const { db, workflows } = context;
+  for (const { id, workflowId, runId } of await openSnapshots(db, youngSeconds)) {
+    try {
+      // What was asked for then is not what it would be of now.
+      if (runId !== '' && (await workflows.isRunning(workflowId, runId))) continue;
+      await failSnapshot(db, id, GONE);
+      logger.error({ snapshot: id }, 'a snapshot has no workflow');
+    } catch (error) {
+      // Temporal is away; a snapshot waits for it.
+      if (!(error instanceof DrayageError)) throw error;
+    }
+  }
+  await sweepSnapshotStore(context);
+}
+
+/** The workflow records the end itself, before it ends. */
+const GONE = {
+  code: 'workflowGone',
+  message: 'The workflow of this snapshot was never started, or was ended from outside.',
+  mend: 'Make the snapshot again.',
+};
