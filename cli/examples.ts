@@ -79,6 +79,28 @@ const EXAMPLES: Record<string, readonly Example[]> = {
   'compute stop': [['stop it; its files stay', 'drayage compute stop web']],
   'compute start': [['run it again', 'drayage compute start web']],
   'compute rm': [['delete it with its files and volumes', 'drayage compute rm web']],
+  'compute snapshot create': [
+    ['keep its memory and files as they are now', 'drayage compute snapshot create web'],
+    ['with a name', "drayage compute snapshot create web --name before-update --note 'version 1.2'"],
+  ],
+  'compute snapshot ls': [
+    ['all snapshots', 'drayage compute snapshot ls'],
+    ['those of one compute', 'drayage compute snapshot ls --compute web'],
+  ],
+  'compute snapshot show': [['all that is known of one', 'drayage compute snapshot show before-update']],
+  'compute snapshot restore': [
+    ['a second one, as it was then', 'drayage compute snapshot restore before-update --name web2'],
+    [
+      'on another device, reached by a port',
+      'drayage compute snapshot restore before-update --name web2 --device d2 --port 8081:80',
+    ],
+  ],
+  'compute snapshot export': [
+    ['to a file', 'drayage compute snapshot export before-update web.tar'],
+    ['encrypted', 'drayage compute snapshot export before-update - | age -p > web.tar.age'],
+  ],
+  'compute snapshot import': [['from a file', 'drayage compute snapshot import web.tar']],
+  'compute snapshot rm': [['delete one', 'drayage compute snapshot rm before-update']],
   'image import': [
     ['what Docker has here', 'docker save shop | drayage image import - --name shop'],
     ['a root file system', 'drayage image import root.tar --name shop --cmd /bin/app'],

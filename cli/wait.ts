@@ -54,6 +54,14 @@ export async function waitForPull(client: Client, id: string): Promise<Schemas['
   });
 }
 
+/** Waits until a snapshot is ready, or has failed. */
+export async function waitForSnapshot(client: Client, id: string): Promise<Schemas['Snapshot']> {
+  return poll(() => client.get('/snapshots/{id}', { params: { path: { id } } }), {
+    done: ({ state }) => state !== 'creating',
+    say: ({ name, compute }) => `the snapshot ${name} of ${compute.name} is being made`,
+  });
+}
+
 /** Waits until a compute is in one of the states. */
 export async function waitForCompute(
   client: Client,

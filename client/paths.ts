@@ -892,6 +892,66 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/computes/{id}/snapshots": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Make a snapshot of a running compute: its memory, files, volumes and file systems in memory
+         * @description The compute runs on; it stands still for the length of one dump (`frozenMs`). Its connections live on, and are not in the snapshot.
+         */
+        post: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path: {
+                    id: string;
+                };
+                cookie?: never;
+            };
+            requestBody: {
+                content: {
+                    "application/json": {
+                        /** @default false */
+                        endSessions?: boolean;
+                        name?: string;
+                        /** @default  */
+                        note?: string;
+                    };
+                };
+            };
+            responses: {
+                /** @description Default Response */
+                202: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Accepted"];
+                    };
+                };
+                400: components["responses"]["Problem400"];
+                401: components["responses"]["Problem401"];
+                403: components["responses"]["Problem403"];
+                404: components["responses"]["Problem404"];
+                409: components["responses"]["Problem409"];
+                413: components["responses"]["Problem413"];
+                415: components["responses"]["Problem415"];
+                422: components["responses"]["Problem422"];
+                503: components["responses"]["Problem503"];
+            };
+        };
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/computes/{id}/start": {
         parameters: {
             query?: never;
@@ -3414,6 +3474,7 @@ export interface paths {
         trace?: never;
     };
     "/api/v1/schedules": {
+    "/api/v1/snapshots": {
         parameters: {
             query?: never;
             header?: never;
@@ -3424,6 +3485,11 @@ export interface paths {
         get: {
             parameters: {
                 query?: {
+        /** List snapshots, newest first */
+        get: {
+            parameters: {
+                query?: {
+                    compute?: string;
                     cursor?: string;
                     limit?: number;
                 };
@@ -3441,6 +3507,7 @@ export interface paths {
                     content: {
                         "application/json": {
                             items: components["schemas"]["Schedule"][];
+                            items: components["schemas"]["Snapshot"][];
                             nextCursor: string | null;
                         };
                     };
@@ -3458,6 +3525,16 @@ export interface paths {
         post: {
             parameters: {
                 query?: never;
+        /**
+         * Import a snapshot from a tar that was exported (the request's body)
+         * @description One that this installation did not write is for the operator to import, with `trust`.
+         */
+        post: {
+            parameters: {
+                query?: {
+                    name?: string;
+                    trust?: string;
+                };
                 header?: never;
                 path?: never;
                 cookie?: never;
@@ -3518,6 +3595,10 @@ export interface paths {
                         /** @default UTC */
                         timeZone?: string;
                     };
+                    "application/gzip": ReadableStream<Uint8Array>;
+                    "application/octet-stream": ReadableStream<Uint8Array>;
+                    "application/x-gzip": ReadableStream<Uint8Array>;
+                    "application/x-tar": ReadableStream<Uint8Array>;
                 };
             };
             responses: {
@@ -3528,6 +3609,7 @@ export interface paths {
                     };
                     content: {
                         "application/json": components["schemas"]["Schedule"];
+                        "application/json": components["schemas"]["Snapshot"];
                     };
                 };
                 400: components["responses"]["Problem400"];
@@ -3548,6 +3630,7 @@ export interface paths {
         trace?: never;
     };
     "/api/v1/schedules/{id}": {
+    "/api/v1/snapshots/{id}": {
         parameters: {
             query?: never;
             header?: never;
@@ -3555,6 +3638,7 @@ export interface paths {
             cookie?: never;
         };
         /** Show a schedule, and what it began last */
+        /** Show a snapshot */
         get: {
             parameters: {
                 query?: never;
@@ -3573,6 +3657,7 @@ export interface paths {
                     };
                     content: {
                         "application/json": components["schemas"]["Schedule"];
+                        "application/json": components["schemas"]["Snapshot"];
                     };
                 };
                 400: components["responses"]["Problem400"];
@@ -3586,6 +3671,7 @@ export interface paths {
         put?: never;
         post?: never;
         /** Delete a schedule; what it has begun goes on */
+        /** Delete a snapshot */
         delete: {
             parameters: {
                 query?: never;
@@ -3615,6 +3701,122 @@ export interface paths {
                 503: components["responses"]["Problem503"];
             };
         };
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/snapshots/{id}/archive": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Export a snapshot as a tar
+         * @description It holds the compute's memory in clear, with all secrets that are in it.
+         */
+        get: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path: {
+                    id: string;
+                };
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                /** @description manifest.json, the seal of this installation, and the parts that the manifest names. */
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/x-tar": string;
+                    };
+                };
+                400: components["responses"]["Problem400"];
+                401: components["responses"]["Problem401"];
+                403: components["responses"]["Problem403"];
+                404: components["responses"]["Problem404"];
+                409: components["responses"]["Problem409"];
+                410: components["responses"]["Problem410"];
+                422: components["responses"]["Problem422"];
+                503: components["responses"]["Problem503"];
+            };
+        };
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/snapshots/{id}/restore": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Make a compute of a snapshot; it goes on from the moment that the snapshot holds
+         * @description Whatever the compute is called, it has what the snapshot's had but connections, group and published ports. It gets that one's address if nobody else has it, else another.
+         */
+        post: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path: {
+                    id: string;
+                };
+                cookie?: never;
+            };
+            requestBody: {
+                content: {
+                    "application/json": {
+                        device?: string;
+                        name: string;
+                        /** @default [] */
+                        ports?: {
+                            compute: number;
+                            host: number;
+                            /**
+                             * @default tcp
+                             * @enum {string}
+                             */
+                            protocol?: "tcp" | "udp";
+                        }[];
+                    };
+                };
+            };
+            responses: {
+                /** @description Default Response */
+                202: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Accepted"];
+                    };
+                };
+                400: components["responses"]["Problem400"];
+                401: components["responses"]["Problem401"];
+                403: components["responses"]["Problem403"];
+                404: components["responses"]["Problem404"];
+                409: components["responses"]["Problem409"];
+                413: components["responses"]["Problem413"];
+                415: components["responses"]["Problem415"];
+                422: components["responses"]["Problem422"];
+                503: components["responses"]["Problem503"];
+            };
+        };
+        delete?: never;
         options?: never;
         head?: never;
         patch?: never;
@@ -5717,6 +5919,29 @@ export interface components {
                 [key: string]: unknown;
             };
             timeZone: string;
+        Snapshot: {
+            bytes: number;
+            causes: components["schemas"]["Cause"][];
+            compute: components["schemas"]["Reference"];
+            /** Format: date-time */
+            createdAt: string;
+            device: components["schemas"]["Reference"] | null;
+            frozenMs: number | null;
+            id: string;
+            image: {
+                digest: string;
+                id: string | null;
+                name: string | null;
+            };
+            imported: boolean;
+            memoryBytes: number | null;
+            name: string;
+            note: string;
+            reason: string;
+            /** @enum {string} */
+            state: "creating" | "ready" | "failed";
+            takenAt: string | null;
+            workflowId: string;
         };
         Tenant: {
             /** Format: date-time */
@@ -5823,6 +6048,15 @@ export interface components {
         };
         /** @description It cannot be done as things stand. */
         Problem409: {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["Problem"];
+            };
+        };
+        /** @description What there was is gone. */
+        Problem410: {
             headers: {
                 [name: string]: unknown;
             };

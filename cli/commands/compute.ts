@@ -21,6 +21,7 @@ import {
 import { waitForCompute, waitForRemoval } from '../wait.ts';
 import { registerExec } from './computeExec.ts';
 import { registerLogs } from './computeLogs.ts';
+import { registerSnapshot } from './computeSnapshot.ts';
 import { registerUpdate } from './computeUpdate.ts';
 
 type Compute = Schemas['Compute'];
@@ -113,6 +114,7 @@ export function defineCompute(compute: Command): void {
   registerUpdate(compute);
   registerLogs(compute);
   registerExec(compute);
+  registerSnapshot(compute);
 }
 
 async function create(command: string[], flags: CreateFlags): Promise<void> {

@@ -9,6 +9,7 @@ import { readConfig } from '../../../api/config.ts';
 import type { ApiContext } from '../../../api/context.ts';
 import { createDeviceApp } from '../../../api/deviceApp.ts';
 import { prepareStore } from '../../../api/images/store.ts';
+import { prepareSnapshotStore } from '../../../api/snapshots/store.ts';
 import { type Authority, type Identity, openAuthority } from '../../../api/pki/authority.ts';
 import type { WorkflowTrace } from '../../../api/migrations/readAttempts.ts';
 import type { Workflows } from '../../../api/workflows.ts';
@@ -20,6 +21,7 @@ import type {
   EvacuateInput,
   MigrateComputeInput,
   PullImageInput,
+  SnapshotComputeInput,
 } from '../../../workflows/contract.ts';
 import { ADMIN } from './admin.ts';
 import type { AnswerBody } from './answer.ts';
@@ -36,6 +38,7 @@ export class FakeWorkflows implements Workflows {
   evacuations: EvacuateInput[] = [];
   /** Evacuations that were told to look at their records. */
   looks: string[] = [];
+  snapshots: SnapshotComputeInput[] = [];
   running = new Set<string>();
   /** What there is of any workflow. */
   traced: WorkflowTrace | null = null;
@@ -84,6 +87,8 @@ export class FakeWorkflows implements Workflows {
       return Promise.reject(new DrayageError({ code: 'temporalAway', message: 'Away.', mend: 'Wait.' }));
     this.running.delete(scheduleId);
     return Promise.resolve();
+  startSnapshot(workflowId: string, input: SnapshotComputeInput): Promise<{ runId: string }> {
+    return this.#start(workflowId).then((run) => (this.snapshots.push(input), run));
   }
 
   startPull(input: PullImageInput): Promise<{ runId: string }> {
@@ -171,6 +176,7 @@ export function useApi(): TestApi {
     const context: ApiContext = { config, db: database.db, authority, identity, workflows };
     await prepareStore(dataDir);
     await prepareAppStore(dataDir);
+    await prepareSnapshotStore(dataDir);
     current = {
       context,
       workflows,
