@@ -7,6 +7,7 @@ test.each([
   ['awaitRoundEnding', 'workerLost', /source device .* memory was being copied/],
   ['armSource', 'workerLost', /source device .* armed/],
   ['armTarget', 'workerLost', /target device .* armed/],
+  ['takeSnapshot', 'workerLost', /compute's device .* snapshot/],
 ])('a silent %s is a %s', (activity, code, message) => {
   const cause = causeOfSilence(activity);
   expect(cause?.code).toBe(code);
