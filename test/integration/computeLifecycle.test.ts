@@ -5,6 +5,7 @@ import { Worker, type WorkflowBundle } from '@temporalio/worker';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import type { ControlActivities } from '../../activities/controlInterface.ts';
 import type { ComputeActivities } from '../../activities/device/compute.ts';
+import type { SnapshotActivities } from '../../activities/device/snapshot.ts';
 import { computeSpecSchema } from '../../core/compute.ts';
 import { CONTROL_TASK_QUEUE, deviceTaskQueue } from '../../core/device.ts';
 import { SearchAttribute, type LifecycleOperation } from '../../workflows/contract.ts';
@@ -45,12 +46,14 @@ const deviceNames = [
   'stopCompute',
   'removeCompute',
   'updateCompute',
-] satisfies (keyof ComputeActivities)[];
+  'restoreSnapshot',
+] satisfies (keyof ComputeActivities | keyof SnapshotActivities)[];
 const controlNames = [
   'setComputeState',
   'removeComputeRecord',
   'endUpdate',
   'undoUpdate',
+  'setRestored',
 ] satisfies (keyof ControlActivities)[];
 
 beforeAll(async () => {
@@ -112,6 +115,7 @@ describe('computeLifecycle', () => {
   });
 
   test.each<[LifecycleOperation, string, string[]]>([
+    ['restore', 'running', ['ensureImage', 'restoreSnapshot', 'setRestored']],
     ['start', 'running', ['ensureImage', 'startCompute', 'setComputeState running']],
     ['stop', 'stopped', ['stopCompute', 'setComputeState stopped']],
     ['remove', 'removed', ['stopCompute', 'removeCompute', 'removeComputeRecord']],
@@ -139,6 +143,12 @@ describe('computeLifecycle', () => {
       'removeCompute',
       'setComputeState failed',
     ]);
+  });
+
+  test('a restore that fails leaves nothing on the device either', async () => {
+    fail('restoreSnapshot', { nonRetryable: true });
+    expect(await operate('restore')).toMatchObject({ outcome: 'failed' });
+    expect(said).toEqual(['ensureImage', 'restoreSnapshot', 'removeCompute', 'setComputeState failed']);
   });
 
   test('an image that does not come leaves nothing to undo', async () => {

@@ -3,37 +3,16 @@ import { readdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import { text } from 'node:stream/consumers';
-import { afterEach, beforeEach, expect, it } from 'vitest';
+import { expect, it } from 'vitest';
 import { appArchivePath } from '../../api/apps/store.ts';
-import { joinResponseSchema } from '../../core/deviceApi.ts';
 import { setAppState } from '../../db/apps.ts';
-import { ControlClient } from '../../device/control/controlClient.ts';
 import { useApi } from './support/api.ts';
-import { makeApp, makeInventory } from './support/fixtures.ts';
+import { makeApp } from './support/fixtures.ts';
+import { useDevices } from './support/joinedDevices.ts';
 import { saveOf, tarOf } from './support/tar.ts';
-import { ask, makeRequest } from './support/tls.ts';
 
 const api = useApi();
-let url = '';
-let clients: ControlClient[] = [];
-
-beforeEach(async () => {
-  url = await api.deviceApp.listen({ host: '127.0.0.1', port: 0 });
-  clients = [];
-});
-afterEach(() => clients.forEach((client) => client.close()));
-
-/** A device that has joined, as it talks to the control plane. */
-async function joinAs(name: string): Promise<{ client: ControlClient; deviceId: string }> {
-  const { key, csr } = await makeRequest();
-  const ca = api.context.authority.certificate;
-  const { token } = (await api.call('POST', '/devices/tokens', {})).body;
-  const request = { token, csr, name, inventory: makeInventory() };
-  const joined = joinResponseSchema.parse((await ask(url, { ca }, 'POST', '/device/v1/join', request)).body);
-  const client = new ControlClient(url, { key, ...joined });
-  clients.push(client);
-  return { client, deviceId: joined.deviceId };
-}
+const joinAs = useDevices(api);
 
 const cause = (code: string) => ({ cause_: { code } });
 

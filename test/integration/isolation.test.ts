@@ -7,7 +7,7 @@ import { only } from '../../db/database.ts';
 import { getMigration } from '../../db/migrationRecords.ts';
 import { addVolumes, listVolumes } from '../../db/volumes.ts';
 import { callApp, useApi } from './support/api.ts';
-import { id, makeApp, makeDevice, makeTransfer } from './support/fixtures.ts';
+import { id, makeApp, makeDevice, makeSnapshot, makeTransfer } from './support/fixtures.ts';
 import { addPerson, type Person } from './support/people.ts';
 
 const api = useApi();
@@ -29,6 +29,8 @@ const BODIES: Record<string, object> = {
   'POST /images/uploads': { name: 'theirs', bytes: 1, digest: `sha256:${'0'.repeat(64)}` },
   'POST /images/pull': { reference: 'x.org/web' },
   'POST /groups': { name: 'theirs' },
+  'POST /computes/{id}/snapshots': { name: 'theirs' },
+  'POST /snapshots/{id}/restore': { name: 'theirs' },
   'POST /registries': { host: 'x.org', username: 'someone', password: 'a secret' },
   'POST /tokens': { name: 'a token' },
   'POST /devices': {},
@@ -62,6 +64,8 @@ type Ids = Record<
   | 'evacuations'
   | 'schedules'
   | 'registries',
+  | 'registries'
+  | 'snapshots',
   string
 > & {
   account: string;
@@ -83,6 +87,7 @@ const nobodys = (): Ids => ({
   groups: id('group'),
   evacuations: id('evacuation'),
   schedules: id('schedule'),
+  snapshots: id('snapshot'),
   account: id('user'),
   invitation: id('invitation'),
   upload: id('upload'),
@@ -161,6 +166,7 @@ beforeEach(async () => {
     groups: (group.body as { id: string }).id,
     evacuations: id('evacuation'),
     schedules: id('schedule'),
+    snapshots: (await makeSnapshot(db, compute)).id,
     account: viewer.id,
     invitation: (invited.body as { id: string }).id,
     upload: upload.body.id,
@@ -185,6 +191,7 @@ async function nothingHasChanged(): Promise<void> {
     `/images/uploads/${theirs.upload}`,
     `/tenants/${theirs.tenants}`,
     `/groups/${theirs.groups}`,
+    `/snapshots/${theirs.snapshots}`,
   ])
     expect((await owner.call('GET', path)).status, path).toBe(200);
   const [tokens, members] = await Promise.all([

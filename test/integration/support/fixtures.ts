@@ -2,9 +2,11 @@ import { randomBytes } from 'node:crypto';
 import { asc } from 'drizzle-orm';
 import type { ComputeSpec } from '../../../core/compute.ts';
 import type { Inventory } from '../../../core/device.ts';
+import { deviceClass } from '../../../core/deviceClass.ts';
 import { newId } from '../../../core/ids.ts';
 import { parseAddressRange } from '../../../core/ipv4.ts';
 import type { PublishedPort } from '../../../core/publishedPorts.ts';
+import type { SnapshotContent } from '../../../core/snapshot.ts';
 import { type AppRecord, createApp } from '../../../db/apps.ts';
 import { type ComputeRecord, createCompute, setComputeState } from '../../../db/computes.ts';
 import type { Database } from '../../../db/database.ts';
@@ -13,6 +15,7 @@ import { createDevice, type DeviceRow, setDeviceState } from '../../../db/device
 import { createImage } from '../../../db/images.ts';
 import { createMigration } from '../../../db/migrationRecords.ts';
 import { tenant } from '../../../db/schema/index.ts';
+import { createSnapshot, finishSnapshot, type SnapshotRecord } from '../../../db/snapshots.ts';
 import { createTenant } from '../../../db/tenants.ts';
 import { openTransfer } from '../../../db/transfers.ts';
 
@@ -154,6 +157,25 @@ export async function makeApp(db: Database, tenantId?: string, deviceId?: string
     },
     () => Promise.resolve(),
   );
+}
+
+/** A snapshot of a compute, ready but for its parts: the control plane has no files of it. */
+export async function makeSnapshot(db: Database, compute: ComputeRecord): Promise<SnapshotRecord> {
+  const { id: computeId, name: computeName, tenantId, spec, imageId, placement } = compute;
+  const made = await createSnapshot(db, {
+    ...{ id: id('snapshot'), tenantId, name: unique('snapshot'), note: '', actor: id('user') },
+    ...{ computeId, computeName, spec, imageId, workflowId: computeId },
+    ...{ class: deviceClass(makeInventory()), deviceId: placement?.deviceId ?? '' },
+  });
+  await finishSnapshot(db, made.id, makeContent());
+  return made;
+}
+
+/** What a device tells of a snapshot of a compute without volumes. */
+export function makeContent(over: Partial<SnapshotContent> = {}): SnapshotContent {
+  const digest = `sha256:${'0'.repeat(64)}`;
+  const parts = ['images', 'layer.0'].map((name) => ({ name, bytes: 100, digest }));
+  return { frozenMs: 80, memoryBytes: 2 ** 20, descriptors: [], bound: [], parts, ...over };
 }
 
 /** A compute with a move under way and its transfer open. */
