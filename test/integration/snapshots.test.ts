@@ -202,6 +202,7 @@ describe('a restore', () => {
   it("keeps the address when nobody has it, and is refused another's when something is bound to it", async () => {
     const { db } = api.context;
     const device = await joinAs('edge');
+    await scene.compute(device, 'low');
     const web = await scene.compute(device, 'web');
     const { ip } = web.spec.address;
     const bound = await scene.ready(device, web.id, { name: 'bound' }, { bound: [`tcp ${ip}:80`] });
@@ -210,7 +211,8 @@ describe('a restore', () => {
     await scene.compute(device, 'next');
     // The lowest free one went to somebody else meanwhile.
     expect(code(await restore('bound'))).toEqual([409, 'boundToAddress']);
-    await removeCompute(db, (await getCompute(db, await idOf('next'))).id);
+    // The lowest free one is another now.
+    for (const name of ['next', 'low']) await removeCompute(db, await idOf(name));
     const { body } = await restore(bound.id);
     expect((await getCompute(db, body.id)).spec.address.ip).toBe(ip);
   });
@@ -390,7 +392,9 @@ describe('an archive', () => {
     const { id } = await scene.ready(device, web.id);
     const archive = await scene.exported(id);
     await api.call('PATCH', `/tenants/${web.tenantId}/quota`, { imageBytes: 400_000 });
-    expect(code(await scene.imported(archive, '?name=x'))).toEqual([409, 'quotaExceeded']);
+    // Its end, which is missing, is not waited for.
+    const begun = archive.subarray(0, archive.length - 20_000);
+    expect(code(await scene.imported(begun, '?name=x'))).toEqual([409, 'quotaExceeded']);
     expect(await uploads()).toEqual([]);
   });
 });
