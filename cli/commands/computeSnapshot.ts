@@ -1,5 +1,5 @@
 import { createReadStream, createWriteStream } from 'node:fs';
-import { rename, rm } from 'node:fs/promises';
+import { rename, rm, stat } from 'node:fs/promises';
 import { Readable, Transform, Writable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import type { ReadableStream as NodeWebStream } from 'node:stream/web';
@@ -131,7 +131,7 @@ async function exportSnapshot(id: string, file: string, flags: JsonFlag): Promis
   const { name, bytes } = await client.get('/snapshots/{id}', { params });
   const { body } = await client.open('/snapshots/{id}/archive', { params });
   const progress = startProgress();
-  const count = counted((sent) => progress.say(`${formatBytes(sent)} of ${formatBytes(bytes)} written`));
+  const count = counted((written) => progress.say(`${shareOf(written, bytes)} written`));
   try {
     const source = Readable.fromWeb(body as NodeWebStream);
     if (file === '-') return await pipeline(source, count, unended(process.stdout));
@@ -175,7 +175,14 @@ async function importSnapshot(
   const client = await openClient();
   const progress = startProgress();
   const source: Readable = file === '-' ? process.stdin : createReadStream(file, { highWaterMark: 2 ** 18 });
-  const count = counted((sent) => progress.say(`${formatBytes(sent)} sent`));
+  const total =
+    file === '-'
+      ? null
+      : await stat(file).then(
+          ({ size }) => size,
+          () => null,
+        );
+  const count = counted((sent) => progress.say(`${shareOf(sent, total)} sent`));
   const broken: { error: NodeJS.ErrnoException | null } = { error: null };
   source.once('error', (error: NodeJS.ErrnoException) => {
     broken.error = error;
@@ -198,6 +205,12 @@ async function importSnapshot(
     progress.end();
     source.destroy();
   }
+}
+
+/** In steps that are worth a line: of a whole that is known its twentieths. */
+function shareOf(bytes: number, total: number | null): string {
+  if (total === null || total === 0) return formatBytes(bytes);
+  return `${String(Math.min(100, Math.floor((bytes / total) * 20) * 5))} % of ${formatBytes(total)}`;
 }
 
 /** Passes data on and tells how much it was. */
