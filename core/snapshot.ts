@@ -29,7 +29,7 @@ export const snapshotPartSchema = z.strictObject({
 export type SnapshotPart = z.infer<typeof snapshotPartSchema>;
 
 /** What a device has found and kept of a compute. */
-export const snapshotContentSchema = z.strictObject({
+const snapshotContentSchema = z.strictObject({
   /** How long the compute stood still, milliseconds. */
   frozenMs: z.number().nonnegative(),
   /** Resident memory of its processes and what lay in its file systems in memory, bytes. */
@@ -43,7 +43,7 @@ export const snapshotContentSchema = z.strictObject({
 export type SnapshotContent = z.infer<typeof snapshotContentSchema>;
 
 /** All that decides where it can be restored, see core/deviceClass.ts. */
-export const snapshotClassSchema = z.strictObject({
+const snapshotClassSchema = z.strictObject({
   version: z.string(),
   architecture: z.string(),
   cgroupVersion: z.enum(['1', '2']),

@@ -9,7 +9,7 @@ import { claimQuota } from './quotas.ts';
 import { compute, device, image, placement, snapshot } from './schema/index.ts';
 import { inScope } from './tenants.ts';
 
-export type SnapshotRow = typeof snapshot.$inferSelect;
+type SnapshotRow = typeof snapshot.$inferSelect;
 
 /** A snapshot with the names of what belongs to it. */
 export interface SnapshotRecord extends SnapshotRow {
@@ -88,7 +88,7 @@ async function named<T>(name: string, make: () => Promise<T>): Promise<T> {
 }
 
 /** By id, whosever it is. @throws DrayageError unknownSnapshot */
-export async function getSnapshot(db: Database, id: string): Promise<SnapshotRecord> {
+async function getSnapshot(db: Database, id: string): Promise<SnapshotRecord> {
   const [row] = await records(db).where(eq(snapshot.id, id));
   if (!row) throw unknownSnapshot(id);
   return row;

@@ -111,12 +111,13 @@ export class ExecSessions {
 
 const beingMoved: Cause = {
   code: 'beingMoved',
-  message: 'The compute is being moved to another device.',
-  mend: 'Run the command again when the move has ended.',
+  message: 'The compute is being moved to another device, or a snapshot of it is being made.',
+  mend: 'Run the command again when that has ended.',
 };
 
 const sessionEnded: Cause = {
   code: 'sessionEnded',
-  message: 'The session was ended, for the compute is being moved to another device.',
-  mend: 'Run the command again when the move has ended.',
+  message:
+    'The session was ended, for the compute is being moved to another device, or a snapshot is made of it.',
+  mend: 'Run the command again when that has ended.',
 };

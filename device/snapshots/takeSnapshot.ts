@@ -135,7 +135,7 @@ async function capture({ failpoint }: TakeDeps, guard: ThawGuard, { dump, files 
   await failpoint('snapshot.frozen');
   guard.dumping();
   for (const part of await Promise.allSettled([dump.go(), files.capture()]))
-    if (part.status === 'rejected') throw part.reason;
+    if (part.status === 'rejected') throw notTaken(part.reason);
 }
 
 /** What has been kept so far. */
@@ -190,4 +190,12 @@ function requireSame(before: ContainerFacts, now: ContainerFacts | null, name: s
     message: `Compute ${name} ended while its files were being copied.`,
     mend: 'Make the snapshot again once it runs; see its log for why it ended.',
   });
+}
+
+/** A move's words are not a snapshot's. */
+function notTaken(error: unknown): unknown {
+  if (!(error instanceof DrayageError) || error.cause_.code !== 'dumpFailed') return error;
+  const mend =
+    'It names what CRIU cannot dump, or what the device lacks: mend that, and make the snapshot again.';
+  return new DrayageError({ ...error.cause_, mend }, { cause: error });
 }

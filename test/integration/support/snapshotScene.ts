@@ -94,7 +94,7 @@ export async function membersOf(archive: Buffer): Promise<Member[]> {
   tar.end(archive);
   const members: Member[] = [];
   for await (const entry of tar) {
-    const content = await buffer(entry as unknown as Readable);
+    const content = await buffer(entry);
     members.push({ name: entry.header.name, content });
   }
   return members;
