@@ -24,7 +24,7 @@ function causesAgainst({ name, running, memoryBytes, blockers }: ComputeUsage, a
 }
 
 /** What CRIU cannot dump stands against a move too, and is said in its words. */
-function inWordsOfSnapshots(cause: Cause): Cause {
+export function inWordsOfSnapshots(cause: Cause): Cause {
   if (cause.code !== 'execOpen') return cause;
   const mend = 'End that command and try again, or have the snapshot end it: `--end-sessions`.';
   return { ...cause, mend };

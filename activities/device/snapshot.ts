@@ -1,11 +1,12 @@
-import { RefusedError, DrayageError } from '../../core/cause.ts';
+import { cancellationSignal } from '@temporalio/activity';
+import type { Readable } from 'node:stream';
 import { z } from 'zod';
+import { DrayageError, RefusedError } from '../../core/cause.ts';
 import { computeSpecSchema, type ComputeSpec } from '../../core/compute.ts';
 import { idSchema } from '../../core/ids.ts';
 import { checkInput } from '../../core/moveInput.ts';
 import type { SnapshotContent, SnapshotForDevice, SnapshotPart } from '../../core/snapshot.ts';
-import { decideSnapshot } from '../../core/snapshotCauses.ts';
-import type { Readable } from 'node:stream';
+import { decideSnapshot, inWordsOfSnapshots } from '../../core/snapshotCauses.ts';
 import { execOpen } from '../../device/checkpoint/findBlockers.ts';
 import type { Device } from '../../device/device.ts';
 import type { ExecSessions } from '../../device/engine/execSessions.ts';
@@ -45,7 +46,7 @@ export function createSnapshotActivities({ device, sessions, memoryAvailable, co
     await sessions.hold(id, [computeId]);
     if (endSessions) return endForeigners(computeId);
     // Started on the device itself, past Drayage.
-    if (await device.hasForeigners(computeId)) throw new DrayageError(execOpen(name));
+    if (await device.hasForeigners(computeId)) throw new DrayageError(inWordsOfSnapshots(execOpen(name)));
   };
 
   return withFailures({
@@ -73,6 +74,7 @@ export function createSnapshotActivities({ device, sessions, memoryAvailable, co
     async takeSnapshot(given: z.infer<typeof takeSchema>): Promise<SnapshotContent> {
       const { snapshot: id, spec, endSessions, memoryBytes } = checkInput(takeSchema, given);
       let sentBytes = 0;
+      endWhenCancelled(taking, id);
       return beating(
         () =>
           taking.begin(id, (signal) =>
@@ -100,6 +102,7 @@ export function createSnapshotActivities({ device, sessions, memoryAvailable, co
     async restoreSnapshot(given: z.infer<typeof restoreSchema>): Promise<void> {
       const { snapshot: id, spec } = checkInput(restoreSchema, given);
       let receivedBytes = 0;
+      endWhenCancelled(restoring, spec.id);
       await beating(
         () =>
           restoring.begin(spec.id, async (signal) => {
@@ -115,6 +118,11 @@ export function createSnapshotActivities({ device, sessions, memoryAvailable, co
       );
     },
   });
+}
+
+/** Nobody waits for it any more: it stops at its next step. */
+function endWhenCancelled(work: Preparations, id: string): void {
+  cancellationSignal().addEventListener('abort', () => void work.end(id), { once: true });
 }
 
 export type SnapshotActivities = ReturnType<typeof createSnapshotActivities>;

@@ -158,6 +158,24 @@ describe('a snapshot', () => {
   );
 
   test(
+    'becomes ready although the API is killed when it was taken: what stood still for it is not lost',
+    async () => {
+      const line = await sample.talk();
+      await faults.arm('d1', 'snapshot.taken');
+      const id = await snapshots.begin(sample.id);
+      await faults.reached('d1', 'snapshot.taken');
+      await faults.killControlParts(['api']);
+      await faults.release('d1', 'snapshot.taken');
+      await faults.controlReady();
+      expect(await snapshots.ended(id)).toMatchObject({ state: 'ready' });
+      expect(await line.close()).toMatchObject({ lost: 0, wrong: 0, problems: [] });
+      const again = await snapshots.restore(id, 'snapshots-kept', 'd2');
+      expect((await snapshots.status(again.ip)).counter).toBeGreaterThan(0);
+    },
+    LONG_MS,
+  );
+
+  test(
     'is restored from the beginning by the next worker when one is killed in the middle of it',
     async () => {
       const made = await snapshots.make(sample.id);
