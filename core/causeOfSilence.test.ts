@@ -8,6 +8,7 @@ test.each([
   ['armSource', 'workerLost', /source device .* armed/],
   ['armTarget', 'workerLost', /target device .* armed/],
   ['takeSnapshot', 'workerLost', /compute's device .* snapshot/],
+  ['restoreSnapshot', 'workerLost', /device .* restored/],
 ])('a silent %s is a %s', (activity, code, message) => {
   const cause = causeOfSilence(activity);
   expect(cause?.code).toBe(code);

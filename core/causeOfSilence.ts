@@ -26,9 +26,16 @@ const SNAPSHOT: Cause = {
   mend: "Look at the log of that device's worker, then make the snapshot again; the compute runs on.",
 };
 
+const RESTORE: Cause = {
+  code: 'workerLost',
+  message: 'The worker of the device ended, or did not answer, while the compute was being restored.',
+  mend: "Look at the log of that device's worker, then start the compute to try again; the snapshot is as it was.",
+};
+
 /** The cause of a step of a move or a snapshot that nobody answered for, as often as it was tried; null for what is none of these. */
 export function causeOfSilence(activity: string): Cause | null {
   if (activity === 'takeSnapshot' || activity === 'inspectForSnapshot') return SNAPSHOT;
+  if (activity === 'restoreSnapshot') return RESTORE;
   const step = STEPS[activity];
   if (!step) return null;
   return {
