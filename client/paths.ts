@@ -3474,7 +3474,6 @@ export interface paths {
         trace?: never;
     };
     "/api/v1/schedules": {
-    "/api/v1/snapshots": {
         parameters: {
             query?: never;
             header?: never;
@@ -3485,11 +3484,6 @@ export interface paths {
         get: {
             parameters: {
                 query?: {
-        /** List snapshots, newest first */
-        get: {
-            parameters: {
-                query?: {
-                    compute?: string;
                     cursor?: string;
                     limit?: number;
                 };
@@ -3507,7 +3501,6 @@ export interface paths {
                     content: {
                         "application/json": {
                             items: components["schemas"]["Schedule"][];
-                            items: components["schemas"]["Snapshot"][];
                             nextCursor: string | null;
                         };
                     };
@@ -3525,16 +3518,6 @@ export interface paths {
         post: {
             parameters: {
                 query?: never;
-        /**
-         * Import a snapshot from a tar that was exported (the request's body)
-         * @description One that this installation did not write is for the operator to import, with `trust`.
-         */
-        post: {
-            parameters: {
-                query?: {
-                    name?: string;
-                    trust?: string;
-                };
                 header?: never;
                 path?: never;
                 cookie?: never;
@@ -3595,10 +3578,6 @@ export interface paths {
                         /** @default UTC */
                         timeZone?: string;
                     };
-                    "application/gzip": ReadableStream<Uint8Array>;
-                    "application/octet-stream": ReadableStream<Uint8Array>;
-                    "application/x-gzip": ReadableStream<Uint8Array>;
-                    "application/x-tar": ReadableStream<Uint8Array>;
                 };
             };
             responses: {
@@ -3609,7 +3588,6 @@ export interface paths {
                     };
                     content: {
                         "application/json": components["schemas"]["Schedule"];
-                        "application/json": components["schemas"]["Snapshot"];
                     };
                 };
                 400: components["responses"]["Problem400"];
@@ -3630,7 +3608,6 @@ export interface paths {
         trace?: never;
     };
     "/api/v1/schedules/{id}": {
-    "/api/v1/snapshots/{id}": {
         parameters: {
             query?: never;
             header?: never;
@@ -3638,7 +3615,6 @@ export interface paths {
             cookie?: never;
         };
         /** Show a schedule, and what it began last */
-        /** Show a snapshot */
         get: {
             parameters: {
                 query?: never;
@@ -3657,7 +3633,6 @@ export interface paths {
                     };
                     content: {
                         "application/json": components["schemas"]["Schedule"];
-                        "application/json": components["schemas"]["Snapshot"];
                     };
                 };
                 400: components["responses"]["Problem400"];
@@ -3671,6 +3646,169 @@ export interface paths {
         put?: never;
         post?: never;
         /** Delete a schedule; what it has begun goes on */
+        delete: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path: {
+                    id: string;
+                };
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                /** @description Default Response */
+                204: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+                400: components["responses"]["Problem400"];
+                401: components["responses"]["Problem401"];
+                403: components["responses"]["Problem403"];
+                404: components["responses"]["Problem404"];
+                409: components["responses"]["Problem409"];
+                413: components["responses"]["Problem413"];
+                415: components["responses"]["Problem415"];
+                422: components["responses"]["Problem422"];
+                503: components["responses"]["Problem503"];
+            };
+        };
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/snapshots": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** List snapshots, newest first */
+        get: {
+            parameters: {
+                query?: {
+                    compute?: string;
+                    cursor?: string;
+                    limit?: number;
+                };
+                header?: never;
+                path?: never;
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                /** @description Default Response */
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": {
+                            items: components["schemas"]["Snapshot"][];
+                            nextCursor: string | null;
+                        };
+                    };
+                };
+                400: components["responses"]["Problem400"];
+                401: components["responses"]["Problem401"];
+                403: components["responses"]["Problem403"];
+                404: components["responses"]["Problem404"];
+                409: components["responses"]["Problem409"];
+                503: components["responses"]["Problem503"];
+            };
+        };
+        put?: never;
+        /**
+         * Import a snapshot from a tar that was exported (the request's body)
+         * @description One that this installation did not write is for the operator to import, with `trust`.
+         */
+        post: {
+            parameters: {
+                query?: {
+                    name?: string;
+                    trust?: string;
+                };
+                header?: never;
+                path?: never;
+                cookie?: never;
+            };
+            requestBody: {
+                content: {
+                    "application/gzip": ReadableStream<Uint8Array>;
+                    "application/octet-stream": ReadableStream<Uint8Array>;
+                    "application/x-gzip": ReadableStream<Uint8Array>;
+                    "application/x-tar": ReadableStream<Uint8Array>;
+                };
+            };
+            responses: {
+                /** @description Default Response */
+                201: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Snapshot"];
+                    };
+                };
+                400: components["responses"]["Problem400"];
+                401: components["responses"]["Problem401"];
+                403: components["responses"]["Problem403"];
+                404: components["responses"]["Problem404"];
+                409: components["responses"]["Problem409"];
+                413: components["responses"]["Problem413"];
+                415: components["responses"]["Problem415"];
+                422: components["responses"]["Problem422"];
+                503: components["responses"]["Problem503"];
+            };
+        };
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/snapshots/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Show a snapshot */
+        get: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path: {
+                    id: string;
+                };
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                /** @description Default Response */
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Snapshot"];
+                    };
+                };
+                400: components["responses"]["Problem400"];
+                401: components["responses"]["Problem401"];
+                403: components["responses"]["Problem403"];
+                404: components["responses"]["Problem404"];
+                409: components["responses"]["Problem409"];
+                503: components["responses"]["Problem503"];
+            };
+        };
+        put?: never;
+        post?: never;
         /** Delete a snapshot */
         delete: {
             parameters: {
@@ -5919,6 +6057,7 @@ export interface components {
                 [key: string]: unknown;
             };
             timeZone: string;
+        };
         Snapshot: {
             bytes: number;
             causes: components["schemas"]["Cause"][];

@@ -20,8 +20,7 @@ export interface Completion {
 const NOTHING: Completion = { candidates: [] };
 const LIVE: ReadonlySet<string> = new Set<LiveKind>([
   ...(['app', 'compute', 'device', 'evacuation', 'group', 'image', 'migration'] as const),
-  ...(['registry', 'schedule', 'tenant', 'token', 'volume', 'webhook'] as const),
-  ...(['registry', 'snapshot', 'tenant', 'token', 'volume', 'webhook'] as const),
+  ...(['registry', 'schedule', 'snapshot', 'tenant', 'token', 'volume', 'webhook'] as const),
 ]);
 /** What is known of a value by what the help calls it, where its choices are not the option's own. */
 const FIXED: Record<string, readonly string[]> = { capability: CAPABILITIES, policy: POLICIES };

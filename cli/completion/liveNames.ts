@@ -53,6 +53,7 @@ const LISTS = {
   schedule: async (client, signal) =>
     (await client.get('/schedules', { ...ALL, signal })).items.map(({ name, id, action, cron }) => ({
       ...{ name, id, about: `${action} at ${cron}` },
+    })),
   snapshot: async (client, signal) =>
     (await client.get('/snapshots', { ...ALL, signal })).items.map(({ name, id, compute, state }) => ({
       ...{ name, id, about: `${compute.name}, ${state}` },

@@ -63,7 +63,6 @@ type Ids = Record<
   | 'groups'
   | 'evacuations'
   | 'schedules'
-  | 'registries',
   | 'registries'
   | 'snapshots',
   string

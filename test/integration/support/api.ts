@@ -87,6 +87,8 @@ export class FakeWorkflows implements Workflows {
       return Promise.reject(new DrayageError({ code: 'temporalAway', message: 'Away.', mend: 'Wait.' }));
     this.running.delete(scheduleId);
     return Promise.resolve();
+  }
+
   startSnapshot(workflowId: string, input: SnapshotComputeInput): Promise<{ runId: string }> {
     return this.#start(workflowId).then((run) => (this.snapshots.push(input), run));
   }
