@@ -129,6 +129,12 @@ describe('decideMoveEnd', () => {
       { action: 'again', avoidTarget: false },
     ],
     [
+      'is tried again, however often, when the compute was busy',
+      end('refused', 'workflowRunning'),
+      MOST_ATTEMPTS,
+      { action: 'again', counts: false },
+    ],
+    [
       'is left after the last attempt',
       end('rolledBack', 'restoreFailed'),
       MOST_ATTEMPTS,

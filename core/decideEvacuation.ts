@@ -129,32 +129,30 @@ export interface EndedMove {
   causes: readonly Cause[];
 }
 
+/** Something else was being done to the compute: it is tried again when that has ended, however often. */
+const BUSY = ['migrationRunning', 'workflowRunning'];
 /** Causes that lie with the compute or its device: another target would not help. */
-const OF_THE_SOURCE = [
-  'computeNotRunning',
-  'notRunning',
-  'abortRequested',
-  'migrationRunning',
-  'workflowRunning',
-];
+const OF_THE_SOURCE = [...BUSY, 'computeNotRunning', 'notRunning', 'abortRequested'];
 
 export type MoveEndDecision =
   | { action: 'done'; reason: string }
-  | { action: 'again'; avoidTarget: boolean; reason: string }
+  /** `counts`: as one of its attempts. */
+  | { action: 'again'; avoidTarget: boolean; counts: boolean; reason: string }
   | { action: 'giveUp'; reason: string };
 
 /** Whether an item whose move has ended is done, is tried again (elsewhere, where the target may be at fault), or is left. */
 export function decideMoveEnd(move: EndedMove, attempts: number): MoveEndDecision {
   if (move.state === 'succeeded') return { action: 'done', reason: move.reason };
-  if (attempts >= MOST_ATTEMPTS)
+  const because = (codes: readonly string[]) => move.causes.some(({ code }) => codes.includes(code));
+  const counts = !because(BUSY);
+  if (counts && attempts >= MOST_ATTEMPTS)
     return {
       action: 'giveUp',
       reason: `${String(attempts)} moves of it have not come to their end. The last: ${move.reason}`,
     };
-  const own = move.state === 'aborted' || move.causes.some(({ code }) => OF_THE_SOURCE.includes(code));
   return {
-    action: 'again',
-    avoidTarget: !own,
+    ...{ action: 'again', counts },
+    avoidTarget: move.state !== 'aborted' && !because(OF_THE_SOURCE),
     reason: `Its move has ended as ${move.state}: ${move.reason}`,
   };
 }

@@ -118,8 +118,9 @@ async function noteEnds(tx: Database, items: readonly EvacuationItemRow[]): Prom
     const causes: Cause[] = move.causes.length > 0 ? move.causes : [unexplained(move.id, move.reason)];
     const avoid =
       decided.action === 'again' && decided.avoidTarget ? [...item.avoid, move.targetId] : item.avoid;
+    const attempts = decided.action === 'again' && !decided.counts ? item.attempts - 1 : item.attempts;
     await setItem(tx, item, {
-      ...{ state: 'waiting', reason: decided.reason, avoid, causes, targetId: null },
+      ...{ state: 'waiting', reason: decided.reason, avoid, causes, targetId: null, attempts },
       retryAt: sql`now() + make_interval(secs => ${retryAfterSeconds(item.attempts)})`,
     });
   }
