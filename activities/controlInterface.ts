@@ -4,7 +4,7 @@ import type { ComputeSpec, ComputeState } from '../core/compute.ts';
 import type { Inventory } from '../core/device.ts';
 import type { AddressRange } from '../core/ipv4.ts';
 import type { MigrationState } from '../core/migration.ts';
-import type { ComputeLifecycleInput, MigrateComputeInput } from '../workflows/contract.ts';
+import type { moveInputOf } from '../db/migrationRecords.ts';
 import type { RecordBook, RecordEntry } from '../core/migrationRecord.ts';
 import type { SnapshotContent } from '../core/snapshot.ts';
 import type { TransferOutcome } from '../core/transfer.ts';
@@ -78,7 +78,7 @@ export interface RecordedMove {
   workflowId: string;
   /** The compute by which it is named. */
   computeId: string;
-  input: MigrateComputeInput;
+  input: ReturnType<typeof moveInputOf>;
 }
 
 /** What an evacuation does next. */
@@ -87,7 +87,10 @@ export type EvacuationStepAnswer =
       action: 'go';
       moves: RecordedMove[];
       /** Computes that are stopped, since they could not be moved in time. */
-      stops: { workflowId: string; input: ComputeLifecycleInput }[];
+      stops: {
+        workflowId: string;
+        input: { operation: 'stop'; spec: ComputeSpec; device: string; epoch: number };
+      }[];
       /** When it is looked at again, if nothing is told before; milliseconds. */
       againInMs: number;
     }

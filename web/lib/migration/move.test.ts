@@ -27,7 +27,7 @@ const move = (over: Partial<Move> = {}): Move => ({
   ...{ reason: '', causes: [], epoch: 2, tracker: null, trackerReason: null, restore: null, dryRun: false },
   ...{ predicted: null, progress: null, throttle: null, rounds: [], phases: [], frozenMs: 97.1 },
   ...{ wireBytes: 1_000, totalMs: 4_000, workflowId: 'cmp_1', runId: 'run', createdAt: '', endedAt: null },
-  ...{ maxDowntimeMs: null, bandwidthMbit: null },
+  ...{ maxDowntimeMs: null, bandwidthMbit: null, evacuation: null },
   ...over,
 });
 
