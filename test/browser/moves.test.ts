@@ -208,7 +208,7 @@ describe('on a phone', () => {
       ['/migrations', 'Succeeded: 1 (100 %)'],
       ['/activity', 'The move was asked for.'],
       ['/activity?tab=audit', 'Read again'],
-      ['/evacuations', 'Evacuations are not part of this version'],
+      ['/evacuations', "Evacuations are the operator's"],
     ] as const) {
       await opened.page.goto(path);
       await opened.page.getByText(words).first().waitFor();
