@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import type { PlacementStrategy } from '../core/choosePlacement.ts';
 import { newId } from '../core/ids.ts';
+import { workflowIdOf } from '../core/workflowId.ts';
 import { computesOfGroup, getCompute, setDesired } from '../db/computes.ts';
 import type { Database } from '../db/database.ts';
 import { getMigrationRow, moveInputOf, setMigrationRun, setMigrationState } from '../db/migrationRecords.ts';
@@ -52,9 +53,9 @@ async function recordedMove(db: Database, id: string): Promise<RecordedMove> {
 
 /** As its owner stops a compute: it is not started again by itself. */
 async function stopOf(db: Database, id: string) {
-  const { spec, placement, groupName, groupId } = await getCompute(db, id);
+  const row = await getCompute(db, id);
+  const { spec, placement } = row;
   await setDesired(db, id, 'stopped');
   const { deviceId: device = '', epoch = 0 } = placement ?? {};
-  const workflowId = groupName === null ? id : groupId;
-  return { workflowId, input: { operation: 'stop' as const, spec, device, epoch } };
+  return { workflowId: workflowIdOf(row), input: { operation: 'stop' as const, spec, device, epoch } };
 }

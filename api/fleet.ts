@@ -1,6 +1,5 @@
 import type { ClassMove } from '../core/api/devices.ts';
-import type { Cause } from '../core/cause.ts';
-import { classCauses } from '../core/checkCompatibility.ts';
+import { betweenClasses, classCauses } from '../core/checkCompatibility.ts';
 import type { Inventory } from '../core/device.ts';
 import { deviceClass } from '../core/deviceClass.ts';
 import type { Fleet } from '../core/targetCauses.ts';
@@ -10,7 +9,8 @@ import { type ClassRow, listClasses, readyDevices } from '../db/deviceClasses.ts
 /** The devices as they are now, read once for any number of computes. */
 export async function readFleet(db: Database): Promise<Fleet> {
   const [classes, ready] = await Promise.all([listClasses(db), readyDevices(db)]);
-  return { ready, between: between(classes) };
+  const facts = new Map(classes.map(({ id, inventory }) => [id, deviceClass(inventory)]));
+  return { ready, between: betweenClasses(facts) };
 }
 
 /** To which classes what runs on devices of this one can move, in the order given. */
@@ -19,17 +19,4 @@ export function movesOf(source: Inventory, classes: ClassRow[]): ClassMove[] {
     const causes = classCauses(deviceClass(source), deviceClass(inventory));
     return { class: id, devices, ok: causes.length === 0, causes };
   });
-}
-
-/** Each two classes are compared once, when they are asked for. A class of which there is no device any more fits. */
-function between(classes: ClassRow[]): Fleet['between'] {
-  const facts = new Map(classes.map(({ id, inventory }) => [id, deviceClass(inventory)]));
-  const known = new Map<string, Cause[]>();
-  return (source, target) => {
-    const key = `${source} ${target}`;
-    const [from, to] = [facts.get(source), facts.get(target)];
-    const causes = known.get(key) ?? (from && to ? classCauses(from, to) : []);
-    known.set(key, causes);
-    return causes;
-  };
 }

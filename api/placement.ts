@@ -1,15 +1,15 @@
 import { type Candidate, choosePlacement, type Demand, deviceCauses } from '../core/choosePlacement.ts';
 import { type Cause, RefusedError } from '../core/cause.ts';
-import { classCauses } from '../core/checkCompatibility.ts';
-import { deviceClass } from '../core/deviceClass.ts';
 import type { Database } from '../db/database.ts';
 import { allDevices, type DeviceRow } from '../db/devices.ts';
 import { readCandidates } from '../db/planning/candidates.ts';
+import { betweenDevices } from '../db/planning/world.ts';
 import { linkSpeeds } from '../db/moveHistory.ts';
 import type { ApiContext } from './context.ts';
 
 /**
- * The device that shall have a compute, new or moved from `source`, and why. The caller holds the placing lock, and records what it does with the room.
+ * The device that shall have a compute, new or moved from `source`, and why. Who records a compute or a move there holds the
+ * placing lock.
  * @throws RefusedError with the causes of all that were looked at
  */
 export async function chooseDevice(
@@ -18,9 +18,10 @@ export async function chooseDevice(
   { source, against }: { source?: DeviceRow; against?: (row: DeviceRow) => Cause[] } = {},
 ): Promise<{ device: Candidate; reason: string }> {
   const devices = await allDevices(db);
+  const between = betweenDevices(devices);
   const candidates = await readCandidates(db, devices, {
     images: demand.images,
-    against: against ?? (source && againstMoving(source)),
+    against: against ?? (source && (({ id }) => between(source.id, id))),
     links: source && (await linkSpeeds(db, source.id)),
   });
   const options = { without: source ? [source.id] : [], strategy: config.placement };
@@ -40,15 +41,4 @@ export async function requireDevice(db: Database, row: DeviceRow, demand: Demand
 export function requireNone(causes: Cause[]): void {
   const [first, ...others] = causes;
   if (first) throw new RefusedError([first, ...others]);
-}
-
-/** What forbids a move from this device to another; worked out once for each class of devices. */
-export function againstMoving(source: DeviceRow): (row: DeviceRow) => Cause[] {
-  const from = deviceClass(source.inventory);
-  const known = new Map<string | null, Cause[]>();
-  return ({ classId, inventory }) => {
-    const causes = known.get(classId) ?? classCauses(from, deviceClass(inventory));
-    if (classId !== null) known.set(classId, causes);
-    return causes;
-  };
 }

@@ -90,6 +90,20 @@ export function classCauses(source: DeviceClass, target: DeviceClass): Cause[] {
   return causes;
 }
 
+/** `classCauses` by the classes' ids. Each two are compared once, when they are asked for; one that is not known fits. */
+export function betweenClasses(
+  classes: ReadonlyMap<string, DeviceClass>,
+): (source: string, target: string) => Cause[] {
+  const known = new Map<string, Cause[]>();
+  return (source, target) => {
+    const key = `${source} ${target}`;
+    const [from, to] = [classes.get(source), classes.get(target)];
+    const causes = known.get(key) ?? (from && to ? classCauses(from, to) : []);
+    known.set(key, causes);
+    return causes;
+  };
+}
+
 function roomCauses(target: Inventory, computes: ComputeUsage[]): Cause[] {
   const causes: Cause[] = [];
   const memory = sum(computes, ({ memoryBytes }) => memoryBytes) * MEMORY_FACTOR + MEMORY_SPARE;

@@ -50,6 +50,14 @@ export function predictMove({ past, memoryBytes, link, overheadMs: others }: Mov
   };
 }
 
+/** What is known of a link, of what those of its device carried last, bytes a second, by the device at their other end. */
+export function linkTo(speeds: ReadonlyMap<string, number>, target: string): MoveFacts['link'] {
+  const own = speeds.get(target);
+  if (own !== undefined) return { bytesPerSecond: own, between: 'these' };
+  if (speeds.size === 0) return null;
+  return { bytesPerSecond: Math.min(...speeds.values()), between: 'others' };
+}
+
 function fromWhat(moves: number, memoryBytes: number | null): string {
   if (moves === 1) return 'its last move';
   if (moves > 1) return `its last ${String(moves)} moves`;

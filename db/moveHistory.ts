@@ -1,4 +1,5 @@
-import { and, desc, eq, isNotNull, sql } from 'drizzle-orm';
+import { sql } from 'drizzle-orm';
+import type { Sample } from '../core/metrics.ts';
 import type { PastMove } from '../core/predictMove.ts';
 import type { Database } from './database.ts';
 import { newestSamples } from './metrics.ts';
@@ -11,19 +12,20 @@ const LINK_HISTORY = 50;
 /** For so long single samples are kept (core/metrics.ts). */
 const MEMORY_SECONDS = 3_600;
 
-/** The last moves of a group that came to an end as they should, newest first. */
-export async function pastMoves(db: Database, group: string): Promise<PastMove[]> {
-  const rows = await db
-    .select({
-      ...{ frozenMs: migration.frozenMs, wireBytes: migration.wireBytes, totalMs: migration.totalMs },
-    })
-    .from(migration)
-    .where(and(eq(migration.groupId, group), eq(migration.state, 'succeeded'), isNotNull(migration.frozenMs)))
-    .orderBy(desc(migration.seq))
-    .limit(HISTORY);
-  return rows.map(({ frozenMs, wireBytes, totalMs }) => ({
-    ...{ frozenMs: frozenMs ?? 0, wireBytes, totalMs: totalMs ?? 0 },
-  }));
+/** The last moves of groups that came to an end as they should, by group, newest first. */
+export async function pastMovesOf(db: Database, groups: string[]): Promise<Map<string, PastMove[]>> {
+  if (groups.length === 0) return new Map();
+  const rows = await db.execute<{ group: string; frozen: number; wire: number; total: number }>(sql`
+    select g.id as "group", m.frozen_ms::float8 as frozen, m.wire_bytes::float8 as wire, coalesce(m.total_ms, 0)::float8 as total
+    from unnest(${sql.param(groups)}::text[]) as g(id)
+    cross join lateral (
+      select frozen_ms, wire_bytes, total_ms, seq from ${migration}
+      where group_id = g.id and state = 'succeeded' and frozen_ms is not null order by seq desc limit ${HISTORY}
+    ) m order by m.seq desc`);
+  const past = new Map<string, PastMove[]>();
+  for (const { group, frozen, wire, total } of rows)
+    past.set(group, [...(past.get(group) ?? []), { frozenMs: frozen, wireBytes: wire, totalMs: total }]);
+  return past;
 }
 
 /** The most that the links from a device to others carried in its last moves, bytes a second, by the other device's id. */
@@ -38,9 +40,18 @@ export async function linkSpeeds(db: Database, source: string): Promise<Map<stri
   return new Map(rows.map(({ target, speed }) => [target, speed]));
 }
 
-/** Memory that computes used when it was told last, bytes, all together; null when it was not for one of them. */
-export async function memoryInUse(db: Database, computeIds: string[]): Promise<number | null> {
-  const samples = await newestSamples(db, computeIds, MEMORY_SECONDS);
-  if (samples.size < computeIds.length) return null;
-  return [...samples.values()].reduce((sum, { memoryBytes }) => sum + memoryBytes, 0);
+/** What computes used when it was told last, by their ids; without those that have not told lately. */
+export function memorySamples(db: Database, computeIds: string[]): Promise<Map<string, Sample>> {
+  return newestSamples(db, computeIds, MEMORY_SECONDS);
+}
+
+/** Memory that these computes use all together, bytes; null when one of them has not told. */
+export function memoryOf(samples: ReadonlyMap<string, Sample>, computeIds: readonly string[]): number | null {
+  let sum = 0;
+  for (const id of computeIds) {
+    const sample = samples.get(id);
+    if (sample === undefined) return null;
+    sum += sample.memoryBytes;
+  }
+  return sum;
 }

@@ -14,7 +14,6 @@ import { controlActivities } from './activityProxies.ts';
 import { causeOf } from './causeOf.ts';
 import type { computeLifecycle } from './computeLifecycle.ts';
 import {
-  computeWorkflowId,
   SearchAttribute,
   type BuildApplicationInput,
   type ComputeLifecycleInput,
@@ -68,7 +67,8 @@ async function makeCompute(made: Omit<ComputeLifecycleInput, 'operation'>): Prom
   const { id } = made.spec;
   const key = defineSearchAttributeKey(SearchAttribute.compute, 'KEYWORD');
   await executeChild<typeof computeLifecycle>(WorkflowType.computeLifecycle, {
-    workflowId: computeWorkflowId(id),
+    // It is alone in its group (core/workflowId.ts).
+    workflowId: id,
     args: [{ operation: 'create', ...made }],
     typedSearchAttributes: new TypedSearchAttributes([{ key, value: id }]),
     parentClosePolicy: ParentClosePolicy.ABANDON,

@@ -96,16 +96,6 @@ export interface AbortAnswer {
   reason: string;
 }
 
-/** The workflow's id: everything that changes a compute has the same one, so that one thing happens at a time. */
-export function computeWorkflowId(computeId: string): string {
-  return computeId;
-}
-
-/** The same of the computes of a group that somebody made: one thing happens at a time to all of them. */
-export function groupWorkflowId(groupId: string): string {
-  return groupId;
-}
-
 /** The workflow's id is the evacuation's; its record says what it is to do. */
 export interface EvacuateInput {
   evacuationId: string;

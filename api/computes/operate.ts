@@ -5,6 +5,7 @@ import { demandOf } from '../../core/demand.ts';
 import { refusePorts } from '../../core/publishedPorts.ts';
 import type { Scope } from '../../core/tenancy.ts';
 import { unsettledMove } from '../../core/unsettledMove.ts';
+import { workflowIdOf } from '../../core/workflowId.ts';
 import {
   computeInScope,
   createCompute,
@@ -18,7 +19,7 @@ import { groupElsewhere, groupInScope, type GroupRecord } from '../../db/groups.
 import { imageInScope, type ImageWithBlob } from '../../db/images.ts';
 import { openMigration } from '../../db/migrationRecords.ts';
 import { lockPlacing } from '../../db/planning/claims.ts';
-import { computeWorkflowId, groupWorkflowId, type LifecycleOperation } from '../../workflows/contract.ts';
+import type { LifecycleOperation } from '../../workflows/contract.ts';
 import { type ApiContext, freshId } from '../context.ts';
 import { reservedPorts } from '../reservedPorts.ts';
 import { chooseDevice, requireDevice, requireNone } from '../placement.ts';
@@ -78,11 +79,6 @@ async function deviceOf(
   if (!group?.placement) return asked;
   if (asked && asked.id !== group.placement.deviceId) throw groupElsewhere(group.name);
   return asked ?? getDevice(db, group.placement.deviceId);
-}
-
-/** Of all that changes a compute: its own, or that of the group that it was made in. */
-export function workflowIdOf(row: ComputeRecord): string {
-  return row.groupName === null ? computeWorkflowId(row.id) : groupWorkflowId(row.groupId);
 }
 
 /**

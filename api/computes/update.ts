@@ -4,10 +4,11 @@ import { DrayageError } from '../../core/cause.ts';
 import { planUpdate } from '../../core/planUpdate.ts';
 import type { GivenUpdate } from '../../core/observed.ts';
 import type { Scope } from '../../core/tenancy.ts';
+import { workflowIdOf } from '../../core/workflowId.ts';
 import { beginUpdate, undoUpdate } from '../../db/computeUpdates.ts';
 import type { ComputeRecord } from '../../db/computes.ts';
 import type { ApiContext } from '../context.ts';
-import { requireOperable, somethingRuns, workflowIdOf } from './operate.ts';
+import { requireOperable, somethingRuns } from './operate.ts';
 
 /**
  * Changes a compute: records what it is to be and starts the workflow that makes it so. `lastUpdate` of the compute says what

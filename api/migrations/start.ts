@@ -3,6 +3,7 @@ import { type Cause, DrayageError } from '../../core/cause.ts';
 import { demandOfGroup } from '../../core/demand.ts';
 import { movableCauses } from '../../core/movableCauses.ts';
 import type { Scope } from '../../core/tenancy.ts';
+import { workflowIdOf } from '../../core/workflowId.ts';
 import { computeInScope, type ComputeRecord, computesOfGroup, getCompute } from '../../db/computes.ts';
 import type { Database } from '../../db/database.ts';
 import { type DeviceRow, getDevice } from '../../db/devices.ts';
@@ -16,7 +17,7 @@ import {
 } from '../../db/migrationRecords.ts';
 import { getPlacement } from '../../db/placements.ts';
 import { lockPlacing } from '../../db/planning/claims.ts';
-import { isTemporalAway, somethingRuns, workflowIdOf } from '../computes/operate.ts';
+import { isTemporalAway, somethingRuns } from '../computes/operate.ts';
 import { type ApiContext, freshId } from '../context.ts';
 import { chooseDevice, requireDevice, requireNone } from '../placement.ts';
 

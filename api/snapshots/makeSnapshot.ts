@@ -4,9 +4,10 @@ import { DrayageError } from '../../core/cause.ts';
 import { deviceClass } from '../../core/deviceClass.ts';
 import { snapshotNameOf } from '../../core/snapshotName.ts';
 import type { Scope } from '../../core/tenancy.ts';
+import { workflowIdOf } from '../../core/workflowId.ts';
 import { getDevice } from '../../db/devices.ts';
 import { createSnapshot, dropSnapshot, setSnapshotRun } from '../../db/snapshots.ts';
-import { requireOperable, somethingRuns, workflowIdOf } from '../computes/operate.ts';
+import { requireOperable, somethingRuns } from '../computes/operate.ts';
 import { type ApiContext, freshId } from '../context.ts';
 
 /**

@@ -5,13 +5,10 @@ import { demandOfGroup, demandOfMove } from '../../core/demand.ts';
 import type { MoveUnit } from '../../core/planMoves.ts';
 import { movableCauses } from '../../core/movableCauses.ts';
 import type { PastMove } from '../../core/predictMove.ts';
+import { workflowIdOf } from '../../core/workflowId.ts';
 import type { Database } from '../database.ts';
-import { newestSamples } from '../metrics.ts';
-import { compute, computeGroup, image, imageBlob, migration, placement } from '../schema/index.ts';
-
-/** How many moves before tell what the next one costs. */
-const HISTORY = 5;
-const MEMORY_SECONDS = 3_600;
+import { memoryOf, memorySamples, pastMovesOf } from '../moveHistory.ts';
+import { compute, computeGroup, image, imageBlob, placement } from '../schema/index.ts';
 
 /** Computes that move as one, with all that a plan and a move need of them. */
 export interface GroupUnit extends Omit<MoveUnit, 'target' | 'only' | 'avoid'> {
@@ -54,7 +51,7 @@ export async function readUnits(
     .orderBy(asc(compute.seq));
   const ids = rows.map(({ id }) => id);
   const [samples, past] = await Promise.all([
-    newestSamples(db, ids, MEMORY_SECONDS),
+    memorySamples(db, ids),
     pastMovesOf(db, [...new Set(rows.map(({ groupId }) => groupId))]),
   ]);
   return new Map(
@@ -63,17 +60,17 @@ export async function readUnits(
 
   function unit(id: string, members: typeof rows): GroupUnit {
     const [first] = members as [(typeof rows)[number]];
-    const used = members.map((member) => samples.get(member.id)?.memoryBytes ?? null);
-    const usedBytes = used.some((bytes) => bytes === null)
-      ? null
-      : used.reduce<number>((sum, bytes) => sum + (bytes ?? 0), 0);
+    const usedBytes = memoryOf(
+      samples,
+      members.map((member) => member.id),
+    );
     const against: Cause[] = members.flatMap(({ name, state, transferId }) =>
       movableCauses({ name, state, placement: { transferId } }),
     );
     return {
       ...{ id, source: first.deviceId, epoch: first.epoch, against, usedBytes },
       name: first.groupName ?? first.name,
-      workflowId: first.groupName === null ? first.id : id,
+      workflowId: workflowIdOf(first),
       computes: members.map(({ id: computeId, name, state, spec }) => ({ id: computeId, name, state, spec })),
       demand: demandOfMove(demandOfGroup(members), usedBytes),
       past: past.get(id) ?? [],
@@ -81,20 +78,4 @@ export async function readUnits(
       settling: members.some(({ state }) => state === 'migrating' || state === 'creating'),
     };
   }
-}
-
-/** The last moves of groups that came to an end as they should, by group, newest first. */
-async function pastMovesOf(db: Database, groups: string[]): Promise<Map<string, PastMove[]>> {
-  if (groups.length === 0) return new Map();
-  const rows = await db.execute<{ group: string; frozen: number; wire: number; total: number }>(sql`
-    select g.id as "group", m.frozen_ms::float8 as frozen, m.wire_bytes::float8 as wire, coalesce(m.total_ms, 0)::float8 as total
-    from unnest(${sql.param(groups)}::text[]) as g(id)
-    cross join lateral (
-      select frozen_ms, wire_bytes, total_ms, seq from ${migration}
-      where group_id = g.id and state = 'succeeded' and frozen_ms is not null order by seq desc limit ${HISTORY}
-    ) m order by m.seq desc`);
-  const past = new Map<string, PastMove[]>();
-  for (const { group, frozen, wire, total } of rows)
-    past.set(group, [...(past.get(group) ?? []), { frozenMs: frozen, wireBytes: wire, totalMs: total }]);
-  return past;
 }

@@ -1,10 +1,10 @@
 import { sql } from 'drizzle-orm';
-import { classCauses } from '../../core/checkCompatibility.ts';
+import { betweenClasses } from '../../core/checkCompatibility.ts';
 import type { Cause } from '../../core/cause.ts';
 import type { PlacementStrategy } from '../../core/choosePlacement.ts';
-import { deviceClass } from '../../core/deviceClass.ts';
+import { type DeviceClass, deviceClass } from '../../core/deviceClass.ts';
 import type { MoveWorld } from '../../core/planMoves.ts';
-import { type MoveFacts, type MovePrediction, predictMove } from '../../core/predictMove.ts';
+import { linkTo, type MovePrediction, predictMove } from '../../core/predictMove.ts';
 import type { Database } from '../database.ts';
 import { allDevices, type DeviceRow } from '../devices.ts';
 import { linkSpeeds } from '../moveHistory.ts';
@@ -46,30 +46,19 @@ function predictFor(
   return predictMove({
     past: unit?.past ?? [],
     memoryBytes: unit?.usedBytes ?? null,
-    link: linkOf(speeds ?? new Map<string, number>(), target),
+    link: linkTo(speeds ?? new Map<string, number>(), target),
     overheadMs,
   });
 }
 
-function linkOf(speeds: ReadonlyMap<string, number>, target: string): MoveFacts['link'] {
-  const own = speeds.get(target);
-  if (own !== undefined) return { bytesPerSecond: own, between: 'these' };
-  if (speeds.size === 0) return null;
-  return { bytesPerSecond: Math.min(...speeds.values()), between: 'others' };
-}
-
 /** Each two classes are compared once, when they are asked for. */
 export function betweenDevices(devices: readonly DeviceRow[]): (source: string, target: string) => Cause[] {
-  const rows = new Map(devices.map((row) => [row.id, row]));
-  const known = new Map<string, Cause[]>();
-  return (source, target) => {
-    const [from, to] = [rows.get(source), rows.get(target)];
-    if (!from || !to) return [];
-    const key = `${from.classId ?? from.id} ${to.classId ?? to.id}`;
-    const causes = known.get(key) ?? classCauses(deviceClass(from.inventory), deviceClass(to.inventory));
-    known.set(key, causes);
-    return causes;
-  };
+  const keys = new Map(devices.map(({ id, classId }) => [id, classId ?? id]));
+  const facts = new Map<string, DeviceClass>();
+  for (const { id, classId, inventory } of devices)
+    if (!facts.has(classId ?? id)) facts.set(classId ?? id, deviceClass(inventory));
+  const between = betweenClasses(facts);
+  return (source, target) => between(keys.get(source) ?? source, keys.get(target) ?? target);
 }
 
 /** What moves took lately besides the copy of their memory, the median, milliseconds; null when there was none. */
