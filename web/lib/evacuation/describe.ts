@@ -1,36 +1,9 @@
-import Ban from '@lucide/svelte/icons/ban';
-import CircleCheck from '@lucide/svelte/icons/circle-check';
-import CircleHelp from '@lucide/svelte/icons/circle-question-mark';
-import CirclePause from '@lucide/svelte/icons/circle-pause';
-import CircleStop from '@lucide/svelte/icons/circle-stop';
-import CircleX from '@lucide/svelte/icons/circle-x';
-import Hourglass from '@lucide/svelte/icons/hourglass';
-import LoaderCircle from '@lucide/svelte/icons/loader-circle';
 import type { Schemas } from '../../../client/createClient.ts';
-import type { StateLook } from '../ui/stateLooks.ts';
+import { OPEN_EVACUATION_STATES } from '../../../core/evacuation.ts';
 
 export type Evacuation = Schemas['Evacuation'];
 export type Summary = Schemas['EvacuationSummary'];
 export type Item = Evacuation['items'][number];
-
-export const LOOKS: Record<Summary['state'], StateLook> = {
-  running: { tone: 'busy', word: 'Running', icon: LoaderCircle, turns: true },
-  paused: { tone: 'warn', word: 'Paused', icon: CirclePause },
-  cancelling: { tone: 'busy', word: 'Being cancelled', icon: LoaderCircle, turns: true },
-  succeeded: { tone: 'ok', word: 'Done', icon: CircleCheck },
-  incomplete: { tone: 'warn', word: 'Incomplete', icon: CircleHelp },
-  cancelled: { tone: 'idle', word: 'Cancelled', icon: Ban },
-  failed: { tone: 'bad', word: 'Failed', icon: CircleX },
-};
-
-export const ITEM_LOOKS: Record<Item['state'], StateLook> = {
-  waiting: { tone: 'idle', word: 'Waits', icon: Hourglass },
-  moving: { tone: 'busy', word: 'Moves', icon: LoaderCircle, turns: true },
-  moved: { tone: 'ok', word: 'Moved', icon: CircleCheck },
-  left: { tone: 'warn', word: 'Left', icon: CircleHelp },
-  stopped: { tone: 'idle', word: 'Stopped', icon: CircleStop },
-  gone: { tone: 'idle', word: 'Gone by itself', icon: Ban },
-};
 
 /** What it is, for a heading. */
 export function titleOf({ kind, device }: Pick<Summary, 'kind' | 'device'>): string {
@@ -50,7 +23,7 @@ export function progressOf({ counts }: Pick<Summary, 'counts'>): { share: number
 }
 
 export function isOpen({ state }: Pick<Summary, 'state'>): boolean {
-  return state === 'running' || state === 'paused' || state === 'cancelling';
+  return OPEN_EVACUATION_STATES.includes(state);
 }
 
 /** Names of what moves as one. */

@@ -13,6 +13,7 @@ import Undo2 from '@lucide/svelte/icons/undo-2';
 import Unplug from '@lucide/svelte/icons/unplug';
 import type { ComputeState } from '../../../core/compute.ts';
 import type { DeviceState } from '../../../core/device.ts';
+import type { EvacuationState, ItemState } from '../../../core/evacuation.ts';
 import type { MigrationState } from '../../../core/migration.ts';
 
 /** What a state means to who looks: all is well; something is being done; look at it; it failed; nothing is. */
@@ -65,4 +66,23 @@ export const MIGRATION_LOOKS: Record<MigrationState, StateLook> = {
   rolledBack: look('warn', 'Rolled back', Undo2),
   failed: look('bad', 'Failed', CircleX),
   refused: look('warn', 'Refused', Ban),
+};
+
+export const EVACUATION_LOOKS: Record<EvacuationState, StateLook> = {
+  running: look('busy', 'Running', LoaderCircle, true),
+  paused: look('warn', 'Paused', CirclePause),
+  cancelling: look('busy', 'Being cancelled', LoaderCircle, true),
+  succeeded: look('ok', 'Done', CircleCheck),
+  incomplete: look('warn', 'Incomplete', CircleHelp),
+  cancelled: look('idle', 'Cancelled', Ban),
+  failed: look('bad', 'Failed', CircleX),
+};
+
+export const ITEM_LOOKS: Record<ItemState, StateLook> = {
+  waiting: look('idle', 'Waits', Hourglass),
+  moving: look('busy', 'Moves', LoaderCircle, true),
+  moved: look('ok', 'Moved', CircleCheck),
+  left: look('warn', 'Left', CircleHelp),
+  stopped: look('idle', 'Stopped', CircleStop),
+  gone: look('idle', 'Gone by itself', Ban),
 };
