@@ -2,7 +2,7 @@ import { type Candidate, choosePlacement, type Demand, deviceCauses } from '../c
 import { type Cause, RefusedError } from '../core/cause.ts';
 import type { Database } from '../db/database.ts';
 import { allDevices, type DeviceRow } from '../db/devices.ts';
-import { readCandidates } from '../db/planning/candidates.ts';
+import { readCandidates, readScoredCandidates } from '../db/planning/candidates.ts';
 import { betweenDevices } from '../db/planning/world.ts';
 import { linkSpeeds } from '../db/moveHistory.ts';
 import type { ApiContext } from './context.ts';
@@ -19,7 +19,7 @@ export async function chooseDevice(
 ): Promise<{ device: Candidate; reason: string }> {
   const devices = await allDevices(db);
   const between = betweenDevices(devices);
-  const candidates = await readCandidates(db, devices, {
+  const candidates = await readScoredCandidates(db, devices, {
     images: demand.images,
     against: against ?? (source && (({ id }) => between(source.id, id))),
     links: source && (await linkSpeeds(db, source.id)),
@@ -32,7 +32,7 @@ export async function chooseDevice(
 
 /** @throws RefusedError with every cause why this device cannot have a compute */
 export async function requireDevice(db: Database, row: DeviceRow, demand: Demand): Promise<Candidate> {
-  const [candidate] = await readCandidates(db, [row], { images: demand.images });
+  const [candidate] = await readCandidates(db, [row]);
   if (!candidate) throw new Error('a device that was read is no candidate');
   requireNone(deviceCauses(candidate, demand));
   return candidate;

@@ -2,7 +2,6 @@ import type { FastifyBaseLogger } from 'fastify';
 import { DrayageError } from '../core/cause.ts';
 import { setComputeState, unstartedComputes } from '../db/computes.ts';
 import { finishMigration, getMigration, type MigrationRow, openMigrations } from '../db/migrationRecords.ts';
-import { openEvacuations } from '../db/evacuations.ts';
 import { settleApps } from './apps/settleApps.ts';
 import { unfinishedUpdates } from '../db/computeUpdates.ts';
 import { startMaking } from './computes/operate.ts';
@@ -43,8 +42,7 @@ export async function settle(context: ApiContext, logger: FastifyBaseLogger): Pr
       logger.info({ compute: row.id }, 'started a change of a compute that was only recorded');
   await settleApps(context, logger, YOUNG_SECONDS);
   await settleSchedules(context);
-  await settleEvacuations(context, logger, YOUNG_SECONDS);
-  const evacuations = new Set((await openEvacuations(context.db)).map(({ id }) => id));
+  const evacuations = await settleEvacuations(context, logger, YOUNG_SECONDS);
   await settleSnapshots(context, logger, YOUNG_SECONDS);
   for (const migration of await openMigrations(context.db)) {
     if (Date.now() - migration.createdAt.getTime() < YOUNG_SECONDS * 1000) continue;

@@ -1,7 +1,8 @@
 import { and, asc, desc, eq, inArray, isNull, lt, sql } from 'drizzle-orm';
 import { DrayageError } from '../core/cause.ts';
-import type { Caps, EvacuationState, LeftoverPolicy, MoveOptions } from '../core/evacuation.ts';
+import type { Caps, EvacuationState, LeftoverPolicy } from '../core/evacuation.ts';
 import { EvacuationKind, OPEN_EVACUATION_STATES } from '../core/evacuation.ts';
+import type { MoveOptions } from '../core/migration.ts';
 import { type Database, isViolation, only, unknown } from './database.ts';
 import { addEvent } from './events.ts';
 import { cursorSequence, type Page, type PageRequest, toPage } from './pages.ts';

@@ -73,14 +73,15 @@ async function abortMovesOf(context: ApiContext, { id }: EvacuationRow): Promise
 
 /**
  * Brings evacuations and their workflows together again: starts what was recorded and not started, asks moves to stop that
- * still have to be, and ends the record of one whose workflow is gone.
+ * still have to be, and ends the record of one whose workflow is gone. Resolves with the ids of those that were open.
  */
 export async function settleEvacuations(
   context: ApiContext,
   logger: FastifyBaseLogger,
   youngSeconds: number,
-): Promise<void> {
-  for (const row of await openEvacuations(context.db)) {
+): Promise<ReadonlySet<string>> {
+  const open = await openEvacuations(context.db);
+  for (const row of open) {
     if (row.state === 'cancelling' && row.abortMoves) await abortMovesOf(context, row);
     if (Date.now() - row.createdAt.getTime() < youngSeconds * 1000) continue;
     if (row.runId === '') {
@@ -91,6 +92,7 @@ export async function settleEvacuations(
       logger.error({ evacuation: row.id }, 'an evacuation has no workflow any more');
     }
   }
+  return new Set(open.map(({ id }) => id));
 }
 
 /** The workflow ends the record itself, before it ends; only one that was terminated from outside could not. */

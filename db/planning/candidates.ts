@@ -13,37 +13,47 @@ const LOAD_SECONDS = 60;
 export interface CandidateOptions {
   /** Evacuations whose plans claim nothing. */
   without?: readonly string[];
-  /** Digests of images that matter. */
-  images?: readonly string[] | undefined;
   against?: ((row: DeviceRow) => Cause[]) | undefined;
+}
+
+/** Devices as placement's filters look at them: what they have free is without what others have claimed. */
+export async function readCandidates(
+  db: Database,
+  devices: readonly DeviceRow[],
+  { without = [], against }: CandidateOptions = {},
+): Promise<Candidate[]> {
+  const claims = await readClaims(db, without);
+  return devices.map((row) => ({ ...asCandidate(row, claims), against: against?.(row) ?? [] }));
+}
+
+export interface ScoringOptions extends CandidateOptions {
+  /** Digests of images that matter. */
+  images: readonly string[] | undefined;
   /** What the link from the source carries, bytes a second, by the id of its other end. */
   links?: ReadonlyMap<string, number> | undefined;
 }
 
-/** Devices as placement looks at them: what they have free is without what others have claimed. */
-export async function readCandidates(
+/** The same, with what speaks for one rather than another. */
+export async function readScoredCandidates(
   db: Database,
   devices: readonly DeviceRow[],
-  { without = [], images = [], against, links }: CandidateOptions = {},
+  { images = [], links, ...options }: ScoringOptions,
 ): Promise<Candidate[]> {
-  const [claims, loads, places] = await Promise.all([
-    readClaims(db, without),
-    newestSamples(
-      db,
-      devices.map(({ id }) => id),
-      LOAD_SECONDS,
-    ),
+  const ids = devices.map(({ id }) => id);
+  const [candidates, loads, places] = await Promise.all([
+    readCandidates(db, devices, options),
+    newestSamples(db, ids, LOAD_SECONDS),
     imagePlaces(db, images),
   ]);
-  return devices.map((row) => {
-    const { cpus } = row.inventory;
-    const used = loads.get(row.id)?.cpus;
+  return candidates.map((candidate, index) => {
+    const { id } = candidate;
+    const cpus = devices[index]?.inventory.cpus ?? 0;
+    const used = loads.get(id)?.cpus;
     return {
-      ...asCandidate(row, claims),
-      against: against?.(row) ?? [],
+      ...candidate,
       cpuLoad: used === undefined || cpus < 1 ? null : Math.min(1, used / cpus),
-      images: places.get(row.id) ?? new Set<string>(),
-      linkBytesPerSecond: links?.get(row.id) ?? null,
+      images: places.get(id) ?? new Set<string>(),
+      linkBytesPerSecond: links?.get(id) ?? null,
     };
   });
 }

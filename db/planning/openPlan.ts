@@ -1,9 +1,15 @@
 import { and, eq } from 'drizzle-orm';
 import type { Cause } from '../../core/cause.ts';
 import type { PlacementStrategy } from '../../core/choosePlacement.ts';
+import type { Caps } from '../../core/evacuation.ts';
 import { mayBeTried } from '../../core/decideEvacuation.ts';
 import { type PlannedMove, planMoves } from '../../core/planMoves.ts';
-import { type ComingMove, type RunningMove, scheduleMoves } from '../../core/scheduleMoves.ts';
+import {
+  type ComingMove,
+  type RunningMove,
+  type ScheduledMove,
+  scheduleMoves,
+} from '../../core/scheduleMoves.ts';
 import type { Database } from '../database.ts';
 import { type EvacuationItemRow, type EvacuationRow, itemsOf, openEvacuations } from '../evacuations.ts';
 import { openMigrations } from '../migrationRecords.ts';
@@ -52,8 +58,10 @@ export async function planOpen(tx: Database, strategy: PlacementStrategy): Promi
   );
   const waiting = rows.filter(({ state }) => state === 'waiting');
   const units = await readUnits(tx, { devices: [], groups: waiting.map(({ groupId }) => groupId) });
-  const world = await readWorld(tx, units, { without: open.map(({ id }) => id), strategy });
-  const planned = new Map(plan(waiting, units, world).map((move) => [move.unit.id, move]));
+  const claimless = { without: open.map(({ id }) => id), strategy };
+  // While the last moves end there is nothing to be planned, and nothing of the devices to be read.
+  const moves = units.size === 0 ? [] : plan(waiting, units, await readWorld(tx, units, claimless));
+  const planned = new Map(moves.map((move) => [move.unit.id, move]));
   const [byId, taken] = [new Map(open.map((row) => [row.id, row])), new Set<string>()];
   const items = rows.flatMap((item): PlannedItem[] => {
     const of = byId.get(item.evacuationId);
@@ -145,11 +153,19 @@ async function write(
   const now = Date.now();
   const ends = new Map<string, number>();
   const at = (ms: number) => new Date(now + Math.round(ms));
-  // Each with its own caps, beside what all others have planned.
+  const schedules = new Map<string, ReadonlyMap<string, ScheduledMove>>();
+  // Each with its own caps, beside what all others have planned; most have the same.
+  const scheduleUnder = (caps: Caps) => {
+    const key = JSON.stringify(caps);
+    const known = schedules.get(key);
+    const times = known ?? new Map(scheduleMoves(running, coming, caps).map((move) => [move.id, move]));
+    schedules.set(key, times);
+    return times;
+  };
   for (const [id, own] of Map.groupBy(items, ({ evacuation: of }) => of.id)) {
     const { caps } = own[0]?.evacuation ?? {};
     if (!caps) continue;
-    const times = new Map(scheduleMoves(running, coming, caps).map((move) => [move.id, move]));
+    const times = scheduleUnder(caps);
     for (const [position, { item, plan: move, unit }] of own.entries()) {
       const scheduled = times.get(itemKey(item));
       const started = item.startedAt?.getTime() ?? now;

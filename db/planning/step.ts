@@ -24,7 +24,7 @@ import { createMigration } from '../migrationRecords.ts';
 import { device, evacuation, evacuationItem, migration } from '../schema/index.ts';
 import { lockPlacing } from './claims.ts';
 import { itemKey, type OpenPlan, type PlannedItem, planOpen } from './openPlan.ts';
-import { readUnits } from './units.ts';
+import { readGroups } from './units.ts';
 
 export interface StepOptions {
   strategy: PlacementStrategy;
@@ -73,7 +73,7 @@ export async function takeNote(tx: Database, row: EvacuationRow): Promise<void> 
   const items = await itemsOf(tx, [row.id]);
   await noteEnds(tx, items);
   const devices = row.kind === EvacuationKind.evacuate && row.deviceId !== null ? [row.deviceId] : [];
-  const units = await readUnits(tx, { devices, groups: items.map(({ groupId }) => groupId) });
+  const units = await readGroups(tx, { devices, groups: items.map(({ groupId }) => groupId) });
   for (const item of items.filter(({ state }) => state === 'waiting')) {
     const unit = units.get(item.groupId);
     if (!unit) await setItem(tx, item, { state: 'gone', reason: 'It was deleted.' });
@@ -212,7 +212,7 @@ async function unstarted(tx: Database, id: string): Promise<string[]> {
 
 /** Items that are stopped, since they could not be moved in time: their computes that run. */
 async function stopsOf(tx: Database, row: EvacuationRow, groups: readonly string[]): Promise<string[]> {
-  const units = await readUnits(tx, { devices: [], groups });
+  const units = await readGroups(tx, { devices: [], groups });
   const running = [...units.values()].flatMap(({ computes }) =>
     computes.filter(({ state }) => state === 'running'),
   );

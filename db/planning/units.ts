@@ -1,8 +1,8 @@
-import { and, asc, eq, inArray, isNull, sql } from 'drizzle-orm';
+import { and, asc, eq, inArray, isNull, or, sql } from 'drizzle-orm';
 import type { Cause } from '../../core/cause.ts';
+import type { Demand } from '../../core/choosePlacement.ts';
 import type { ComputeSpec, ComputeState } from '../../core/compute.ts';
 import { demandOfGroup, demandOfMove } from '../../core/demand.ts';
-import type { MoveUnit } from '../../core/planMoves.ts';
 import { movableCauses } from '../../core/movableCauses.ts';
 import type { PastMove } from '../../core/predictMove.ts';
 import { workflowIdOf } from '../../core/workflowId.ts';
@@ -10,26 +10,38 @@ import type { Database } from '../database.ts';
 import { memoryOf, memorySamples, pastMovesOf } from '../moveHistory.ts';
 import { compute, computeGroup, image, imageBlob, placement } from '../schema/index.ts';
 
-/** Computes that move as one, with all that a plan and a move need of them. */
-export interface GroupUnit extends Omit<MoveUnit, 'target' | 'only' | 'avoid'> {
-  computes: { id: string; name: string; state: ComputeState; spec: ComputeSpec }[];
+/** Computes that move as one, and how they stand. */
+export interface PlacedGroup {
+  id: string;
+  /** For a person. */
+  name: string;
+  /** Id of the device that it is on. */
+  source: string;
   epoch: number;
   /** Of the workflow that changes it. */
   workflowId: string;
-  /** Null when not all have told. */
-  usedBytes: number | null;
-  past: PastMove[];
+  computes: { id: string; name: string; state: ComputeState; spec: ComputeSpec }[];
+  demand: Demand;
+  /** What forbids to move it at all now. */
+  against: Cause[];
   /** Whether any of it runs. */
   runs: boolean;
   /** Whether it changes by itself: it is being made or moved. */
   settling: boolean;
 }
 
+/** The same, with what tells what its move costs. */
+export interface GroupUnit extends PlacedGroup {
+  /** Null when not all have told. */
+  usedBytes: number | null;
+  past: PastMove[];
+}
+
 /** Groups with their computes: those on these devices, and those with these ids. Those of which nothing is left are left out. */
-export async function readUnits(
+export async function readGroups(
   db: Database,
   { devices, groups }: { devices: readonly string[]; groups: readonly string[] },
-): Promise<Map<string, GroupUnit>> {
+): Promise<Map<string, PlacedGroup>> {
   const rows = await db
     .select({
       ...{ id: compute.id, name: compute.name, state: compute.state, spec: compute.spec },
@@ -45,37 +57,46 @@ export async function readUnits(
     .where(
       and(
         isNull(compute.deletedAt),
-        sql`(${inArray(placement.deviceId, [...devices, ''])} or ${inArray(compute.groupId, [...groups, ''])})`,
+        or(inArray(placement.deviceId, [...devices]), inArray(compute.groupId, [...groups])),
       ),
     )
     .orderBy(asc(compute.seq));
-  const ids = rows.map(({ id }) => id);
-  const [samples, past] = await Promise.all([
-    memorySamples(db, ids),
-    pastMovesOf(db, [...new Set(rows.map(({ groupId }) => groupId))]),
-  ]);
-  return new Map(
-    [...Map.groupBy(rows, ({ groupId }) => groupId)].map(([group, members]) => [group, unit(group, members)]),
-  );
+  const groupsOf = Map.groupBy(rows, ({ groupId }) => groupId);
+  return new Map([...groupsOf].map(([id, members]) => [id, placedGroup(id, members)]));
 
-  function unit(id: string, members: typeof rows): GroupUnit {
+  function placedGroup(id: string, members: typeof rows): PlacedGroup {
     const [first] = members as [(typeof rows)[number]];
-    const usedBytes = memoryOf(
-      samples,
-      members.map((member) => member.id),
-    );
-    const against: Cause[] = members.flatMap(({ name, state, transferId }) =>
-      movableCauses({ name, state, placement: { transferId } }),
-    );
     return {
-      ...{ id, source: first.deviceId, epoch: first.epoch, against, usedBytes },
+      ...{ id, source: first.deviceId, epoch: first.epoch },
       name: first.groupName ?? first.name,
       workflowId: workflowIdOf(first),
       computes: members.map(({ id: computeId, name, state, spec }) => ({ id: computeId, name, state, spec })),
-      demand: demandOfMove(demandOfGroup(members), usedBytes),
-      past: past.get(id) ?? [],
+      demand: demandOfGroup(members),
+      against: members.flatMap(({ name, state, transferId }) =>
+        movableCauses({ name, state, placement: { transferId } }),
+      ),
       runs: members.some(({ state }) => ['running', 'migrating', 'creating'].includes(state)),
       settling: members.some(({ state }) => state === 'migrating' || state === 'creating'),
     };
   }
+}
+
+/** The same, with their figures; what they demand is what a move of them does. */
+export async function readUnits(
+  db: Database,
+  which: { devices: readonly string[]; groups: readonly string[] },
+): Promise<Map<string, GroupUnit>> {
+  const groups = await readGroups(db, which);
+  const idsOf = ({ computes }: PlacedGroup) => computes.map(({ id }) => id);
+  const [samples, past] = await Promise.all([
+    memorySamples(db, [...groups.values()].flatMap(idsOf)),
+    pastMovesOf(db, [...groups.keys()]),
+  ]);
+  return new Map(
+    [...groups].map(([id, group]) => {
+      const usedBytes = memoryOf(samples, idsOf(group));
+      const demand = demandOfMove(group.demand, usedBytes);
+      return [id, { ...group, demand, usedBytes, past: past.get(id) ?? [] }];
+    }),
+  );
 }

@@ -8,7 +8,7 @@ import { linkTo, type MovePrediction, predictMove } from '../../core/predictMove
 import type { Database } from '../database.ts';
 import { allDevices, type DeviceRow } from '../devices.ts';
 import { linkSpeeds } from '../moveHistory.ts';
-import { readCandidates } from './candidates.ts';
+import { readScoredCandidates } from './candidates.ts';
 import type { GroupUnit } from './units.ts';
 
 /** So many last moves of all tell what a move takes besides its copy. */
@@ -24,7 +24,7 @@ export async function readWorld(
   const sources = [...new Set([...units.values()].map(({ source }) => source))];
   const images = [...new Set([...units.values()].flatMap(({ demand }) => demand.images ?? []))];
   const [candidates, overheadMs, ...speeds] = await Promise.all([
-    readCandidates(db, devices, { without, images }),
+    readScoredCandidates(db, devices, { without, images }),
     usualOverheadMs(db),
     ...sources.map((source) => linkSpeeds(db, source)),
   ]);

@@ -18,8 +18,8 @@ import type {
   EvacuationState,
   ItemState,
   LeftoverPolicy,
-  MoveOptions,
 } from '../../core/evacuation.ts';
+import type { MoveOptions } from '../../core/migration.ts';
 import type { MovePrediction } from '../../core/predictMove.ts';
 import { createdAt, instant, sequence } from './columns.ts';
 import { computeGroup } from './computes.ts';
