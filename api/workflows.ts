@@ -22,6 +22,7 @@ import {
   type AbortAnswer,
   type BuildApplicationInput,
   type ComputeLifecycleInput,
+  describeMove,
   type EvacuateInput,
   LOOK_SIGNAL,
   type LifecycleOperation,
@@ -79,8 +80,6 @@ const REPEATED: readonly LifecycleOperation[] = ['create', 'restore'];
 
 const keywords = {
   compute: defineSearchAttributeKey(SearchAttribute.compute, SearchAttributeType.KEYWORD),
-  source: defineSearchAttributeKey(SearchAttribute.source, SearchAttributeType.KEYWORD),
-  target: defineSearchAttributeKey(SearchAttribute.target, SearchAttributeType.KEYWORD),
   evacuation: defineSearchAttributeKey(SearchAttribute.evacuation, SearchAttributeType.KEYWORD),
 };
 
@@ -146,17 +145,18 @@ export function connectWorkflows(temporal: TemporalSettings): Workflows {
         attributes: new TypedSearchAttributes([{ key: keywords.compute, value: input.spec.id }]),
         note: `${input.operation} ${input.spec.name} on ${input.device}`,
       }),
-    startMigration: ({ workflowId, computeId }, input) =>
-      start(WorkflowType.migrateCompute, workflowId, {
-        input,
-        operation: input.migrationId,
-        attributes: new TypedSearchAttributes([
-          { key: keywords.compute, value: computeId },
-          { key: keywords.source, value: input.source },
-          { key: keywords.target, value: input.target },
-        ]),
-        note: `move ${input.computes.map(({ name }) => name).join(', ')} from ${input.source} to ${input.target}`,
-      }),
+    startMigration: ({ workflowId, computeId }, input) => {
+      const { operation, summary: note, attributes } = describeMove(computeId, input);
+      return start(WorkflowType.migrateCompute, workflowId, {
+        ...{ input, operation, note },
+        attributes: new TypedSearchAttributes(
+          attributes.map(([name, value]) => ({
+            key: defineSearchAttributeKey(name, SearchAttributeType.KEYWORD),
+            value,
+          })),
+        ),
+      });
+    },
     startBuild: (input) =>
       start(WorkflowType.buildApplication, input.app, {
         input,

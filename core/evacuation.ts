@@ -67,16 +67,3 @@ export const MOST_ATTEMPTS = 3;
 export function retryAfterSeconds(attempts: number): number {
   return Math.min(60, 5 * 2 ** Math.max(0, attempts - 1));
 }
-
-/** What is asked of each move of an evacuation, as of one that a person starts. */
-export const moveOptionsSchema = z.object({
-  /** What a client may wait at most, milliseconds. */
-  maxDowntimeMs: z.number().int().min(1).max(600_000).optional(),
-  /** Most megabits a second on the link of each move. */
-  bandwidthMbit: z.number().min(1).max(100_000).optional(),
-  /** Slow a compute down, step by step, when it writes faster than the link carries. */
-  allowThrottle: z.boolean().optional(),
-  /** End what somebody runs inside a compute (exec); without it such a compute is not moved. */
-  endSessions: z.boolean().optional(),
-});
-export type MoveOptions = z.infer<typeof moveOptionsSchema>;

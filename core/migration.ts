@@ -158,3 +158,16 @@ export const migrationSchema = z.object({
   runId: z.string(),
 });
 export type Migration = z.infer<typeof migrationSchema>;
+
+/** What is asked of a move, whether a person starts it or an evacuation. */
+export const moveOptionsSchema = z.object({
+  /** What a client may wait at most, milliseconds; pre-copy works towards it. */
+  maxDowntimeMs: z.number().int().min(1).max(600_000).optional(),
+  /** Most megabits a second on the link between the two devices. */
+  bandwidthMbit: z.number().min(1).max(100_000).optional(),
+  /** Slow the compute down, step by step, when it writes faster than the link carries. */
+  allowThrottle: z.boolean().optional(),
+  /** End what somebody runs inside the compute (exec); without it the move is refused while there is such a thing. */
+  endSessions: z.boolean().optional(),
+});
+export type MoveOptions = z.infer<typeof moveOptionsSchema>;

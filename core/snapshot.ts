@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { type Cause, DrayageError } from './cause.ts';
 import { computeSpecSchema, nameSchema } from './compute.ts';
+import { classFactsSchema } from './deviceClass.ts';
 import { idSchema } from './ids.ts';
 import { tmpfsOf } from './tmpfs.ts';
 
@@ -42,17 +43,6 @@ const snapshotContentSchema = z.strictObject({
 });
 export type SnapshotContent = z.infer<typeof snapshotContentSchema>;
 
-/** All that decides where it can be restored, see core/deviceClass.ts. */
-const snapshotClassSchema = z.strictObject({
-  version: z.string(),
-  architecture: z.string(),
-  cgroupVersion: z.enum(['1', '2']),
-  criu: z.string(),
-  criuTooOldForKernel: z.boolean(),
-  runcRestoresOnce: z.boolean(),
-  cpuFeatures: z.array(z.string()),
-});
-
 /** First member of a snapshot's archive. */
 export const snapshotManifestSchema = z.strictObject({
   format: z.literal('drayage-snapshot'),
@@ -63,7 +53,8 @@ export const snapshotManifestSchema = z.strictObject({
   compute: z.strictObject({ id: idSchema('compute'), name: nameSchema }),
   /** As the compute was made; another one is made of it with a name and an address of its own. */
   spec: computeSpecSchema,
-  class: snapshotClassSchema,
+  /** All that decides where it can be restored. */
+  class: classFactsSchema.strict(),
   content: snapshotContentSchema,
 });
 export type SnapshotManifest = z.infer<typeof snapshotManifestSchema>;

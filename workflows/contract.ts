@@ -86,6 +86,24 @@ export interface PullImageInput {
   reference: string;
 }
 
+/** By what the workflow of a move is found, and its words in Temporal's own UI; `evacuation`: of which it is a part. */
+export function describeMove(
+  computeId: string,
+  { migrationId, computes, source, target }: MigrateComputeInput,
+  evacuation?: string,
+): { operation: string; summary: string; attributes: [name: string, value: string][] } {
+  return {
+    operation: migrationId,
+    summary: `move ${computes.map(({ name }) => name).join(', ')} from ${source} to ${target}`,
+    attributes: [
+      [SearchAttribute.compute, computeId],
+      [SearchAttribute.source, source],
+      [SearchAttribute.target, target],
+      ...(evacuation === undefined ? [] : [[SearchAttribute.evacuation, evacuation] as [string, string]]),
+    ],
+  };
+}
+
 /** Update of `migrateCompute`: stop before the commit point. Answered once it is certain what came of it. */
 export const ABORT_UPDATE = 'abort';
 

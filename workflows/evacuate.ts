@@ -16,7 +16,7 @@ import {
 import type { EvacuationStepAnswer, RecordedMove } from '../activities/controlInterface.ts';
 import { evacuationActivities } from './activityProxies.ts';
 import type { computeLifecycle } from './computeLifecycle.ts';
-import { type EvacuateInput, LOOK_SIGNAL, SearchAttribute, WorkflowType } from './contract.ts';
+import { describeMove, type EvacuateInput, LOOK_SIGNAL, WorkflowType } from './contract.ts';
 import type { migrateCompute } from './migrateCompute.ts';
 
 /** A history of so many events is begun anew; Temporal warns at ten thousand. */
@@ -49,24 +49,20 @@ export async function evacuate({ evacuationId }: EvacuateInput): Promise<string>
 /** Starts the workflow of a move; `ended` is called when it has ended, whichever way. */
 async function begin(evacuation: string, move: RecordedMove, ended: () => void): Promise<void> {
   const { input, workflowId, computeId } = move;
-  const keyword = (name: string, value: string) => ({
+  const { operation, summary, attributes } = describeMove(computeId, input, evacuation);
+  const keywords = attributes.map(([name, value]) => ({
     key: defineSearchAttributeKey(name, 'KEYWORD'),
     value,
-  });
+  }));
   try {
     const child = await startChild<typeof migrateCompute>(WorkflowType.migrateCompute, {
       workflowId,
       args: [input],
       parentClosePolicy: ParentClosePolicy.ABANDON,
       // As the API starts a move: by this it finds its own.
-      memo: { operation: input.migrationId },
-      staticSummary: `move ${input.computes.map(({ name }) => name).join(', ')} from ${input.source} to ${input.target}`,
-      typedSearchAttributes: new TypedSearchAttributes([
-        keyword(SearchAttribute.compute, computeId),
-        keyword(SearchAttribute.source, input.source),
-        keyword(SearchAttribute.target, input.target),
-        keyword(SearchAttribute.evacuation, evacuation),
-      ]),
+      memo: { operation },
+      staticSummary: summary,
+      typedSearchAttributes: new TypedSearchAttributes(keywords),
     });
     await evacuationActivities('the move has begun').noteMoveStarted(
       input.migrationId,

@@ -27,6 +27,12 @@ interface EvacuateFlags extends JsonFlag {
 const HELP = `
 The device is cordoned, and stays so until \`drayage device uncordon\`. What does not run is left on it.`;
 
+/** What becomes of what could not be moved in time. */
+export function leftoversOption(): Option {
+  const option = new Option('--leftovers <what>', 'becomes of what could not be moved before the deadline');
+  return option.choices([...LEFTOVER_POLICIES]);
+}
+
 /** `drayage device evacuate` */
 export function registerEvacuate(device: Command): void {
   const atMost = (what: string) => `most moves at once ${what}`;
@@ -38,11 +44,7 @@ export function registerEvacuate(device: Command): void {
       'try for so long, e.g. 30m; without it until nothing more can be moved',
       seconds,
     )
-    .addOption(
-      new Option('--leftovers <what>', 'becomes of what could not be moved before the deadline').choices([
-        ...LEFTOVER_POLICIES,
-      ]),
-    )
+    .addOption(leftoversOption())
     .option('--return-home', 'bring back what left when the device is uncordoned')
     .option('--per-source <n>', atMost('from the device'), wholeNumber(1, 64))
     .option('--per-target <n>', atMost('to another device'), wholeNumber(1, 64))

@@ -1,11 +1,12 @@
-import { type Command, Option } from 'commander';
+import type { Command } from 'commander';
 import type { Schemas } from '../../client/createClient.ts';
-import { LEFTOVER_POLICIES, type LeftoverPolicy } from '../../core/evacuation.ts';
+import type { LeftoverPolicy } from '../../core/evacuation.ts';
 import { openClient } from '../client.ts';
 import { usageError } from '../exit.ts';
 import { ago, type JsonFlag, print, subcommand } from '../output.ts';
 import { seconds, wholeNumber } from '../parse.ts';
 import { table } from '../table.ts';
+import { leftoversOption } from './deviceEvacuate.ts';
 
 interface AddFlags extends JsonFlag {
   cron: string;
@@ -36,11 +37,7 @@ export function defineSchedule(schedule: Command): void {
     .option('--evacuate <device>', 'empty this device')
     .option('--rebalance', 'move computes from full devices to emptier ones')
     .option('--deadline <time>', 'try for so long, e.g. 30m', seconds)
-    .addOption(
-      new Option('--leftovers <what>', 'becomes of what could not be moved before the deadline').choices([
-        ...LEFTOVER_POLICIES,
-      ]),
-    )
+    .addOption(leftoversOption())
     .option('--return-home', 'bring back what left when the device is uncordoned')
     .option('--most-per-hour <n>', 'of a rebalance: at most so many moves in an hour', wholeNumber(1, 1_000))
     .addHelpText('after', HELP)

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { causeSchema } from '../cause.ts';
 import { DeviceState, inventorySchema } from '../device.ts';
+import { classFactsSchema } from '../deviceClass.ts';
 import { labelsSchema, nameSchema } from '../compute.ts';
 import { sampleSchema } from '../metrics.ts';
 import { referenceSchema } from './common.ts';
@@ -51,14 +52,7 @@ export const deviceClassSchema = z
   .object({
     id: z.string(),
     /** All that makes the class. */
-    facts: z.object({
-      architecture: z.string(),
-      cgroupVersion: z.enum(['1', '2']),
-      criu: z.string(),
-      criuTooOldForKernel: z.boolean(),
-      runcRestoresOnce: z.boolean(),
-      cpuFeatures: z.array(z.string()),
-    }),
+    facts: classFactsSchema.omit({ version: true }),
     devices: z.number().int(),
     /** Some of them. */
     examples: z.array(referenceSchema),

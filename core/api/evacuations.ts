@@ -1,14 +1,7 @@
 import { z } from 'zod';
 import { causeSchema } from '../cause.ts';
-import {
-  capsSchema,
-  EvacuationKind,
-  EvacuationState,
-  ItemState,
-  LEFTOVER_POLICIES,
-  moveOptionsSchema,
-} from '../evacuation.ts';
-import { predictionSchema } from '../migration.ts';
+import { capsSchema, EvacuationKind, EvacuationState, ItemState, LEFTOVER_POLICIES } from '../evacuation.ts';
+import { moveOptionsSchema, predictionSchema } from '../migration.ts';
 import { acceptedSchema, idOrNameSchema, pageQuerySchema, referenceSchema } from './common.ts';
 
 const values = <T extends string>(all: Record<string, T>) => Object.values(all) as [T, ...T[]];

@@ -1,19 +1,11 @@
 import { z } from 'zod';
 import { causeSchema } from '../cause.ts';
-import { migrationSchema, MigrationState, phaseSchema } from '../migration.ts';
+import { migrationSchema, MigrationState, moveOptionsSchema, phaseSchema } from '../migration.ts';
 import { acceptedSchema, idOrNameSchema, pageQuerySchema, referenceSchema } from './common.ts';
 
-export const migrateRequestSchema = z.object({
+export const migrateRequestSchema = moveOptionsSchema.extend({
   /** Id or name of a device; without it one is chosen. */
   target: idOrNameSchema.optional(),
-  /** What a client may wait at most, milliseconds; pre-copy works towards it. */
-  maxDowntimeMs: z.number().int().min(1).max(600_000).optional(),
-  /** Most megabits a second on the link between the two devices. */
-  bandwidthMbit: z.number().min(1).max(100_000).optional(),
-  /** Slow the compute down, step by step, when it writes faster than the link carries. */
-  allowThrottle: z.boolean().optional(),
-  /** End what somebody runs inside the compute (exec); without it the move is refused while there is such a thing. */
-  endSessions: z.boolean().optional(),
   /** Copy the memory, but do not switch: tells what the freeze would cost. */
   dryRun: z.boolean().optional(),
 });

@@ -11,6 +11,7 @@ import { eventsOf } from '../../db/events.ts';
 import { finishMigration, getMigration, setMigrationRun } from '../../db/migrationRecords.ts';
 import { type EvacuationStep, stepEvacuation } from '../../db/planning/step.ts';
 import { evacuation } from '../../db/schema/index.ts';
+import { causeOf as cause } from './support/answer.ts';
 import { useApi } from './support/api.ts';
 import { makeCompute, makeDevice, makeImage } from './support/fixtures.ts';
 
@@ -18,10 +19,6 @@ const MIB = 2 ** 20;
 const api = useApi();
 const log = createLogger('silent');
 
-const cause = ({ status, body }: { status: number; body: { causes?: { code: string }[] } }) => [
-  status,
-  body.causes?.[0]?.code,
-];
 const db = () => api.context.db;
 const evacuate = (device: string, body: object = {}) =>
   api.call('POST', `/devices/${device}/evacuations`, body);

@@ -8,15 +8,11 @@ import { finishMigration } from '../../db/migrationRecords.ts';
 import { getPlacement } from '../../db/placements.ts';
 import { compute, placement } from '../../db/schema/index.ts';
 import { openTransfer } from '../../db/transfers.ts';
+import { causeOf as cause } from './support/answer.ts';
 import { useApi } from './support/api.ts';
 import { id, makeDevice, makeImage, transferId } from './support/fixtures.ts';
 
 const api = useApi();
-
-const cause = ({ status, body }: { status: number; body: { causes?: { code: string }[] } }) => [
-  status,
-  body.causes?.[0]?.code,
-];
 
 const createGroup = (name = 'shop') => api.call('POST', '/groups', { name });
 

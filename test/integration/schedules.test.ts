@@ -4,14 +4,11 @@ import { settle } from '../../api/settle.ts';
 import { getDevice } from '../../db/devices.ts';
 import { getEvacuation } from '../../db/evacuations.ts';
 import { beginScheduled } from '../../db/planning/beginScheduled.ts';
+import { causeOf as cause } from './support/answer.ts';
 import { useApi } from './support/api.ts';
 import { id, makeCompute, makeDevice } from './support/fixtures.ts';
 
 const api = useApi();
-const cause = ({ status, body }: { status: number; body: { causes?: { code: string }[] } }) => [
-  status,
-  body.causes?.[0]?.code,
-];
 const add = (body: object) => api.call('POST', '/schedules', { cron: '0 3 * * sun', ...body });
 const service = {
   name: 'service',

@@ -7,6 +7,7 @@ import { only } from '../../db/database.ts';
 import { heartbeat } from '../../db/signsOfLife.ts';
 import { handleVolumes } from '../../device/engine/volumeRoutes.ts';
 import type { ContainerFacts } from '../../device/engine/types.ts';
+import { causeOf as cause } from './support/answer.ts';
 import { useApi } from './support/api.ts';
 import { type FakeLink, startFakeLink } from './support/fakeLink.ts';
 import { makeCompute, makeDevice, makeInventory } from './support/fixtures.ts';
@@ -46,11 +47,6 @@ afterEach(async () => {
   await link.close();
   await rm(directory, { recursive: true, force: true });
 });
-
-const cause = ({ status, body }: { status: number; body: { causes?: { code: string }[] } }) => [
-  status,
-  body.causes?.[0]?.code,
-];
 
 describe('volumes', () => {
   it('are listed with their computes, and go with them', async () => {

@@ -31,3 +31,9 @@ export interface AnswerBody extends Item {
 export const anyString: unknown = expect.any(String);
 export const anyNumber: unknown = expect.any(Number);
 export const containing = (text: string): unknown => expect.stringContaining(text);
+
+/** Status and first cause of a refusal. */
+export const causeOf = ({ status, body }: { status: number; body: { causes?: { code: string }[] } }) => [
+  status,
+  body.causes?.[0]?.code,
+];
