@@ -46,7 +46,7 @@ export const capsSchema = z.object({
   perTarget: z.number().int().min(1).max(64),
   /** From one device to the same other one. */
   perLink: z.number().int().min(1).max(64),
-  /** Of everything that Drayage moves by itself. */
+  /** Of all moves, whoever began them. */
   overall: z.number().int().min(1).max(10_000),
 });
 export type Caps = z.infer<typeof capsSchema>;

@@ -77,7 +77,7 @@ export function planMoves(units: readonly MoveUnit[], world: MoveWorld): Planned
 }
 
 /** What takes longest is the likeliest to fail, and then has the most time to be tried again; big ones are also harder to fit. */
-export function biggestFirst(units: readonly MoveUnit[], world: Pick<MoveWorld, 'predict'>): MoveUnit[] {
+function biggestFirst(units: readonly MoveUnit[], world: Pick<MoveWorld, 'predict'>): MoveUnit[] {
   const ms = new Map(
     units.map((unit) => [unit.id, world.predict(unit, unit.target ?? unit.only ?? '').totalMs]),
   );

@@ -4,6 +4,7 @@ import type { Caps, EvacuationState, LeftoverPolicy } from '../core/evacuation.t
 import { EvacuationKind, OPEN_EVACUATION_STATES } from '../core/evacuation.ts';
 import type { MoveOptions } from '../core/migration.ts';
 import { type Database, isViolation, only, unknown } from './database.ts';
+import { setDeviceState } from './devices.ts';
 import { addEvent } from './events.ts';
 import { cursorSequence, type Page, type PageRequest, toPage } from './pages.ts';
 import { device, evacuation, evacuationItem } from './schema/index.ts';
@@ -210,7 +211,10 @@ function wrongState({ id, state }: EvacuationRow, to: EvacuationState): DrayageE
   });
 }
 
-/** Ends an evacuation; nothing happens when it has ended. Tells whether it did. */
+/**
+ * Ends an evacuation; nothing happens when it has ended. Its device stays cordoned, as drained when nothing is left. Tells
+ * whether it did.
+ */
 export async function endEvacuation(
   tx: Database,
   id: string,
@@ -228,7 +232,18 @@ export async function endEvacuation(
     .set({ state: 'left', startsAt: null, endsAt: null, endedAt: sql`now()` })
     .where(and(eq(evacuationItem.evacuationId, id), inArray(evacuationItem.state, ['waiting', 'moving'])));
   await note(tx, row, undefined, reason);
+  if (row.kind === EvacuationKind.evacuate) await endDraining(tx, row);
   return true;
+}
+
+async function endDraining(tx: Database, { deviceId, state, actor }: EvacuationRow): Promise<void> {
+  const [draining] = await tx
+    .select({ id: device.id })
+    .from(device)
+    .where(and(eq(device.id, deviceId ?? ''), eq(device.state, 'draining')));
+  // Somebody may have removed it meanwhile.
+  const next = state === 'succeeded' ? 'drained' : 'cordoned';
+  if (draining) await setDeviceState(tx, draining.id, ['draining'], next, actor ?? undefined);
 }
 
 /** Records that its workflow was started. */

@@ -1,6 +1,5 @@
 import type { FastifyBaseLogger } from 'fastify';
 import { DrayageError } from '../../core/cause.ts';
-import type { Database } from '../../db/database.ts';
 import {
   endEvacuation,
   type EvacuationRow,
@@ -8,11 +7,11 @@ import {
   setEvacuationState,
 } from '../../db/evacuations.ts';
 import { migrationsOfEvacuation } from '../../db/migrationRecords.ts';
-import { getDevice, setDeviceState } from '../../db/devices.ts';
 import type { ApiContext } from '../context.ts';
 import { abortMigration } from '../migrations/abort.ts';
 import { launchEvacuation } from './start.ts';
 
+const GONE = 'The workflow of this evacuation was ended from outside.';
 const EVERYTHING = { tenantId: '', everywhere: true };
 
 /** Starts nothing more until it is resumed; what moves ends as it would. @throws DrayageError unknownEvacuation, evacuationState */
@@ -88,24 +87,10 @@ export async function settleEvacuations(
       if ((await launchEvacuation(context, row)) !== null)
         logger.info({ evacuation: row.id }, 'started an evacuation that was only recorded');
     } else if (!(await context.workflows.isRunning(row.id))) {
-      await endRecord(context.db, row);
+      // The workflow ends the record itself, before it ends; only one that was terminated from outside could not.
+      await context.db.transaction((tx) => endEvacuation(tx, row.id, 'failed', GONE));
       logger.error({ evacuation: row.id }, 'an evacuation has no workflow any more');
     }
   }
   return new Set(open.map(({ id }) => id));
-}
-
-/** The workflow ends the record itself, before it ends; only one that was terminated from outside could not. */
-async function endRecord(db: Database, row: EvacuationRow): Promise<void> {
-  await db.transaction(async (tx) => {
-    const reason = 'The workflow of this evacuation was ended from outside.';
-    if (
-      !(await endEvacuation(tx, row.id, 'failed', reason)) ||
-      row.kind !== 'evacuate' ||
-      row.deviceId === null
-    )
-      return;
-    const device = await getDevice(tx, row.deviceId);
-    if (device.state === 'draining') await setDeviceState(tx, device.id, ['draining'], 'cordoned');
-  });
 }

@@ -2,16 +2,10 @@ import { and, eq, inArray, sql } from 'drizzle-orm';
 import type { Cause } from '../../core/cause.ts';
 import { DrayageError } from '../../core/cause.ts';
 import type { PlacementStrategy } from '../../core/choosePlacement.ts';
-import {
-  decideEvacuation,
-  type EvacuationDecision,
-  decideMoveEnd,
-  type ItemFacts,
-} from '../../core/decideEvacuation.ts';
+import { decideEvacuation, decideMoveEnd, type ItemFacts } from '../../core/decideEvacuation.ts';
 import { EvacuationKind, retryAfterSeconds } from '../../core/evacuation.ts';
 import { startable } from '../../core/scheduleMoves.ts';
 import type { Database } from '../database.ts';
-import { setDeviceState } from '../devices.ts';
 import {
   endEvacuation,
   type EvacuationItemRow,
@@ -21,7 +15,7 @@ import {
 } from '../evacuations.ts';
 import { addEvent } from '../events.ts';
 import { createMigration } from '../migrationRecords.ts';
-import { device, evacuation, evacuationItem, migration } from '../schema/index.ts';
+import { evacuation, evacuationItem, migration } from '../schema/index.ts';
 import { lockPlacing } from './claims.ts';
 import { itemKey, type OpenPlan, type PlannedItem, planOpen } from './openPlan.ts';
 import { readGroups } from './units.ts';
@@ -33,8 +27,7 @@ export interface StepOptions {
 
 /** What an evacuation's workflow has to do next. */
 export type EvacuationStep =
-  | { action: 'go'; moves: string[]; stops: string[]; againInMs: number; reason: string }
-  | { action: 'end'; reason: string };
+  { action: 'go'; moves: string[]; stops: string[]; againInMs: number } | { action: 'end'; reason: string };
 
 /** While moves are under way; their ends are told. Milliseconds. */
 const LOOK_MS = 5_000;
@@ -58,13 +51,13 @@ export async function stepEvacuation(
     const decision = decideEvacuation(factsOf(row, own, plan));
     await tx.update(evacuation).set({ reason: decision.reason }).where(eq(evacuation.id, id));
     if (decision.action === 'end') {
-      await finish(tx, row, decision);
+      await endEvacuation(tx, id, decision.state, decision.reason);
       return { action: 'end', reason: decision.reason };
     }
     if (decision.action === 'move') await startMoves(tx, row, own, plan, newId);
     const stops = decision.action === 'stop' ? await stopsOf(tx, row, decision.items) : [];
     const againInMs = decision.action === 'wait' ? decision.againInMs : LOOK_MS;
-    return { action: 'go', moves: await unstarted(tx, id), stops, againInMs, reason: decision.reason };
+    return { action: 'go', moves: await unstarted(tx, id), stops, againInMs };
   });
 }
 
@@ -225,20 +218,4 @@ async function stopsOf(tx: Database, row: EvacuationRow, groups: readonly string
     })
     .where(and(eq(evacuationItem.evacuationId, row.id), inArray(evacuationItem.groupId, [...groups])));
   return running.map(({ id }) => id);
-}
-
-async function finish(
-  tx: Database,
-  row: EvacuationRow,
-  { state, reason }: Extract<EvacuationDecision, { action: 'end' }>,
-): Promise<void> {
-  await endEvacuation(tx, row.id, state, reason);
-  if (row.kind !== EvacuationKind.evacuate || row.deviceId === null) return;
-  const [draining] = await tx
-    .select({ id: device.id })
-    .from(device)
-    .where(and(eq(device.id, row.deviceId), eq(device.state, 'draining')));
-  // Somebody may have removed it meanwhile.
-  const next = state === 'succeeded' ? 'drained' : 'cordoned';
-  if (draining) await setDeviceState(tx, draining.id, ['draining'], next, row.actor ?? undefined);
 }
