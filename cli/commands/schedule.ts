@@ -1,7 +1,7 @@
 import type { Command } from 'commander';
 import type { Schemas } from '../../client/createClient.ts';
 import type { LeftoverPolicy } from '../../core/evacuation.ts';
-import { openClient } from '../client.ts';
+import { ALL, openClient } from '../client.ts';
 import { usageError } from '../exit.ts';
 import { ago, type JsonFlag, print, subcommand } from '../output.ts';
 import { seconds, wholeNumber } from '../parse.ts';
@@ -27,7 +27,7 @@ within ten minutes, and not at all after that.`;
 export function defineSchedule(schedule: Command): void {
   subcommand(schedule, 'ls', 'list schedules').action(async (flags: JsonFlag) => {
     const client = await openClient();
-    const page = await client.get('/schedules', { params: { query: { limit: 500 } } });
+    const page = await client.get('/schedules', ALL);
     print(flags, page, ({ items }) => table(['NAME', 'ID', 'DOES', 'TIMES', 'NEXT', 'LAST'], items.map(row)));
   });
 
