@@ -100,9 +100,9 @@ describe('the engine on a device', () => {
     const node = join(CHECKOUT_ON_DEVICE, 'node_modules/node/bin/node');
     const program = join(CHECKOUT_ON_DEVICE, 'test/lab/engineOutageTrial.ts');
     const outcome = devices.exec('d1', [node, program], { timeoutMs: 120_000 });
-    const inspect = ['docker', 'inspect', '--format', '{{.State.Pid}}', 'drayage-cmp_outage000000'];
+    const started = ['cat', '/run/drayage-outage/started'];
     const pid = await until('the compute', 60_000, async () => {
-      const { stdout } = await devices.exec('d1', inspect, { allowFailure: true });
+      const { stdout } = await devices.exec('d1', started, { allowFailure: true });
       return Number(stdout.trim()) > 0 && stdout.trim();
     });
     await devices.kill('d1', 'dockerd');

@@ -41,6 +41,8 @@ try {
   await start();
   const first = (await engine.facts(spec.id))?.pid;
   runRestarter({ engine, start, mayStart: () => true, onExit: (exit) => exits.push(exit) }, abort.signal);
+  // From here on the engine may go away: nothing is asked of it that has to be answered.
+  writeFileSync(`${runDir}/started`, String(first));
   await until('the compute to run again', 60_000, async () => {
     const pid = await engine.facts(spec.id).then(
       (facts) => facts?.pid ?? 0,
