@@ -6,6 +6,7 @@ import { pack } from 'tar-stream';
 import { acceptedSchema } from '../core/api/common.ts';
 import { computeSchema } from '../core/api/computes.ts';
 import type { ImageView } from '../core/api/images.ts';
+import { DrayageError } from '../core/cause.ts';
 import { until } from '../core/until.ts';
 import { type ControlApi, listAll } from './controlApi.ts';
 import { importImage } from './importImage.ts';
@@ -53,7 +54,7 @@ export async function createFakeComputes(
   const work = async () => {
     for (let index = next++; index < computes.length; index = next++) {
       const body = { image, ...computes[index] };
-      ids[index] = acceptedSchema.parse(await api.request('POST', '/computes', body)).id;
+      ids[index] = await create(api, body);
       told(ids.length);
     }
   };
@@ -63,6 +64,21 @@ export async function createFakeComputes(
     (await runningComputes(api)).filter((id) => wanted.has(id)).length === ids.length;
   await until(`${String(ids.length)} computes to run`, RUN_MS, running, LOOK_MS);
   return ids;
+}
+
+/** A device that was silent for a moment, among hundreds in one process, is waited for. */
+async function create(api: ControlApi, body: object): Promise<string> {
+  let id = '';
+  await until('a device to answer again', RUN_MS, async () => {
+    try {
+      id = acceptedSchema.parse(await api.request('POST', '/computes', body)).id;
+      return true;
+    } catch (error) {
+      if (error instanceof DrayageError && error.cause_.code === 'deviceUnreachable') return false;
+      throw error;
+    }
+  });
+  return id;
 }
 
 async function runningComputes(api: ControlApi): Promise<string[]> {
