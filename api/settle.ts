@@ -22,11 +22,8 @@ const YOUNG_SECONDS = 15;
 export async function settle(context: ApiContext, logger: FastifyBaseLogger): Promise<void> {
   for (const compute of await unstartedComputes(context.db, YOUNG_SECONDS)) {
     try {
-      if ((await startMaking(context, compute)) === null) {
-        // Of a group, another may be busy: the rest need not wait for that.
-        if (compute.groupName === null) return;
-        continue;
-      }
+      // Something else may be done to it or its group yet: the rest need not wait for that.
+      if ((await startMaking(context, compute)) === null) continue;
       logger.info({ compute: compute.id }, 'started the making of a compute that was only recorded');
     } catch (error) {
       if (!(error instanceof DrayageError)) throw error;

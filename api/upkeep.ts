@@ -13,6 +13,7 @@ import { removeOldMetrics } from '../db/metrics.ts';
 import { removeOldSnapshots } from '../db/snapshots.ts';
 import { removeExpiredTokens } from '../db/tokens.ts';
 import type { ApiContext } from './context.ts';
+import { LeaseWatch } from './failover/leaseWatch.ts';
 import { keepAttempts } from './migrations/attempts.ts';
 import { dropExpiredUploads } from './images/parts.ts';
 import { removeLeftovers } from './images/store.ts';
@@ -32,6 +33,7 @@ export interface Upkeep {
 /** What has to be done again and again, by one of the API's processes. */
 export function startUpkeep(context: ApiContext, logger: FastifyBaseLogger): Upkeep {
   const startedAt = performance.now();
+  const leases = new LeaseWatch(context, logger);
   let turn = 0;
   let lastFailure = '';
   let stopped = false;
@@ -48,6 +50,7 @@ export function startUpkeep(context: ApiContext, logger: FastifyBaseLogger): Upk
         }
         if (turn % CLEANING_EVERY === 0) await clean(tx, context.config.dataDir);
       });
+      await leases.look();
       if (turn % SETTLING_EVERY === 0) {
         await settle(context, logger);
         await keepAttempts(context);

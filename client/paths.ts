@@ -483,6 +483,10 @@ export interface paths {
                              */
                             protocol?: "tcp" | "udp";
                         }[];
+                        protection?: {
+                            /** @enum {string} */
+                            kind: "restart";
+                        };
                         /**
                          * @default {
                          *       "name": "no",
@@ -641,6 +645,7 @@ export interface paths {
                         memoryBytes?: number;
                         name?: unknown;
                         pids?: number;
+                        protection?: unknown;
                         restartPolicy?: {
                             /** @default 0 */
                             maximumRetries?: number;
@@ -5457,6 +5462,10 @@ export interface components {
                  */
                 protocol: "tcp" | "udp";
             }[];
+            protection?: {
+                /** @constant */
+                kind: "restart";
+            };
             reason: string;
             restartPolicy: {
                 /** @default 0 */

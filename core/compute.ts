@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { apartSchema, constraintsSchema } from './constraints.ts';
 import { healthCheckSchema } from './healthCheck.ts';
 import { idSchema } from './ids.ts';
+import { protectionSchema } from './protection.ts';
 import { tmpfsListSchema } from './tmpfs.ts';
 
 export const ComputeState = {
@@ -95,6 +96,8 @@ export const computeSpecSchema = z.object({
   /** Never on one device with another compute of its tenant that has the same word. */
   apart: apartSchema.optional(),
   restartPolicy: restartPolicySchema.default({ name: 'no', maximumRetries: 0 }),
+  /** What becomes of it when its device is lost; without it, it waits for its device. */
+  protection: protectionSchema.optional(),
   healthCheck: healthCheckSchema.optional(),
   address: addressSchema,
 });

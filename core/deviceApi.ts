@@ -77,6 +77,11 @@ export const heartbeatRequestSchema = z.object({
       }),
     )
     .max(10_000),
+  /**
+   * Asks for a lease, of what may be started elsewhere; absent when there is nothing such. `generation` as it was told last, null
+   * before it was.
+   */
+  lease: z.object({ generation: z.number().int().nullable() }).optional(),
 });
 export type HeartbeatRequest = z.infer<typeof heartbeatRequestSchema>;
 
@@ -88,6 +93,8 @@ export const heartbeatResponseSchema = z.object({
   outdated: z.array(idSchema('compute')).default([]),
   /** Version of the network's rules; a device with another asks for them. Absent in what earlier versions say. */
   network: z.string().optional(),
+  /** Answers the request for a lease; what is `outdated` has none in any case. Earlier versions grant none. */
+  lease: z.object({ generation: z.number().int(), granted: z.boolean() }).optional(),
 });
 export type HeartbeatResponse = z.infer<typeof heartbeatResponseSchema>;
 

@@ -8,6 +8,7 @@ import type { Engine } from './engine/types.ts';
 import type { Failpoint } from './failpoints.ts';
 import type { FileSync } from './files/fileSync.ts';
 import type { Identity } from './link/identity.ts';
+import type { Leases } from './lease/leases.ts';
 import type { LinkRequest } from './link/linkServer.ts';
 import type { MemoryMoves } from './memory/memoryMoves.ts';
 import type { PageStores } from './memory/pageStores.ts';
@@ -33,6 +34,8 @@ export interface Device {
   memory: Pick<MemoryMoves, 'open' | 'round' | 'firstRoundEnding' | 'close'>;
   pages: Pick<PageStores, 'expect' | 'forget' | 'filled'>;
   snapshots: Snapshots;
+  /** Shuts what may be started elsewhere once the device is lost. */
+  leases: Leases;
   /** Its part in the hot window of a move. */
   members: Members;
   /** What a compute holds here, and what stands against moving it. */

@@ -12,6 +12,8 @@ import { FileSync } from './files/fileSync.ts';
 import { TmpfsMounts } from './files/tmpfsMounts.ts';
 import { ImageServer } from './images/imageServer.ts';
 import { InventoryReader } from './inventory.ts';
+import { Leases } from './lease/leases.ts';
+import { nftGate } from './lease/nftGate.ts';
 import { MemoryMoves } from './memory/memoryMoves.ts';
 import { PageListener } from './memory/pageListener.ts';
 import { PageStores } from './memory/pageStores.ts';
@@ -94,13 +96,16 @@ async function joined(
     fetch: fetchNetwork,
     log: (message, detail) => log(message, { ...detail }),
   });
+  const here = (await engine.listComputes()).map(({ spec }) => spec);
+  const leases = new Leases(nftGate);
   // Before any gate is opened.
-  await rules.start((await engine.listComputes()).map(({ spec }) => spec));
-  const network = new ComputeNetwork(bridge, rules);
+  await rules.start(here);
+  await leases.start(here);
+  const network = new ComputeNetwork(bridge, rules, leases);
   const images = new ImageServer({ engine, allowedImage });
   const deps = { runDir, engine, network, files, memory, pages, log };
   return {
-    ...{ engine, network, files, memory, pages },
+    ...{ engine, network, files, memory, pages, leases },
     builder: createAppBuilder(dockerSocket),
     snapshots: createSnapshots({ runDir, workRoot, engine, network, mounts, failpoint }),
     members: {

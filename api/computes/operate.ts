@@ -82,8 +82,8 @@ async function deviceOf(
 }
 
 /**
- * Starts the workflow of a compute that was recorded; null when Temporal is away, or something else is done to its group,
- * and it has to be tried again.
+ * Starts the workflow of a compute that was recorded; null when Temporal is away, or something else is done to it or its
+ * group, and it has to be tried again.
  */
 export async function startMaking(context: ApiContext, made: ComputeRecord): Promise<string | null> {
   if (!made.placement) return null;
@@ -96,7 +96,7 @@ export async function startMaking(context: ApiContext, made: ComputeRecord): Pro
     await setCreateRun(context.db, made.id, runId);
     return runId;
   } catch (error) {
-    if (isTemporalAway(error) || (made.groupName !== null && isCode(error, 'workflowRunning'))) return null;
+    if (isTemporalAway(error) || isCode(error, 'workflowRunning')) return null;
     throw error;
   }
 }

@@ -65,6 +65,7 @@ export function computeView(row: ComputeRecord, fleet: Fleet): ComputeView {
     constraints: spec.constraints,
     apart: spec.apart,
     restartPolicy: spec.restartPolicy,
+    protection: spec.protection,
     healthCheck: spec.healthCheck,
     health: row.health,
     exitCode: row.exitCode,

@@ -30,6 +30,7 @@ import type { Database } from '../../db/database.ts';
 import { certificateOf, getDevice } from '../../db/devices.ts';
 import { heartbeat } from '../../db/signsOfLife.ts';
 import { recordHandOver, settleEpochs } from '../../db/epochs.ts';
+import { askLease } from '../../db/leases.ts';
 import { addMetrics } from '../../db/metrics.ts';
 import { setProgress } from '../../db/migrationMemory.ts';
 import { askVerdict, getTransfer, reportTransfer, type TransferRow } from '../../db/transfers.ts';
@@ -81,13 +82,15 @@ export const deviceApiRoutes: FastifyPluginAsyncZod<{ context: ApiContext }> = a
     schema: { body: heartbeatRequestSchema, response: { 200: heartbeatResponseSchema } },
     handler: async (request) => {
       const deviceId = deviceOf(request);
-      const { inventory, clock, computes } = request.body;
+      const { inventory, clock, computes, lease } = request.body;
       const shown = { clockOffsetMs: clockOffset(clock), certificate: certificateShown(request) };
       request.refusedFor = (await heartbeat(db, deviceId, inventory, shown)).map(({ code }) => code);
+      // Before what is outdated is looked up: what is given away between the two is outdated by then.
+      const answer = lease && (await askLease(db, deviceId, lease.generation));
       const outdated = await settleEpochs(db, deviceId, computes);
       await reconcileRunning(db, deviceId, computes);
       await recordObserved(db, deviceId, computes);
-      return { outdated, network: await network.version() };
+      return { outdated, network: await network.version(), lease: answer };
     },
   });
 

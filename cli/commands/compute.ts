@@ -44,6 +44,7 @@ interface CreateFlags extends JsonFlag, HealthFlags {
   volume?: CreateBody['volumes'];
   tmpfs?: CreateBody['tmpfs'];
   restart?: CreateBody['restartPolicy'];
+  restartElsewhere?: boolean;
   detach?: boolean;
 }
 
@@ -77,7 +78,11 @@ export function defineCompute(compute: Command): void {
     )
     .option('--volume <NAME:PATH>', 'a volume that moves with it; may be given several times', volume)
     .option('--tmpfs <PATH:SIZE>', 'files in memory; may be given several times', tmpfsMount)
-    .option('--restart <policy>', 'no, always, on-failure or on-failure:N', restartPolicy);
+    .option('--restart <policy>', 'no, always, on-failure or on-failure:N', restartPolicy)
+    .option(
+      '--restart-elsewhere',
+      'with --restart always: start it afresh on another device when its own is lost',
+    );
   withHealthOptions(creating)
     .option('--detach', 'do not wait until it runs')
     .argument('[command...]', "after --, instead of the image's own")
@@ -137,6 +142,7 @@ async function create(command: string[], flags: CreateFlags): Promise<void> {
     volumes,
     tmpfs,
     restartPolicy: restart,
+    protection: flags.restartElsewhere === true ? { kind: 'restart' as const } : undefined,
     healthCheck: healthCheckOf(flags),
     command: command.length > 0 ? command : undefined,
   };

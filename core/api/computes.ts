@@ -23,36 +23,46 @@ const memorySchema = z
   .min(6 * 2 ** 20);
 const cpusSchema = z.number().positive().max(1024);
 
-export const createComputeRequestSchema = z.strictObject({
-  name: nameSchema.refine((name) => !name.startsWith('cmp_'), 'must not look like an id'),
-  /** Id or name. */
-  image: idOrNameSchema,
-  /** Id or name; without it the ready device with the most memory is chosen. */
-  device: idOrNameSchema.optional(),
-  /** Id or name of a group: it is made where its other computes are, and moves with them. */
-  group: idOrNameSchema.optional(),
-  command: z.array(z.string().max(32_768)).max(256).optional(),
-  env: z
-    .record(
-      z.string().regex(/^[A-Za-z_][A-Za-z0-9_]*$/, 'must be the name of a variable'),
-      z.string().max(32_768),
-    )
-    .default({}),
-  memoryBytes: memorySchema.optional(),
-  cpus: cpusSchema.optional(),
-  pids: specShape.pids,
-  /** Besides those that every compute has. */
-  capabilities: specShape.capabilities,
-  labels: specShape.labels,
-  volumes: specShape.volumes,
-  tmpfs: specShape.tmpfs,
-  /** Reached on every device's address, wherever the compute is. */
-  ports: publishedPortsSchema,
-  constraints: specShape.constraints,
-  apart: specShape.apart,
-  restartPolicy: restartPolicySchema.default({ name: 'no', maximumRetries: 0 }),
-  healthCheck: specShape.healthCheck,
-});
+export const createComputeRequestSchema = z
+  .strictObject({
+    name: nameSchema.refine((name) => !name.startsWith('cmp_'), 'must not look like an id'),
+    /** Id or name. */
+    image: idOrNameSchema,
+    /** Id or name; without it the ready device with the most memory is chosen. */
+    device: idOrNameSchema.optional(),
+    /** Id or name of a group: it is made where its other computes are, and moves with them. */
+    group: idOrNameSchema.optional(),
+    command: z.array(z.string().max(32_768)).max(256).optional(),
+    env: z
+      .record(
+        z.string().regex(/^[A-Za-z_][A-Za-z0-9_]*$/, 'must be the name of a variable'),
+        z.string().max(32_768),
+      )
+      .default({}),
+    memoryBytes: memorySchema.optional(),
+    cpus: cpusSchema.optional(),
+    pids: specShape.pids,
+    /** Besides those that every compute has. */
+    capabilities: specShape.capabilities,
+    labels: specShape.labels,
+    volumes: specShape.volumes,
+    tmpfs: specShape.tmpfs,
+    /** Reached on every device's address, wherever the compute is. */
+    ports: publishedPortsSchema,
+    constraints: specShape.constraints,
+    apart: specShape.apart,
+    restartPolicy: restartPolicySchema.default({ name: 'no', maximumRetries: 0 }),
+    /** What becomes of it when its device is lost; without it, it waits for its device. */
+    protection: specShape.protection,
+    healthCheck: specShape.healthCheck,
+  })
+  .refine(
+    ({ protection, restartPolicy }) => protection?.kind !== 'restart' || restartPolicy.name === 'always',
+    {
+      path: ['protection'],
+      message: 'needs the restart policy always: only what is to be started again is started elsewhere',
+    },
+  );
 export type CreateComputeRequest = z.infer<typeof createComputeRequestSchema>;
 
 const fixed = z.never({ error: 'cannot be changed; make a new compute with it' }).optional();
@@ -69,7 +79,7 @@ export const updateComputeRequestSchema = z
     /** Null takes it away. */
     healthCheck: healthCheckSchema.nullish(),
     ...{ name: fixed, image: fixed, command: fixed, env: fixed, capabilities: fixed, device: fixed },
-    ...{ volumes: fixed, tmpfs: fixed, group: fixed, constraints: fixed, apart: fixed },
+    ...{ volumes: fixed, tmpfs: fixed, group: fixed, constraints: fixed, apart: fixed, protection: fixed },
   })
   .refine((change) => Object.values(change).some((value) => value !== undefined), 'must change something');
 export type UpdateComputeRequest = Pick<
@@ -117,6 +127,7 @@ export const computeSchema = z
     constraints: specShape.constraints,
     apart: specShape.apart,
     restartPolicy: restartPolicySchema,
+    protection: specShape.protection,
     healthCheck: specShape.healthCheck,
     /** What its check says; null without one, and when it does not run. */
     health: healthSchema.extend({ at: z.iso.datetime() }).nullable(),

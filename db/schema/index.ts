@@ -5,6 +5,7 @@ export * from './devices.ts';
 export * from './evacuations.ts';
 export * from './events.ts';
 export * from './images.ts';
+export * from './leases.ts';
 export * from './metrics.ts';
 export * from './migrations.ts';
 export * from './registries.ts';

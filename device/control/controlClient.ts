@@ -53,8 +53,12 @@ export class ControlClient {
     return (await this.#https.call('POST', '/device/v1/renewal', renewalResponseSchema, body)).certificate;
   }
 
-  heartbeat(inventory: Inventory, computes: HeartbeatRequest['computes']): Promise<HeartbeatResponse> {
-    const body = { inventory, computes, clock: Date.now() };
+  heartbeat(
+    inventory: Inventory,
+    computes: HeartbeatRequest['computes'],
+    lease?: HeartbeatRequest['lease'],
+  ): Promise<HeartbeatResponse> {
+    const body = { inventory, computes, clock: Date.now(), lease };
     return this.#https.call('POST', '/device/v1/heartbeat', heartbeatResponseSchema, body);
   }
 

@@ -4,12 +4,14 @@ import type { Inventory } from '../../core/device.ts';
 import type { Counters } from '../../core/metrics.ts';
 import type { Device, Machine } from '../device.ts';
 import { Failpoints } from '../failpoints.ts';
+import { Leases } from '../lease/leases.ts';
 import { Containers } from './containers.ts';
 import { fakeBuilder } from './fakeBuilder.ts';
 import { FakeEngine } from './fakeEngine.ts';
 import { FakeSource, FakeTarget } from './fakeMembers.ts';
 import { FakeMemory, fakePages } from './fakeMemory.ts';
 import { fakeSnapshots } from './fakeSnapshots.ts';
+import { FakeGate } from './fakeGate.ts';
 import { fakeInventory } from './inventory.ts';
 import { Life } from './life.ts';
 import { Random } from './random.ts';
@@ -35,6 +37,7 @@ export interface FakeOptions {
 export class FakeMachine {
   readonly #options: FakeOptions;
   readonly #containers = new Containers();
+  readonly #gate = new FakeGate();
   readonly #idle: Inventory;
   readonly #cpu: Wave;
   readonly #traffic: Wave;
@@ -56,7 +59,7 @@ export class FakeMachine {
     await mkdir(this.#options.runDir, { recursive: true });
     return {
       inventory: async () => this.#inventory(),
-      join: async () => this.#device(life),
+      join: async () => this.#device(life, await this.#leases()),
       release: async () => life.end(),
     };
   }
@@ -69,11 +72,18 @@ export class FakeMachine {
   /** After `endWorker`: what runs ends, what is in memory goes. */
   async losePower(): Promise<void> {
     this.#containers.losePower();
+    this.#gate.losePower();
     // On tmpfs.
     await rm(join(this.#options.runDir, 'images'), { recursive: true, force: true });
   }
 
-  #device(life: Life): Device {
+  async #leases(): Promise<Leases> {
+    const leases = new Leases(this.#gate);
+    await leases.start(this.#containers.all().map(({ spec }) => spec));
+    return leases;
+  }
+
+  #device(life: Life, leases: Leases): Device {
     const containers = this.#containers;
     const memory = new FakeMemory(containers, life);
     const { runDir, onPowerLost } = this.#options;
@@ -81,7 +91,8 @@ export class FakeMachine {
     return {
       engine: new FakeEngine(containers, life),
       builder: fakeBuilder,
-      network: { prepare: () => life.lives(), open: () => life.lives(), remove: () => life.lives() },
+      leases,
+      network: fakeNetwork(life, leases),
       memory,
       pages: fakePages(containers, life),
       files: this.#files(life),
@@ -166,4 +177,19 @@ export class FakeMachine {
       diskBytes: diskBytes - diskAvailableBytes,
     };
   }
+}
+
+/** Nothing is on it but the fence. */
+function fakeNetwork(life: Life, leases: Leases): Device['network'] {
+  return {
+    prepare: async (spec) => {
+      await life.lives();
+      await leases.fence(spec);
+    },
+    open: () => life.lives(),
+    remove: async (computeId) => {
+      await life.lives();
+      await leases.unfence(computeId);
+    },
+  };
 }

@@ -4,6 +4,7 @@ import { promisify } from 'node:util';
 import { DrayageError } from '../../core/cause.ts';
 import type { Address, ComputeSpec } from '../../core/compute.ts';
 import { exists } from '../exists.ts';
+import type { Leases } from '../lease/leases.ts';
 import type { DeviceRules } from './deviceRules.ts';
 import { FlowSteering } from './flows/flowSteering.ts';
 import { vethName } from './vethName.ts';
@@ -20,19 +21,26 @@ const LOCAL_ADDRESS = '169.254.77.1/32';
 export class ComputeNetwork {
   readonly #bridge: string;
   readonly #rules: Pick<DeviceRules, 'bind' | 'unbind'>;
+  readonly #leases: Pick<Leases, 'fence' | 'unfence'>;
   /** Connections to the outside that a moved compute has left on other devices. */
   readonly flows: FlowSteering;
 
-  constructor(bridge: string, rules: Pick<DeviceRules, 'bind' | 'unbind'>) {
+  constructor(
+    bridge: string,
+    rules: Pick<DeviceRules, 'bind' | 'unbind'>,
+    leases: Pick<Leases, 'fence' | 'unfence'>,
+  ) {
     this.#bridge = bridge;
     this.#rules = rules;
+    this.#leases = leases;
     this.flows = new FlowSteering(bridge);
   }
 
   /** Makes the veth pair and addresses, gate shut, with the rules of what it may reach. Asked again, it completes what is missing. */
-  async prepare(spec: Pick<ComputeSpec, 'id' | 'address'>, sandboxPid: number): Promise<void> {
+  async prepare(spec: Pick<ComputeSpec, 'id' | 'address' | 'protection'>, sandboxPid: number): Promise<void> {
     const veth = vethName(spec.id);
     await this.#rules.bind(spec);
+    await this.#leases.fence(spec);
     await this.flows.forget(spec.address.ip);
     if (await this.#belongsToAnother(veth, sandboxPid)) await ip(['link', 'del', veth]);
     if (!(await vethExists(veth)))
@@ -63,6 +71,7 @@ export class ComputeNetwork {
   async remove(computeId: string): Promise<void> {
     if (await vethExists(vethName(computeId))) await ip(['link', 'del', vethName(computeId)]);
     this.#rules.unbind(computeId);
+    await this.#leases.unfence(computeId);
   }
 
   /** Gives the device side its address for the frames of an arrival, see HotTarget. */

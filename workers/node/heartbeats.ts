@@ -1,11 +1,15 @@
 import type { Logger } from 'pino';
 import type { Inventory } from '../../core/device.ts';
+import type { HeartbeatResponse } from '../../core/deviceApi.ts';
 import type { ControlClient } from '../../device/control/controlClient.ts';
 import type { Device } from '../../device/device.ts';
 import type { Engine } from '../../device/engine/types.ts';
+import type { Asked, Leases } from '../../device/lease/leases.ts';
 import type { HealthMonitor } from './healthMonitor.ts';
 import type { Placements } from './placements.ts';
 import { Repeating } from './repeating.ts';
+
+type Here = Awaited<ReturnType<Engine['listComputes']>>;
 
 const EVERY_MS = 2000;
 /** Every so many signs of life the placements are compared with the journal. */
@@ -18,6 +22,7 @@ interface Deps {
   placements: Placements;
   followNetwork: Device['followNetwork'];
   health: Pick<HealthMonitor, 'notice'>;
+  leases: Leases;
   log: Logger;
 }
 
@@ -25,10 +30,13 @@ interface Deps {
 export class Heartbeats extends Repeating {
   readonly #deps: Deps;
   #away = false;
+  /** The generation of this device's lease, as it was told last. */
+  #generation: number | null = null;
 
   constructor(deps: Deps) {
     super(EVERY_MS, (count) => this.#beat(count % SETTLE_EVERY === 0));
     this.#deps = deps;
+    deps.leases.onWanted(() => this.soon());
   }
 
   /** One sign of life, now. Resolves with the computes that are outdated here. @throws DrayageError while nobody answers */
@@ -36,18 +44,58 @@ export class Heartbeats extends Repeating {
     return this.#send(await this.#deps.engine.listComputes());
   }
 
-  async #send(here: Awaited<ReturnType<Engine['listComputes']>>): Promise<string[]> {
+  async #send(here: Here): Promise<string[]> {
     const { control, inventory, placements, followNetwork } = this.#deps;
-    const tellOf = async ({ spec, running, limits }: (typeof here)[number]) => ({
+    const tellOf = async ({ spec, running, limits }: Here[number]) => ({
       id: spec.id,
       epoch: await placements.epoch(spec),
       running,
       limits,
     });
     const told = await Promise.all(here.map(tellOf));
-    const { outdated, network } = await control.heartbeat(await inventory(), told);
+    const asked = await this.#prepareLease();
+    const { outdated, network, lease } = await control.heartbeat(
+      await inventory(),
+      told,
+      asked === null ? undefined : { generation: this.#generation },
+    );
+    const again = asked !== null && lease !== undefined && (await this.#takeLease(asked, lease, outdated));
     if (network !== undefined) await followNetwork(network);
-    return outdated;
+    return again ? this.#send(here) : outdated;
+  }
+
+  /** What is asked for lasts from here. A fence that cannot be set shuts what is behind it; the device lives all the same. */
+  async #prepareLease(): Promise<Asked | null> {
+    const { leases, log } = this.#deps;
+    if (!leases.any) return null;
+    try {
+      return await leases.prepare();
+    } catch (error) {
+      log.error({ error: String(error) }, 'no lease was asked for');
+      return null;
+    }
+  }
+
+  /**
+   * Resolves with whether to ask again at once: the device's generation is another than it believed. It was declared dead, or
+   * has just started; what became another's meanwhile it hears with the answers.
+   */
+  async #takeLease(
+    asked: Asked,
+    { generation, granted }: NonNullable<HeartbeatResponse['lease']>,
+    outdated: string[],
+  ): Promise<boolean> {
+    const { leases, log } = this.#deps;
+    const learned = this.#generation !== generation;
+    if (learned && this.#generation !== null)
+      log.warn({ generation }, 'this device was declared dead: its lease had run out');
+    this.#generation = generation;
+    try {
+      if (granted) await leases.grant(asked, outdated);
+    } catch (error) {
+      log.error({ error: String(error) }, 'a lease could not be put in force');
+    }
+    return !granted && learned;
   }
 
   async #beat(settles: boolean): Promise<void> {
@@ -57,7 +105,7 @@ export class Heartbeats extends Repeating {
       // While nobody answers, checks go on with what was said last.
       health.notice(here);
       await placements.notice(here.map(({ computeId }) => computeId));
-      await this.#send(here);
+      await placements.clear(await this.#send(here));
       if (settles) await placements.settle();
       if (this.#away) log.info('the control plane answers again');
       this.#away = false;

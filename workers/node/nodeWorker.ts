@@ -107,7 +107,7 @@ export class NodeWorker {
     const placements = new Placements({ device, table, control, log });
     const health = new HealthMonitor({ engine, sessions, placements, control, log });
     const heartbeats = new Heartbeats({
-      ...{ control, engine, placements, health, log },
+      ...{ control, engine, placements, health, log, leases: device.leases },
       inventory: () => machine.inventory(),
       followNetwork: (version) => device.followNetwork(version),
     });

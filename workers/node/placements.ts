@@ -114,6 +114,30 @@ export class Placements {
     }
   }
 
+  /**
+   * Clears away what may be started elsewhere and was: its device was cut off, or its worker stood still, and another has it now.
+   * What a move has left is the move's to clear.
+   */
+  async clear(outdated: readonly string[]): Promise<void> {
+    if (outdated.length === 0) return;
+    const { device, log } = this.#deps;
+    const here = (await device.engine.listComputes()).filter(
+      ({ computeId, spec }) => outdated.includes(computeId) && spec.protection !== undefined,
+    );
+    if (here.length === 0) return;
+    await this.refresh();
+    for (const { computeId, running } of here) {
+      try {
+        await this.#bringInLine(computeId, running, true);
+      } catch (error) {
+        log.error(
+          { computeId, error: String(error) },
+          'what is another device’s now could not be cleared away',
+        );
+      }
+    }
+  }
+
   close(): void {
     this.#known.clear();
   }

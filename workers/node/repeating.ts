@@ -14,6 +14,7 @@ export class Repeating {
   readonly #everyMs: number;
   readonly #action: (count: number) => Promise<void>;
   readonly #stop = new AbortController();
+  #wake = new AbortController();
   #running: Promise<void> | null = null;
 
   /** `everyMs` lies between two begins, milliseconds; the action gets how often it was done, with this time. */
@@ -26,6 +27,11 @@ export class Repeating {
     this.#running ??= this.#run();
   }
 
+  /** The next turn begins now, or once the one that is under way has ended. */
+  soon(): void {
+    this.#wake.abort();
+  }
+
   /** Waits for what is under way. */
   async close(): Promise<void> {
     this.#stop.abort();
@@ -35,10 +41,12 @@ export class Repeating {
   async #run(): Promise<void> {
     const { signal } = this.#stop;
     for (let count = 1; !signal.aborted; count += 1) {
+      this.#wake = new AbortController();
       const began = performance.now();
       await this.#action(count);
       const ms = pauseMs(this.#everyMs, performance.now() - began, Math.random());
-      await pause(ms, undefined, { signal }).catch(() => undefined);
+      const woken = AbortSignal.any([signal, this.#wake.signal]);
+      await pause(ms, undefined, { signal: woken }).catch(() => undefined);
     }
   }
 }
