@@ -1,5 +1,6 @@
 import type { IncomingMessage } from 'node:http';
 import { request as httpsRequest } from 'node:https';
+import { json } from 'node:stream/consumers';
 import type { PeerCertificate } from 'node:tls';
 import { type ClientOptions, WebSocket } from 'ws';
 import { problemSchema } from '../core/api/common.ts';
@@ -78,15 +79,21 @@ function tlsOf({ identity, authority }: ApiContext, device: DeviceRow) {
   };
 }
 
+/** Tells a device's link something. @throws DrayageError deviceUnreachable, linkFailed */
+export async function tellLink(context: ApiContext, device: DeviceRow, path: string): Promise<unknown> {
+  return json(await askLink(context, device, path, AbortSignal.timeout(ANSWER_MS), 'POST'));
+}
+
 /** Asks a device's link. The answer streams; `signal` ends it. @throws DrayageError deviceUnreachable, linkFailed */
 export function askLink(
   context: ApiContext,
   device: DeviceRow,
   path: string,
   signal: AbortSignal,
+  method: 'GET' | 'POST' = 'GET',
 ): Promise<IncomingMessage> {
   return new Promise((resolve, reject) => {
-    const request = httpsRequest({ ...tlsOf(context, device), path, method: 'GET', agent: false, signal });
+    const request = httpsRequest({ ...tlsOf(context, device), path, method, agent: false, signal });
     const late = setTimeout(() => request.destroy(new Error('no answer in time')), ANSWER_MS);
     request.once('error', (error) => {
       clearTimeout(late);

@@ -3,6 +3,7 @@ import { DrayageError } from '../core/cause.ts';
 import { setComputeState, unstartedComputes } from '../db/computes.ts';
 import { finishMigration, getMigration, type MigrationRow, openMigrations } from '../db/migrationRecords.ts';
 import { settleApps } from './apps/settleApps.ts';
+import { assignPeers } from './failover/assignPeers.ts';
 import { unfinishedUpdates } from '../db/computeUpdates.ts';
 import { startMaking } from './computes/operate.ts';
 import { resumeUpdate } from './computes/update.ts';
@@ -38,6 +39,7 @@ export async function settle(context: ApiContext, logger: FastifyBaseLogger): Pr
     if (await resumeUpdate(context, row, given))
       logger.info({ compute: row.id }, 'started a change of a compute that was only recorded');
   await settleApps(context, logger, YOUNG_SECONDS);
+  await assignPeers(context, logger);
   await settleSchedules(context);
   const evacuations = await settleEvacuations(context, logger, YOUNG_SECONDS);
   await settleSnapshots(context, logger, YOUNG_SECONDS);

@@ -486,6 +486,10 @@ export interface paths {
                         protection?: {
                             /** @enum {string} */
                             kind: "restart";
+                        } | {
+                            everySeconds: number;
+                            /** @enum {string} */
+                            kind: "checkpoint";
                         };
                         /**
                          * @default {
@@ -5391,6 +5395,13 @@ export interface components {
             apart?: string;
             capabilities: string[];
             causes: components["schemas"]["Cause"][];
+            checkpoint: {
+                bytes: number;
+                device: components["schemas"]["Reference"];
+                frozenMs: number;
+                /** Format: date-time */
+                takenAt: string;
+            } | null;
             command?: string[];
             constraints?: {
                 [key: string]: string;
@@ -5465,6 +5476,10 @@ export interface components {
             protection?: {
                 /** @constant */
                 kind: "restart";
+            } | {
+                everySeconds: number;
+                /** @constant */
+                kind: "checkpoint";
             };
             reason: string;
             restartPolicy: {

@@ -15,6 +15,8 @@ function compute(change: Partial<Compute> = {}, spec: Partial<Compute['spec']> =
   };
 }
 
+const KEPT: Partial<Compute['spec']> = { protection: { kind: 'checkpoint', everySeconds: 10 } };
+
 test.each<[string, Partial<LostGroup>, string]>([
   ['what ran and may be started elsewhere is', {}, 'restart'],
   ['so is what was on its way to this device', { computes: [compute({ state: 'creating' })] }, 'restart'],
@@ -43,10 +45,30 @@ test.each<[string, Partial<LostGroup>, string]>([
     { computes: [compute({}, { restartPolicy: { name: 'on-failure', maximumRetries: 0 } })] },
     'leave',
   ],
+  ['what has no checkpoint yet waits for its device', { computes: [compute({}, KEPT)] }, 'leave'],
+  [
+    'what has a checkpoint goes on from it',
+    { computes: [compute({}, KEPT)], checkpoint: { keeper: { lives: false } } },
+    'restore',
+  ],
+  [
+    'and so does what is not to be started again: it is not',
+    {
+      checkpoint: { keeper: { lives: false } },
+      computes: [compute({}, { ...KEPT, restartPolicy: { name: 'no', maximumRetries: 0 } })],
+    },
+    'restore',
+  ],
+  ['a checkpoint on a device that does not answer is waited for', { checkpoint: { keeper: null } }, 'wait'],
+  [
+    'what lives by the word of the device that has its checkpoint is left alone',
+    { checkpoint: { keeper: { lives: true } }, computes: [compute({}, KEPT)] },
+    'wait',
+  ],
   ['of an empty group nothing is started', { computes: [] }, 'leave'],
 ])('%s', (_, group, action) => {
   const { action: decided, reason } = decideFailover({
-    transferOpen: false,
+    ...{ transferOpen: false, checkpoint: null },
     computes: [compute()],
     ...group,
   });

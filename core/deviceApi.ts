@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { LOG_LINE_MAX_CHARACTERS, LOG_MAX_LINES } from './application.ts';
 import { computeSpecSchema, nameSchema } from './compute.ts';
+import { keepingSchema } from './checkpoint.ts';
 import { MAX_EPOCH } from './decideEpoch.ts';
 import { inventorySchema } from './device.ts';
 import { isPlain } from './discovery.ts';
@@ -117,6 +118,8 @@ export const devicePlacementSchema = z.object({
   desired: z.enum(['running', 'stopped']),
   /** What its check said last, here or on an earlier device. */
   health: healthSchema.nullish(),
+  /** Of one that is protected by checkpoints: where they go. Null until a device was found for them. */
+  keeping: keepingSchema.nullish(),
   /** The open transfer of the group with this device at one end. */
   transfer: z
     .object({

@@ -30,7 +30,7 @@ export const snapshotPartSchema = z.strictObject({
 export type SnapshotPart = z.infer<typeof snapshotPartSchema>;
 
 /** What a device has found and kept of a compute. */
-const snapshotContentSchema = z.strictObject({
+export const snapshotContentSchema = z.strictObject({
   /** How long the compute stood still, milliseconds. */
   frozenMs: z.number().nonnegative(),
   /** Resident memory of its processes and what lay in its file systems in memory, bytes. */

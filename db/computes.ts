@@ -12,7 +12,17 @@ import { foundGroup, joinGroup, leaveGroup, lockGroupOf } from './groups.ts';
 import { cursorSequence, type Page, type PageRequest, toPage } from './pages.ts';
 import { publishPorts, releasePorts } from './ports.ts';
 import { claimQuota } from './quotas.ts';
-import { compute, computeGroup, device, image, imageBlob, placement, port, tenant } from './schema/index.ts';
+import {
+  checkpoint,
+  compute,
+  computeGroup,
+  device,
+  image,
+  imageBlob,
+  placement,
+  port,
+  tenant,
+} from './schema/index.ts';
 import { inScope } from './tenants.ts';
 import { addVolumes, forgetVolumes } from './volumes.ts';
 
@@ -39,6 +49,15 @@ export interface ComputeRecord extends ComputeRow {
     heardAt: Date | null;
   } | null;
   imageBytes: number;
+  checkpoint: LastCheckpoint | null;
+}
+
+interface LastCheckpoint {
+  device: { id: string; name: string };
+  /** As PostgreSQL writes it. */
+  takenAt: string;
+  bytes: number;
+  frozenMs: number;
 }
 
 const selection = {
@@ -51,6 +70,9 @@ const selection = {
   ports: sql<PublishedPort[]>`(select coalesce(
     json_agg(json_build_object('protocol', p.protocol, 'host', p.host, 'compute', p.port) order by p.protocol, p.host), '[]'
     ) from ${port} p where p.compute_id = ${compute.id})`,
+  checkpoint: sql<LastCheckpoint | null>`(select json_build_object('device', json_build_object('id', d.id, 'name', d.name),
+    'takenAt', k.taken_at, 'bytes', k.bytes, 'frozenMs', k.frozen_ms)
+    from ${checkpoint} k join ${device} d on d.id = k.kept_by where k.compute_id = ${compute.id})`,
   imageBytes: imageBlob.bytes,
   placement: {
     deviceId: placement.deviceId,
@@ -274,6 +296,14 @@ export async function setRestored(db: Database, id: string): Promise<void> {
   });
 }
 
+/** Records that a compute goes on from its last checkpoint. */
+export async function setRecovered(db: Database, id: string): Promise<void> {
+  await db.transaction(async (tx) => {
+    await tx.update(compute).set({ recovers: false }).where(eq(compute.id, id));
+    await setComputeState(tx, id, 'running');
+  });
+}
+
 /** Records what its owner wants of a compute. */
 export async function setDesired(db: Database, id: string, desired: 'running' | 'stopped'): Promise<void> {
   await db
@@ -401,10 +431,11 @@ export async function removeCompute(db: Database, id: string): Promise<void> {
     await lockGroupOf(tx, id);
     const [row] = await tx
       .update(compute)
-      .set({ deletedAt: sql`now()`, imageId: null, restoreOf: null, desired: 'stopped' })
+      .set({ deletedAt: sql`now()`, imageId: null, restoreOf: null, recovers: false, desired: 'stopped' })
       .where(and(eq(compute.id, id), isNull(compute.deletedAt)))
       .returning();
     if (!row) return;
+    await tx.delete(checkpoint).where(eq(checkpoint.computeId, id));
     await releaseAddress(tx, id);
     await releasePorts(tx, id);
     await forgetVolumes(tx, id);

@@ -10,6 +10,8 @@ export interface NewOwner {
   /** Id of the device that was lost, and the epoch under which it owned the group. */
   from: { id: string; name: string; epoch: number };
   to: { id: string; name: string };
+  /** Since its last checkpoint, from which it goes on, seconds; null: it is started afresh. */
+  lostSeconds: number | null;
 }
 
 /**
@@ -19,10 +21,11 @@ export interface NewOwner {
  */
 export async function failOver(
   tx: Database,
-  { group, from, to }: NewOwner,
+  { group, from, to, lostSeconds }: NewOwner,
   computes: readonly Pick<ComputeRecord, 'id' | 'name'>[],
 ): Promise<boolean> {
   const epoch = from.epoch + 1;
+  const how = wordsOf(lostSeconds);
   const given = await tx
     .update(placement)
     .set({ deviceId: to.id, epoch, changedAt: sql`now()` })
@@ -37,17 +40,29 @@ export async function failOver(
     .returning();
   if (given.length === 0) return false;
   for (const { id, name } of computes) {
-    const reason = `${name} is started afresh on ${to.name}, for ${from.name} is lost.`;
+    const reason = `${name} ${how.does} on ${to.name}, for ${from.name} is lost.`;
     await setComputeState(tx, id, 'creating', { reason });
-    await tx.update(compute).set({ createRunId: null, observed: null }).where(eq(compute.id, id));
+    await tx
+      .update(compute)
+      .set({ createRunId: null, observed: null, recovers: lostSeconds !== null })
+      .where(eq(compute.id, id));
     await addEvent(tx, {
       type: 'compute.failedOver',
       subject: id,
-      message: `${name} is ${to.name}'s now, under epoch ${String(epoch)}: ${from.name} is lost, and with it what ${name} had in memory and in its files, and its connections.`,
-      data: { from: from.id, to: to.id, epoch },
+      message: `${name} is ${to.name}'s now, under epoch ${String(epoch)}: ${from.name} is lost, and with it ${how.lost}.`,
+      data: { from: from.id, to: to.id, epoch, lostSeconds },
     });
   }
   return true;
+}
+
+function wordsOf(lostSeconds: number | null): { does: string; lost: string } {
+  if (lostSeconds === null)
+    return { does: 'is started afresh', lost: 'what it had in memory and in its files, and its connections' };
+  return {
+    does: 'goes on from its last checkpoint',
+    lost: `what it did in the last ${lostSeconds.toFixed(1)} s, and its connections`,
+  };
 }
 
 /** Nowhere is room for what was lost: it says so, and is tried again as long as its device is dead. */

@@ -93,10 +93,20 @@ export async function declareDead(
   });
 }
 
+export interface LostWithDevice {
+  group: string;
+  deviceId: string;
+  /** Of its lease since it was declared dead. */
+  generation: number;
+}
+
 /** Groups on devices that were declared dead, of which something may be started elsewhere. */
-export async function lostGroups(db: Database): Promise<{ group: string; deviceId: string }[]> {
+export async function lostGroups(db: Database): Promise<LostWithDevice[]> {
   return db
-    .selectDistinct({ group: placement.groupId, deviceId: placement.deviceId })
+    .selectDistinct({
+      ...{ group: placement.groupId, deviceId: placement.deviceId },
+      generation: deviceLease.generation,
+    })
     .from(deviceLease)
     .innerJoin(placement, eq(placement.deviceId, deviceLease.deviceId))
     .innerJoin(compute, eq(compute.groupId, placement.groupId))

@@ -9,6 +9,8 @@ import type { Failpoint } from './failpoints.ts';
 import type { FileSync } from './files/fileSync.ts';
 import type { Identity } from './link/identity.ts';
 import type { Leases } from './lease/leases.ts';
+import type { PeerLeases } from './lease/peerLeases.ts';
+import type { CheckpointStore } from './checkpoints/checkpointStore.ts';
 import type { LinkRequest } from './link/linkServer.ts';
 import type { MemoryMoves } from './memory/memoryMoves.ts';
 import type { PageStores } from './memory/pageStores.ts';
@@ -34,6 +36,10 @@ export interface Device {
   memory: Pick<MemoryMoves, 'open' | 'round' | 'firstRoundEnding' | 'close'>;
   pages: Pick<PageStores, 'expect' | 'forget' | 'filled'>;
   snapshots: Snapshots;
+  /** Checkpoints of other devices' computes. */
+  checkpoints: CheckpointStore;
+  /** Leases that it gives to others' computes while the control plane is away. */
+  peerLeases: PeerLeases;
   /** Shuts what may be started elsewhere once the device is lost. */
   leases: Leases;
   /** Its part in the hot window of a move. */
@@ -72,6 +78,8 @@ export interface Joining {
   fetchNetwork: () => Promise<NetworkRules | null>;
   /** The digest of an image that a peer may have. @throws DrayageError unknownImage when it may not */
   allowedImage: (imageId: string, peer: string) => Promise<string>;
+  /** The device whose checkpoints of a compute are kept here; null when they are not. @throws while nobody answers */
+  checkpointSource: (computeId: string) => Promise<string | null>;
 }
 
 /** The machine before it has joined. */

@@ -3,6 +3,8 @@ import { servicePorts } from '../core/device.ts';
 import { externalDescriptors } from './checkpoint/armedDump.ts';
 import { findFreezer, killFrozen } from './checkpoint/cgroupFreezer.ts';
 import { endForeign, isForeignInside } from './checkpoint/foreignProcesses.ts';
+import { CheckpointServer } from './checkpoints/checkpointServer.ts';
+import { CheckpointStore } from './checkpoints/checkpointStore.ts';
 import type { Device, Joining, Machine } from './device.ts';
 import { createAppBuilder } from './engine/appBuilder.ts';
 import { createEngine } from './engine/createEngine.ts';
@@ -13,6 +15,7 @@ import { TmpfsMounts } from './files/tmpfsMounts.ts';
 import { ImageServer } from './images/imageServer.ts';
 import { InventoryReader } from './inventory.ts';
 import { Leases } from './lease/leases.ts';
+import { PeerLeases } from './lease/peerLeases.ts';
 import { nftGate } from './lease/nftGate.ts';
 import { MemoryMoves } from './memory/memoryMoves.ts';
 import { PageListener } from './memory/pageListener.ts';
@@ -74,7 +77,7 @@ async function joined(
   { stateDir, runDir, bridge, link, dockerSocket, log }: MachineOptions,
   engine: Engine,
   engineRoot: string,
-  { identity, controlHosts, fetchNetwork, allowedImage }: Joining,
+  { identity, controlHosts, fetchNetwork, allowedImage, checkpointSource }: Joining,
 ): Promise<Device> {
   await thawMarked(runDir, engine);
   const mounts = new TmpfsMounts(join(runDir, 'tmpfs'));
@@ -103,9 +106,13 @@ async function joined(
   await leases.start(here);
   const network = new ComputeNetwork(bridge, rules, leases);
   const images = new ImageServer({ engine, allowedImage });
+  const checkpoints = new CheckpointStore(join(stateDir, 'checkpoints'));
+  const peerLeases = new PeerLeases(stateDir);
+  await peerLeases.start();
+  const keeper = new CheckpointServer({ store: checkpoints, leases: peerLeases, sourceOf: checkpointSource });
   const deps = { runDir, engine, network, files, memory, pages, log };
   return {
-    ...{ engine, network, files, memory, pages, leases },
+    ...{ engine, network, files, memory, pages, leases, checkpoints, peerLeases },
     builder: createAppBuilder(dockerSocket),
     snapshots: createSnapshots({ runDir, workRoot, engine, network, mounts, failpoint }),
     members: {
@@ -140,7 +147,10 @@ async function joined(
     },
     failpoint,
     serve: async (request) =>
-      (await files.serve(request)) || (await pages.serve(request)) || images.serve(request),
+      (await files.serve(request)) ||
+      (await pages.serve(request)) ||
+      (await keeper.serve(request)) ||
+      images.serve(request),
     close: () => listener.close(),
   };
 }

@@ -14,7 +14,7 @@ import { controlActivities } from './activityProxies.ts';
 import { SearchAttribute, type ComputeLifecycleInput } from './contract.ts';
 import { Undo } from './undo.ts';
 
-type DeviceActivities = ComputeActivities & Pick<SnapshotActivities, 'restoreSnapshot'>;
+type DeviceActivities = ComputeActivities & Pick<SnapshotActivities, 'restoreSnapshot' | 'recoverCompute'>;
 
 /** Between SIGTERM and SIGKILL, as `docker stop` has it. */
 const GRACE_SECONDS = 10;
@@ -36,7 +36,7 @@ const UNDO: ActivityOptions = {
   retry: { maximumAttempts: 20, initialInterval: '500 ms', maximumInterval: '5 seconds' },
 };
 
-/** What is done to one compute on the device that owns it: create (and start), restore, start, stop, remove or update. */
+/** What is done to one compute on the device that owns it: create (and start), restore, recover, start, stop, remove, update. */
 export async function computeLifecycle(input: ComputeLifecycleInput): Promise<void> {
   const undo = new Undo();
   try {
@@ -48,7 +48,7 @@ export async function computeLifecycle(input: ComputeLifecycleInput): Promise<vo
   }
 }
 
-const OPERATIONS = { create, restore, start, stop, remove, update } as const;
+const OPERATIONS = { create, restore, recover, start, stop, remove, update } as const;
 
 async function create({ spec, device }: ComputeLifecycleInput, undo: Undo): Promise<void> {
   await onDevice(device, `fetch the image of ${spec.name}`, IMAGE).ensureImage(spec);
@@ -69,6 +69,17 @@ async function restore({ spec, device, snapshot = '' }: ComputeLifecycleInput, u
   );
   await onDevice(device, `restore ${spec.name}`, RESTORE).restoreSnapshot({ snapshot, spec });
   await controlActivities().setRestored(spec.id);
+  setOutcome('running');
+}
+
+/** Its device is lost: it goes on from its last checkpoint, which the device that owns it now has kept. */
+async function recover({ spec, device }: ComputeLifecycleInput, undo: Undo): Promise<void> {
+  await onDevice(device, `fetch the image of ${spec.name}`, IMAGE).ensureImage(spec);
+  undo.register('remove what was made', () =>
+    onDevice(device, `undo: remove ${spec.name}`, UNDO).removeCompute(spec.id),
+  );
+  await onDevice(device, `recover ${spec.name}`, RESTORE).recoverCompute(spec);
+  await controlActivities().setRecovered(spec.id);
   setOutcome('running');
 }
 

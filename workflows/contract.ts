@@ -25,7 +25,7 @@ export const SearchAttribute = {
   outcome: 'DrayageOutcome',
 } as const;
 
-export type LifecycleOperation = 'create' | 'restore' | 'start' | 'stop' | 'remove' | 'update';
+export type LifecycleOperation = 'create' | 'restore' | 'recover' | 'start' | 'stop' | 'remove' | 'update';
 
 export interface ComputeLifecycleInput {
   operation: LifecycleOperation;

@@ -5,6 +5,7 @@ import { DrayageError, RefusedError } from '../../core/cause.ts';
 import { computeSpecSchema, type ComputeSpec } from '../../core/compute.ts';
 import { idSchema } from '../../core/ids.ts';
 import { checkInput } from '../../core/moveInput.ts';
+import type { CheckpointToRestore } from '../../core/checkpoint.ts';
 import type { SnapshotContent, SnapshotForDevice, SnapshotPart } from '../../core/snapshot.ts';
 import { decideSnapshot, inWordsOfSnapshots } from '../../core/snapshotCauses.ts';
 import { execOpen } from '../../device/checkpoint/findBlockers.ts';
@@ -15,7 +16,7 @@ import { beating } from '../beating.ts';
 import { withFailures } from '../failure.ts';
 
 export interface SnapshotDeps {
-  device: Pick<Device, 'snapshots' | 'usage' | 'hasForeigners' | 'endForeigners'>;
+  device: Pick<Device, 'checkpoints' | 'snapshots' | 'usage' | 'hasForeigners' | 'endForeigners'>;
   sessions: Pick<ExecSessions, 'hold' | 'release' | 'letIn' | 'endSessions' | 'withoutProbes'>;
   /** What this device has free, bytes. */
   memoryAvailable: () => Promise<number>;
@@ -23,6 +24,7 @@ export interface SnapshotDeps {
     putSnapshotPart(snapshot: string, part: string, content: Readable): Promise<SnapshotPart>;
     snapshotPart(snapshot: string, part: string): Promise<Readable>;
     snapshot(snapshot: string): Promise<SnapshotForDevice>;
+    checkpoint(computeId: string): Promise<CheckpointToRestore>;
   };
 }
 
@@ -115,6 +117,26 @@ export function createSnapshotActivities({ device, sessions, memoryAvailable, co
             });
           }),
         () => ({ receivedBytes }),
+      );
+    },
+
+    /** Has a compute go on from its last checkpoint, which lies here; what an earlier attempt has left is cleared first. */
+    async recoverCompute(given: ComputeSpec): Promise<void> {
+      const spec = checkInput(computeSpecSchema, given);
+      let readBytes = 0;
+      endWhenCancelled(restoring, spec.id);
+      await beating(
+        () =>
+          restoring.begin(spec.id, async (signal) => {
+            const { content, key, ...place } = await control.checkpoint(spec.id);
+            sessions.letIn(spec.id);
+            await device.snapshots.restore({
+              ...{ snapshot: `chk-${spec.id}`, spec, content, signal },
+              store: { get: (part) => Promise.resolve(device.checkpoints.open(place, part, key)) },
+              progress: (bytes) => (readBytes = bytes),
+            });
+          }),
+        () => ({ readBytes }),
       );
     },
   });

@@ -101,8 +101,9 @@ export async function startMaking(context: ApiContext, made: ComputeRecord): Pro
   }
 }
 
-/** A compute of a snapshot is not made afresh, however often it is tried. */
-function making({ restoreOf }: ComputeRecord) {
+/** A compute of a snapshot, or of a checkpoint, is not made afresh, however often it is tried. */
+function making({ restoreOf, recovers }: ComputeRecord) {
+  if (recovers) return { operation: 'recover' } as const;
   return restoreOf === null
     ? ({ operation: 'create' } as const)
     : ({ operation: 'restore', snapshot: restoreOf } as const);
@@ -143,13 +144,13 @@ export async function operate(
   context: ApiContext,
   scope: Scope,
   idOrName: string,
-  operation: Exclude<LifecycleOperation, 'create' | 'restore' | 'update'>,
+  operation: Exclude<LifecycleOperation, 'create' | 'restore' | 'recover' | 'update'>,
 ): Promise<Accepted> {
   const { db, workflows } = context;
   const { row, device, epoch } = await requireOperable(context, scope, idOrName, operation);
   try {
     const workflowId = workflowIdOf(row);
-    const again = operation === 'start' && row.restoreOf !== null;
+    const again = operation === 'start' && (row.restoreOf !== null || row.recovers);
     const { runId } = await workflows.startLifecycle(workflowId, {
       ...(again ? making(row) : { operation }),
       ...{ spec: row.spec, device, epoch },

@@ -66,6 +66,10 @@ export function computeView(row: ComputeRecord, fleet: Fleet): ComputeView {
     apart: spec.apart,
     restartPolicy: spec.restartPolicy,
     protection: spec.protection,
+    checkpoint: row.checkpoint && {
+      ...row.checkpoint,
+      takenAt: new Date(row.checkpoint.takenAt).toISOString(),
+    },
     healthCheck: spec.healthCheck,
     health: row.health,
     exitCode: row.exitCode,

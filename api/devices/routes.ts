@@ -26,7 +26,7 @@ import { metricsReportSchema } from '../../core/metrics.ts';
 import type { TransferRole } from '../../core/transfer.ts';
 import { computesOnDevice, reconcileRunning, recordExit, recordHealth } from '../../db/computes.ts';
 import { recordObserved } from '../../db/computeUpdates.ts';
-import type { Database } from '../../db/database.ts';
+import { keepingsOf } from '../../db/checkpoints.ts';
 import { certificateOf, getDevice } from '../../db/devices.ts';
 import { heartbeat } from '../../db/signsOfLife.ts';
 import { recordHandOver, settleEpochs } from '../../db/epochs.ts';
@@ -35,7 +35,9 @@ import { addMetrics } from '../../db/metrics.ts';
 import { setProgress } from '../../db/migrationMemory.ts';
 import { askVerdict, getTransfer, reportTransfer, type TransferRow } from '../../db/transfers.ts';
 import type { ApiContext } from '../context.ts';
+import { openCheckpointKey } from '../failover/checkpointKeys.ts';
 import { deviceAppRoutes } from './appRoutes.ts';
+import { deviceCheckpointRoutes } from './checkpointRoutes.ts';
 import { discoveryRoutes } from './discover.ts';
 import { certificateShown, deviceOf } from './identity.ts';
 import { deviceImageRoutes } from './images.ts';
@@ -56,6 +58,7 @@ export const deviceApiRoutes: FastifyPluginAsyncZod<{ context: ApiContext }> = a
   await app.register(discoveryRoutes, { context });
   await app.register(deviceAppRoutes, { context });
   await app.register(deviceImageRoutes, { context });
+  await app.register(deviceCheckpointRoutes, { context });
   await app.register(deviceSnapshotRoutes, { context });
 
   app.post('/join', {
@@ -121,7 +124,7 @@ export const deviceApiRoutes: FastifyPluginAsyncZod<{ context: ApiContext }> = a
 
   app.get('/placements', {
     schema: { response: { 200: placementsResponseSchema } },
-    handler: async (request) => ({ items: await placementsOf(db, deviceOf(request)) }),
+    handler: async (request) => ({ items: await placementsOf(context, deviceOf(request)) }),
   });
 
   app.get('/peers/:deviceId', {
@@ -201,9 +204,11 @@ function requireRole(transfer: TransferRow, deviceId: string, role: TransferRole
   });
 }
 
-async function placementsOf(db: Database, deviceId: string): Promise<DevicePlacement[]> {
+async function placementsOf(context: ApiContext, deviceId: string): Promise<DevicePlacement[]> {
+  const { db } = context;
   const items: DevicePlacement[] = [];
-  for (const { spec, desired, health, groupId, placement } of await computesOnDevice(db, deviceId)) {
+  const keepings = await keepingsOf(db, deviceId);
+  for (const { id, spec, desired, health, groupId, placement } of await computesOnDevice(db, deviceId)) {
     if (!placement) continue;
     const open = placement.transferId === null ? null : await getTransfer(db, placement.transferId);
     const transfer = open && {
@@ -212,7 +217,12 @@ async function placementsOf(db: Database, deviceId: string): Promise<DevicePlace
       target: open.targetId,
       role: 'source' as const,
     };
-    items.push({ group: groupId, epoch: placement.epoch, spec, desired, health, transfer });
+    const kept = keepings.get(id);
+    const keeping = kept && {
+      ...{ peer: kept.peer, last: kept.last },
+      key: openCheckpointKey(context, id, kept.sealedKey),
+    };
+    items.push({ group: groupId, epoch: placement.epoch, spec, desired, health, keeping, transfer });
   }
   return items;
 }

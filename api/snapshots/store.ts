@@ -11,7 +11,7 @@ import type { ApiContext } from '../context.ts';
 import { uploadError } from '../images/uploadError.ts';
 import { putInPlace } from '../putInPlace.ts';
 import { ABANDONED_MS } from '../removeAbandoned.ts';
-import { OpeningStream, SealingStream } from '../sealedStream.ts';
+import { OpeningStream, SealingStream } from '../../core/sealedStream.ts';
 
 type StoreContext = Pick<ApiContext, 'config' | 'authority'>;
 

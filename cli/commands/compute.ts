@@ -22,6 +22,7 @@ import { waitForCompute, waitForRemoval } from '../wait.ts';
 import { registerExec } from './computeExec.ts';
 import { registerLogs } from './computeLogs.ts';
 import { registerSnapshot } from './computeSnapshot.ts';
+import { DrayageError } from '../../core/cause.ts';
 import { registerUpdate } from './computeUpdate.ts';
 
 type Compute = Schemas['Compute'];
@@ -45,6 +46,7 @@ interface CreateFlags extends JsonFlag, HealthFlags {
   tmpfs?: CreateBody['tmpfs'];
   restart?: CreateBody['restartPolicy'];
   restartElsewhere?: boolean;
+  protect?: number;
   detach?: boolean;
 }
 
@@ -79,6 +81,11 @@ export function defineCompute(compute: Command): void {
     .option('--volume <NAME:PATH>', 'a volume that moves with it; may be given several times', volume)
     .option('--tmpfs <PATH:SIZE>', 'files in memory; may be given several times', tmpfsMount)
     .option('--restart <policy>', 'no, always, on-failure or on-failure:N', restartPolicy)
+    .option(
+      '--protect <seconds>',
+      'a checkpoint every so often on another device, from which it goes on when its own is lost',
+      wholeNumber(5, 3600),
+    )
     .option(
       '--restart-elsewhere',
       'with --restart always: start it afresh on another device when its own is lost',
@@ -122,6 +129,18 @@ export function defineCompute(compute: Command): void {
   registerSnapshot(compute);
 }
 
+/** @throws DrayageError usage when both ways are given */
+function protectionOf({ protect, restartElsewhere = false }: CreateFlags): CreateBody['protection'] {
+  if (protect !== undefined && restartElsewhere)
+    throw new DrayageError({
+      code: 'usage',
+      message: 'A compute cannot go on from its last checkpoint and be started afresh.',
+      mend: 'Give --protect or --restart-elsewhere.',
+    });
+  if (protect !== undefined) return { kind: 'checkpoint', everySeconds: protect };
+  return restartElsewhere ? { kind: 'restart' } : undefined;
+}
+
 async function create(command: string[], flags: CreateFlags): Promise<void> {
   const client = await openClient();
   const { name, image, device, memory, cpus, pids, env, volume: volumes, tmpfs, restart, detach } = flags;
@@ -142,7 +161,7 @@ async function create(command: string[], flags: CreateFlags): Promise<void> {
     volumes,
     tmpfs,
     restartPolicy: restart,
-    protection: flags.restartElsewhere === true ? { kind: 'restart' as const } : undefined,
+    protection: protectionOf(flags),
     healthCheck: healthCheckOf(flags),
     command: command.length > 0 ? command : undefined,
   };

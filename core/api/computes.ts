@@ -62,7 +62,11 @@ export const createComputeRequestSchema = z
       path: ['protection'],
       message: 'needs the restart policy always: only what is to be started again is started elsewhere',
     },
-  );
+  )
+  .refine(({ protection, group }) => protection?.kind !== 'checkpoint' || group === undefined, {
+    path: ['protection'],
+    message: 'of checkpoints is not for a group: those of its computes would be of different moments',
+  });
 export type CreateComputeRequest = z.infer<typeof createComputeRequestSchema>;
 
 const fixed = z.never({ error: 'cannot be changed; make a new compute with it' }).optional();
@@ -128,6 +132,17 @@ export const computeSchema = z
     apart: specShape.apart,
     restartPolicy: restartPolicySchema,
     protection: specShape.protection,
+    /** The last one, and the device that has it; null when there is none. */
+    checkpoint: z
+      .object({
+        device: referenceSchema,
+        takenAt: z.iso.datetime(),
+        /** Of its parts. */
+        bytes: z.number().int(),
+        /** How long the compute stood still for it. */
+        frozenMs: z.number(),
+      })
+      .nullable(),
     healthCheck: specShape.healthCheck,
     /** What its check says; null without one, and when it does not run. */
     health: healthSchema.extend({ at: z.iso.datetime() }).nullable(),

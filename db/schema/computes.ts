@@ -2,6 +2,7 @@ import { sql } from 'drizzle-orm';
 import {
   type AnyPgColumn,
   bigint,
+  boolean,
   check,
   index,
   integer,
@@ -80,6 +81,8 @@ export const compute = pgTable(
     restarts: integer('restarts').notNull().default(0),
     /** The snapshot that it still has to be restored from; null once it was, and of all others. */
     restoreOf: text('restore_of').references(() => snapshot.id),
+    /** It is to go on from its last checkpoint, and does not yet. */
+    recovers: boolean('recovers').notNull().default(false),
     /** Run id of the workflow that makes it; null until the workflow was started. */
     createRunId: text('create_run_id'),
     createdAt: createdAt(),

@@ -1,5 +1,6 @@
 export * from './apps.ts';
 export * from './accounts.ts';
+export * from './checkpoints.ts';
 export * from './computes.ts';
 export * from './devices.ts';
 export * from './evacuations.ts';

@@ -1,5 +1,11 @@
 import type { Readable } from 'node:stream';
 import { DrayageError } from '../../core/cause.ts';
+import {
+  type CheckpointReport,
+  type CheckpointToRestore,
+  checkpointToRestoreSchema,
+  keeperSchema,
+} from '../../core/checkpoint.ts';
 import type { Inventory } from '../../core/device.ts';
 import {
   askResponseSchema,
@@ -80,6 +86,26 @@ export class ControlClient {
   /** What this device and its computes use. */
   async metrics(report: MetricsReport): Promise<void> {
     await this.#https.call('POST', '/device/v1/metrics', emptyResponseSchema, report);
+  }
+
+  /** Tells of a checkpoint that a peer has kept. */
+  async tookCheckpoint(report: CheckpointReport): Promise<void> {
+    await this.#https.call('POST', '/device/v1/checkpoints', emptyResponseSchema, report);
+  }
+
+  /** The device whose checkpoints of a compute this one keeps; null when it does not. */
+  async checkpointSource(computeId: string): Promise<string | null> {
+    try {
+      return (await this.#https.call('GET', `/device/v1/checkpoints/${computeId}/source`, keeperSchema)).from;
+    } catch (error) {
+      if (error instanceof DrayageError && error.cause_.code === 'unknownCheckpoint') return null;
+      throw error;
+    }
+  }
+
+  /** The checkpoint that a compute of this device is to go on from, with its key. */
+  checkpoint(computeId: string): Promise<CheckpointToRestore> {
+    return this.#https.call('GET', `/device/v1/checkpoints/${computeId}`, checkpointToRestoreSchema);
   }
 
   async placements(): Promise<DevicePlacement[]> {

@@ -29,6 +29,7 @@ export class ExecSessions {
   readonly #held = new Map<string, string>();
   /** Computes that are being looked at: no probes. */
   readonly #quiet = new Map<string, number>();
+  #beforeHold: (computeIds: string[]) => Promise<void> = () => Promise.resolve();
 
   constructor(engine: Pick<Engine, 'exec'>) {
     this.#engine = engine;
@@ -61,7 +62,28 @@ export class ExecSessions {
   /** From now on nothing is run inside these computes, and what runs has ended when this resolves. Twice is as once. */
   async hold(migration: string, computeIds: string[]): Promise<void> {
     for (const id of computeIds) this.#held.set(id, migration);
+    await this.#beforeHold(computeIds);
     await this.#end(({ computeId }) => computeIds.includes(computeId));
+  }
+
+  /**
+   * The same for one compute and its own holder, if nobody has it and nobody uses it; what is held gently gives way to `hold`.
+   * @throws DrayageError beingMoved
+   */
+  async holdGently(holder: string, computeId: string): Promise<void> {
+    this.#requireFree(computeId, 'person');
+    this.#held.set(computeId, holder);
+    await this.#end((tracked) => tracked.computeId === computeId);
+  }
+
+  /** Whether a person runs something inside it. */
+  isUsed(computeId: string): boolean {
+    return [...this.#open].some((tracked) => tracked.computeId === computeId && tracked.kind === 'person');
+  }
+
+  /** Does something about computes whenever they are about to be held; that waits for it. */
+  beforeHold(action: (computeIds: string[]) => Promise<void>): void {
+    this.#beforeHold = action;
   }
 
   /** The move has ended. */

@@ -2,9 +2,11 @@ import { mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Inventory } from '../../core/device.ts';
 import type { Counters } from '../../core/metrics.ts';
+import { CheckpointStore } from '../checkpoints/checkpointStore.ts';
 import type { Device, Machine } from '../device.ts';
 import { Failpoints } from '../failpoints.ts';
 import { Leases } from '../lease/leases.ts';
+import { PeerLeases } from '../lease/peerLeases.ts';
 import { Containers } from './containers.ts';
 import { fakeBuilder } from './fakeBuilder.ts';
 import { FakeEngine } from './fakeEngine.ts';
@@ -92,6 +94,8 @@ export class FakeMachine {
       engine: new FakeEngine(containers, life),
       builder: fakeBuilder,
       leases,
+      checkpoints: new CheckpointStore(join(runDir, 'checkpoints')),
+      peerLeases: new PeerLeases(runDir),
       network: fakeNetwork(life, leases),
       memory,
       pages: fakePages(containers, life),

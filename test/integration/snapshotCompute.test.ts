@@ -37,7 +37,7 @@ const step =
     return answer;
   };
 
-const onDevice: Omit<SnapshotActivities, 'restoreSnapshot'> = {
+const onDevice: Omit<SnapshotActivities, 'restoreSnapshot' | 'recoverCompute'> = {
   inspectForSnapshot: step('inspect', { memoryBytes: 300, diskBytes: 50 }),
   takeSnapshot: step('take', content, ({ memoryBytes }) => String(memoryBytes)),
   discardSnapshot: step('discard', undefined),

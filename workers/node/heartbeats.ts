@@ -23,6 +23,8 @@ interface Deps {
   followNetwork: Device['followNetwork'];
   health: Pick<HealthMonitor, 'notice'>;
   leases: Leases;
+  /** Asks the peers that keep their checkpoints for the leases of computes; resolves with those that were granted. */
+  askPeers: (computeIds: string[], generation: number) => Promise<string[]>;
   log: Logger;
 }
 
@@ -54,11 +56,13 @@ export class Heartbeats extends Repeating {
     });
     const told = await Promise.all(here.map(tellOf));
     const asked = await this.#prepareLease();
-    const { outdated, network, lease } = await control.heartbeat(
-      await inventory(),
-      told,
-      asked === null ? undefined : { generation: this.#generation },
-    );
+    const ask = asked === null ? undefined : { generation: this.#generation };
+    const { outdated, network, lease } = await control
+      .heartbeat(await inventory(), told, ask)
+      .catch(async (error: unknown) => {
+        if (asked !== null) await this.#askPeers(asked);
+        throw error;
+      });
     const again = asked !== null && lease !== undefined && (await this.#takeLease(asked, lease, outdated));
     if (network !== undefined) await followNetwork(network);
     return again ? this.#send(here) : outdated;
@@ -73,6 +77,22 @@ export class Heartbeats extends Repeating {
     } catch (error) {
       log.error({ error: String(error) }, 'no lease was asked for');
       return null;
+    }
+  }
+
+  /** The control plane does not answer: with the tickets that it did not take, peers are asked. */
+  async #askPeers(asked: Asked): Promise<void> {
+    const { leases, askPeers, log } = this.#deps;
+    // It has never been told one: nothing was ever granted, and nothing of it was opened by this worker.
+    if (this.#generation === null) return;
+    try {
+      const granted = new Set(await askPeers([...asked.keys()], this.#generation));
+      await leases.grant(
+        asked,
+        [...asked.keys()].filter((id) => !granted.has(id)),
+      );
+    } catch (error) {
+      log.error({ error: String(error) }, 'a lease could not be put in force');
     }
   }
 

@@ -10,11 +10,14 @@ import { handleVolumes } from '../../device/engine/volumeRoutes.ts';
 import { runRestarter, type ReportedExit } from '../../device/engine/restarter.ts';
 import type { Engine } from '../../device/engine/types.ts';
 import { ImageFetcher } from '../../device/images/imageFetcher.ts';
+import { handlePromise } from '../../device/lease/promiseRoute.ts';
 import { KnownPeers } from '../../device/link/knownPeers.ts';
 import { LinkServer, type LinkRequest } from '../../device/link/linkServer.ts';
 import { TransferTable } from '../../device/ownership/transferTable.ts';
 import { ActivityRunner, type Polling } from './activityRunner.ts';
 import type { NodeConfig } from './config.ts';
+import { askPeers } from './askPeers.ts';
+import { Checkpoints } from './checkpoints.ts';
 import { HealthMonitor } from './healthMonitor.ts';
 import { Heartbeats } from './heartbeats.ts';
 import { Metrics } from './metrics.ts';
@@ -90,6 +93,7 @@ export class NodeWorker {
       controlHosts: [new URL(controlUrl).hostname, linkHost(obtained.temporal.address)],
       fetchNetwork: () => control.network(),
       allowedImage: (imageId, peer) => control.allowedImage(imageId, peer),
+      checkpointSource: (computeId) => control.checkpointSource(computeId),
     });
     const { engine, members, memory } = device;
     const table = new TransferTable({
@@ -108,10 +112,12 @@ export class NodeWorker {
     const health = new HealthMonitor({ engine, sessions, placements, control, log });
     const heartbeats = new Heartbeats({
       ...{ control, engine, placements, health, log, leases: device.leases },
+      askPeers: (computeIds, generation) => askPeers({ placements, identity, log }, computeIds, generation),
       inventory: () => machine.inventory(),
       followNetwork: (version) => device.followNetwork(version),
     });
     const metrics = new Metrics({ control, device, log });
+    const checkpoints = new Checkpoints({ device, placements, sessions, control, identity, log });
     const images = new ImageFetcher({
       ...{ engine, control, identity },
       log: (message, detail) => log.info(detail, message),
@@ -125,10 +131,11 @@ export class NodeWorker {
     live.onChange((renewed) => link.renew(linkIdentity(renewed)));
     // Last: the first sign of life with the new certificate ends the old one.
     live.onChange((renewed) => control.use(renewed));
-    this.#parts.unshift(renewals, metrics, heartbeats, health, placements);
+    this.#parts.unshift(renewals, metrics, checkpoints, heartbeats, health, placements);
     renewals.start();
     heartbeats.start();
     metrics.start();
+    checkpoints.start();
     await placements.start(this.#stop.signal, () => heartbeats.tell());
     await images.tell();
     this.#watchExits(engine, placements, health, control);
@@ -170,6 +177,7 @@ export class NodeWorker {
       },
       control: async (request, response) => {
         if (await handleHttp(engine, request, response)) return;
+        if (await handlePromise(device.peerLeases, request, response)) return;
         if (!(await handleVolumes(engine, request, response))) response.writeHead(404).end();
       },
       controlUpgrade: (request, socket, head) => {

@@ -73,11 +73,18 @@ export function roundResult(round: number, pages: number): MeasuredRound {
 
 const notOfMoves: Pick<
   ControlActivities,
-  'setAppState' | 'createAppCompute' | 'setRestored' | 'reserveSnapshot' | 'finishSnapshot' | 'failSnapshot'
+  | 'setAppState'
+  | 'createAppCompute'
+  | 'setRestored'
+  | 'setRecovered'
+  | 'reserveSnapshot'
+  | 'finishSnapshot'
+  | 'failSnapshot'
 > = {
   setAppState: () => Promise.reject(new Error('a move builds nothing')),
   createAppCompute: () => Promise.reject(new Error('a move builds nothing')),
   setRestored: () => Promise.reject(new Error('a move restores no snapshot')),
+  setRecovered: () => Promise.reject(new Error('a move recovers nothing')),
   reserveSnapshot: () => Promise.reject(new Error('a move makes no snapshot')),
   finishSnapshot: () => Promise.reject(new Error('a move makes no snapshot')),
   failSnapshot: () => Promise.reject(new Error('a move makes no snapshot')),

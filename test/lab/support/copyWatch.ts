@@ -1,6 +1,7 @@
 /**
  * Runs on the client host: asks the sample application at HOST for its counter, every 5 ms on a connection of its own, and says
- * each answer that is another than the one before: `{"counter": ..., "atMs": ...}`, by this program's monotonic clock.
+ * each answer that is another than the one before, or comes after a second of silence: `{"counter": ..., "atMs": ...}`, by
+ * this program's monotonic clock.
  */
 import { connect } from 'node:net';
 import { stdout } from 'node:process';
@@ -10,6 +11,7 @@ const PORT = 7000;
 const EVERY_MS = 5;
 /** Who has not answered by then will not: nothing is on the way for longer, milliseconds. */
 const PATIENCE_MS = 200;
+const SILENCE_MS = 1000;
 
 const [host = ''] = process.argv.slice(2);
 
@@ -32,12 +34,14 @@ function ask(): Promise<number | null> {
   });
 }
 
-let last: number | null = null;
+let [last, heardMs] = [-1, 0];
 for (;;) {
   const counter = await ask();
-  if (counter !== null && counter !== last) {
-    last = counter;
-    stdout.write(`${JSON.stringify({ counter, atMs: performance.now() })}\n`);
+  const atMs = performance.now();
+  if (counter !== null) {
+    if (counter !== last || atMs - heardMs > SILENCE_MS)
+      stdout.write(`${JSON.stringify({ counter, atMs })}\n`);
+    [last, heardMs] = [counter, atMs];
   }
   await pause(EVERY_MS);
 }

@@ -1,6 +1,6 @@
 import { createCipheriv, createDecipheriv, hkdfSync, randomBytes } from 'node:crypto';
 import { Transform, type TransformCallback } from 'node:stream';
-import { DrayageError } from '../core/cause.ts';
+import { DrayageError } from './cause.ts';
 
 const CIPHER = 'aes-256-gcm';
 const MAGIC = Buffer.from('DRS1');
@@ -119,8 +119,7 @@ function damaged(cause: unknown): DrayageError {
   return new DrayageError(
     {
       code: 'sealedDamaged',
-      message:
-        'A sealed file of the control plane cannot be read: it is damaged, or was sealed by another installation.',
+      message: 'A sealed file cannot be read: it is damaged, or was sealed by another installation.',
       mend: 'Restore the data directory as a whole, with the key of its authority.',
     },
     { cause },
