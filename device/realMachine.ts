@@ -100,7 +100,7 @@ async function joined(
     log: (message, detail) => log(message, { ...detail }),
   });
   const here = (await engine.listComputes()).map(({ spec }) => spec);
-  const leases = new Leases(nftGate);
+  const leases = new Leases(nftGate, join(stateDir, 'lease.json'));
   // Before any gate is opened.
   await rules.start(here);
   await leases.start(here);

@@ -80,7 +80,7 @@ export class FakeMachine {
   }
 
   async #leases(): Promise<Leases> {
-    const leases = new Leases(this.#gate);
+    const leases = new Leases(this.#gate, join(this.#options.runDir, 'lease.json'));
     await leases.start(this.#containers.all().map(({ spec }) => spec));
     return leases;
   }

@@ -1,11 +1,15 @@
+import { z } from 'zod';
 import { DrayageError } from '../../core/cause.ts';
 import type { ComputeSpec } from '../../core/compute.ts';
 import { LEASE_MS } from '../../core/lease.ts';
+import { readStored, writeStored } from '../control/storedFile.ts';
 import { vethName } from '../network/vethName.ts';
 import type { LeaseGate, Slot, Ticket } from './leaseGate.ts';
 
 /** Tickets that were made before a lease was asked for. */
 export type Asked = ReadonlyMap<string, Ticket>;
+
+const storedSchema = z.object({ generation: z.number().int() });
 
 type Owner = Pick<ComputeSpec, 'id' | 'protection'>;
 
@@ -20,14 +24,31 @@ export class Leases {
   /** One change at a time. */
   #turn: Promise<unknown> = Promise.resolve();
   #wanted: () => void = () => undefined;
+  readonly #path: string;
+  #generation: number | null = null;
 
-  constructor(gate: LeaseGate) {
+  /** @param path file in which the generation is kept, for a worker that starts while the control plane is away */
+  constructor(gate: LeaseGate, path: string) {
     this.#gate = gate;
+    this.#path = path;
+  }
+
+  /** Of this device's lease, as the control plane said last; null: it never has. */
+  get generation(): number | null {
+    return this.#generation;
+  }
+
+  /** The control plane says which generation it is. @throws DrayageError when it could not be kept */
+  async learn(generation: number): Promise<void> {
+    if (generation === this.#generation) return;
+    this.#generation = generation;
+    await this.#inTurn(() => writeStored(this.#path, { generation }));
   }
 
   /** Takes over what an earlier worker has left, for the computes that are here. Before any gate is opened. @throws DrayageError */
   async start(here: readonly Owner[]): Promise<void> {
     await this.#inTurn(async () => {
+      this.#generation = (await readStored(this.#path, storedSchema))?.generation ?? null;
       const found = await this.#gate.start();
       const fenced = new Map(here.filter(isLeased).map(({ id }) => [vethName(id), id]));
       await this.#gate.unfence([...found.keys()].filter((veth) => !fenced.has(veth)));

@@ -1,4 +1,4 @@
-import { testLosses } from '../lab/support/testLosses.ts';
+import { testAbsence, testLosses } from '../lab/support/testLosses.ts';
 
 const checkpoint = { kind: 'checkpoint', everySeconds: 5 } as const;
 
@@ -23,3 +23,5 @@ testLosses([
     comeBack: (lab) => lab.start('d1'),
   },
 ]);
+
+testAbsence();

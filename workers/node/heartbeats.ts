@@ -32,8 +32,6 @@ interface Deps {
 export class Heartbeats extends Repeating {
   readonly #deps: Deps;
   #away = false;
-  /** The generation of this device's lease, as it was told last. */
-  #generation: number | null = null;
 
   constructor(deps: Deps) {
     super(EVERY_MS, (count) => this.#beat(count % SETTLE_EVERY === 0));
@@ -47,7 +45,7 @@ export class Heartbeats extends Repeating {
   }
 
   async #send(here: Here): Promise<string[]> {
-    const { control, inventory, placements, followNetwork } = this.#deps;
+    const { control, inventory, placements, followNetwork, leases } = this.#deps;
     const tellOf = async ({ spec, running, limits }: Here[number]) => ({
       id: spec.id,
       epoch: await placements.epoch(spec),
@@ -56,7 +54,7 @@ export class Heartbeats extends Repeating {
     });
     const told = await Promise.all(here.map(tellOf));
     const asked = await this.#prepareLease();
-    const ask = asked === null ? undefined : { generation: this.#generation };
+    const ask = asked === null ? undefined : { generation: leases.generation };
     const { outdated, network, lease } = await control
       .heartbeat(await inventory(), told, ask)
       .catch(async (error: unknown) => {
@@ -83,10 +81,11 @@ export class Heartbeats extends Repeating {
   /** The control plane does not answer: with the tickets that it did not take, peers are asked. */
   async #askPeers(asked: Asked): Promise<void> {
     const { leases, askPeers, log } = this.#deps;
-    // It has never been told one: nothing was ever granted, and nothing of it was opened by this worker.
-    if (this.#generation === null) return;
+    const { generation } = leases;
+    // It has never been told one: nothing was ever granted.
+    if (generation === null) return;
     try {
-      const granted = new Set(await askPeers([...asked.keys()], this.#generation));
+      const granted = new Set(await askPeers([...asked.keys()], generation));
       await leases.grant(
         asked,
         [...asked.keys()].filter((id) => !granted.has(id)),
@@ -106,11 +105,11 @@ export class Heartbeats extends Repeating {
     outdated: string[],
   ): Promise<boolean> {
     const { leases, log } = this.#deps;
-    const learned = this.#generation !== generation;
-    if (learned && this.#generation !== null)
+    const learned = leases.generation !== generation;
+    if (learned && leases.generation !== null)
       log.warn({ generation }, 'this device was declared dead: its lease had run out');
-    this.#generation = generation;
     try {
+      await leases.learn(generation);
       if (granted) await leases.grant(asked, outdated);
     } catch (error) {
       log.error({ error: String(error) }, 'a lease could not be put in force');

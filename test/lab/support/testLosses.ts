@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { setTimeout as pause } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { z } from 'zod';
 import { LEASE_MARGIN_MS, LEASE_MS } from '../../../core/lease.ts';
@@ -38,6 +39,58 @@ export interface Loss {
   runsOn: boolean;
 }
 
+/** A compute that may be started elsewhere, and a client that asks it all the time. */
+class LossScene extends ComputeScene {
+  #watch: LineProgram | null = null;
+
+  async make(protection: Protection): Promise<void> {
+    await importSampleImage(this.lab.lab, await this.lab.api(), 'lost');
+    const restartPolicy = { name: 'always', maximumRetries: 0 };
+    await this.create({ name: 'lost', image: 'lost', restartPolicy, protection });
+  }
+
+  override async remove(): Promise<void> {
+    await this.#watch?.end();
+    await super.remove();
+    await (await this.lab.api()).request('DELETE', '/images/lost');
+  }
+
+  async count(times: number): Promise<void> {
+    const command = [process.execPath, '-e', COUNT, this.compute.ip, String(times)];
+    expect(await this.lab.client(command)).toMatchObject({ code: 0 });
+  }
+
+  async watch(): Promise<void> {
+    const { ip } = this.compute;
+    this.#watch = new LineProgram(
+      await this.lab.spawnOnClient([process.execPath, '--no-warnings', WATCH, ip]),
+    );
+  }
+
+  /** What the client hears next that is another answer, or comes after a silence. */
+  async step(): Promise<number> {
+    return stepSchema.parse(JSON.parse((await this.#watch?.next()) ?? '')).counter;
+  }
+
+  /** What the copy on a device says to that device. */
+  async atHome(): Promise<string> {
+    const { ip } = this.compute;
+    return (await this.lab.exec('d1', ['sh', '-c', ASK, ip, String(SAMPLE_LINE_PORT)])).stdout.trim();
+  }
+
+  /** Resolves when there is a checkpoint that was begun from now on. */
+  async checkpointed(): Promise<void> {
+    // One may have been begun before.
+    for (let count = 0; count < 2; count += 1) {
+      const before = (await this.show()).checkpoint?.takenAt;
+      await until('a checkpoint', SOON_MS, async () => {
+        const now = (await this.show()).checkpoint?.takenAt;
+        return now !== undefined && now !== before;
+      });
+    }
+  }
+}
+
 /**
  * A compute that may be started elsewhere is: after its lease and no later than twice that. A client that asks it all the time
  * never hears the first copy once it has heard the second, also when the device is back.
@@ -46,64 +99,32 @@ export function testLosses(losses: readonly Loss[]): void {
   const lab = withLab();
 
   describe.each(losses)('a device that is lost: $name', ({ protection, lose, comeBack, runsOn }) => {
-    const scene = new ComputeScene(lab);
-    let watch: LineProgram | null = null;
-    const count = async (times: number) => {
-      const command = [process.execPath, '-e', COUNT, scene.compute.ip, String(times)];
-      expect(await lab.client(command)).toMatchObject({ code: 0 });
-    };
-    const step = async () => stepSchema.parse(JSON.parse((await watch?.next()) ?? ''));
-    /** What the first copy says to its own device. */
-    const atHome = async () => {
-      const { ip } = scene.compute;
-      return (await lab.exec('d1', ['sh', '-c', ASK, ip, String(SAMPLE_LINE_PORT)])).stdout.trim();
-    };
-    /** Has one that was taken from now on. */
-    const checkpointed = async () => {
-      const before = (await scene.show()).checkpoint?.takenAt;
-      await until('a checkpoint', SOON_MS, async () => {
-        const now = (await scene.show()).checkpoint?.takenAt;
-        return now !== undefined && now !== before;
-      });
-    };
-
-    beforeAll(async () => {
-      await importSampleImage(lab.lab, await lab.api(), 'lost');
-      const restartPolicy = { name: 'always', maximumRetries: 0 };
-      await scene.create({ name: 'lost', image: 'lost', restartPolicy, protection });
-    }, LONG_MS);
+    const scene = new LossScene(lab);
+    beforeAll(() => scene.make(protection), LONG_MS);
     afterAll(async () => {
-      await watch?.end();
       await comeBack(lab, scene);
       await scene.remove();
-      await (await lab.api()).request('DELETE', '/images/lost');
     }, 3 * END_MS);
 
     test(
       'what may be started elsewhere is, and only one copy ever answers',
       async () => {
-        await count(BEFORE);
-        if (protection.kind === 'checkpoint') {
-          // One may have begun before all was counted.
-          await checkpointed();
-          await checkpointed();
-        }
-        await count(AFTER);
-        expect(await atHome()).toBe(`1 ${String(BEFORE + AFTER)}`);
-        watch = new LineProgram(
-          await lab.spawnOnClient([process.execPath, '--no-warnings', WATCH, scene.compute.ip]),
-        );
-        expect(await step()).toMatchObject({ counter: BEFORE + AFTER });
+        await scene.count(BEFORE);
+        if (protection.kind === 'checkpoint') await scene.checkpointed();
+        await scene.count(AFTER);
+        expect(await scene.atHome()).toBe(`1 ${String(BEFORE + AFTER)}`);
+        await scene.watch();
+        expect(await scene.step()).toBe(BEFORE + AFTER);
         const lostAt = performance.now();
         await lose(lab, scene);
-        const { counter } = await step();
+        const counter = await scene.step();
         expect(performance.now() - lostAt).toBeLessThan(patient(2 * (LEASE_MS + LEASE_MARGIN_MS)));
         if (protection.kind === 'restart') expect(counter).toBe(0);
         else expect(counter).toBeGreaterThanOrEqual(BEFORE);
         // It is there, and shut.
         if (runsOn) {
           expect((await scene.copies()).map(({ device }) => device).sort()).toEqual(['d1', 'd2']);
-          expect(await atHome()).not.toBe(`1 ${String(BEFORE + AFTER)}`);
+          expect(await scene.atHome()).not.toBe(`1 ${String(BEFORE + AFTER)}`);
         }
 
         await comeBack(lab, scene);
@@ -111,8 +132,41 @@ export function testLosses(losses: readonly Loss[]): void {
         await scene.expectClean('d1');
         expect(await scene.show()).toMatchObject({ epoch: 2 });
         // Had the first copy answered meanwhile, that would be heard before this.
-        await count(1);
-        expect(await step()).toMatchObject({ counter: counter + 1 });
+        await scene.count(1);
+        expect(await scene.step()).toBe(counter + 1);
+      },
+      LONG_MS,
+    );
+  });
+}
+
+/** While the control plane is away, a compute whose peer is there is reached as ever, and stays where it is. */
+export function testAbsence(): void {
+  const lab = withLab();
+
+  describe('a device that does not reach the control plane, but its peer', () => {
+    const scene = new LossScene(lab);
+    beforeAll(() => scene.make({ kind: 'checkpoint', everySeconds: 5 }), LONG_MS);
+    afterAll(async () => {
+      await lab.heal();
+      await scene.remove();
+    }, 3 * END_MS);
+
+    test(
+      'what is protected runs on under the leases of its peer',
+      async () => {
+        await scene.count(BEFORE);
+        await scene.checkpointed();
+        await scene.watch();
+        expect(await scene.step()).toBe(BEFORE);
+        await lab.cut('d1', 'control');
+        await pause(3 * LEASE_MS);
+        // Had it been silent for a second, that would be heard before this.
+        await scene.count(1);
+        expect(await scene.step()).toBe(BEFORE + 1);
+        await lab.heal();
+        await scene.expectOneLiveCopy('d1');
+        expect(await scene.show()).toMatchObject({ epoch: 1 });
       },
       LONG_MS,
     );
