@@ -15,6 +15,7 @@ const STATUS: Record<string, number> = {
   forbidden: 403,
   registrationClosed: 403,
   notYourself: 403,
+  checkpointRefused: 409,
   noCertificate: 403,
   certificateExpired: 403,
   certificateNotYetValid: 403,
