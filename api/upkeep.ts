@@ -13,11 +13,13 @@ import { removeOldMetrics } from '../db/metrics.ts';
 import { removeOldSnapshots } from '../db/snapshots.ts';
 import { removeExpiredTokens } from '../db/tokens.ts';
 import type { ApiContext } from './context.ts';
+import type { ApiConfig } from './config.ts';
 import { LeaseWatch } from './failover/leaseWatch.ts';
 import { keepAttempts } from './migrations/attempts.ts';
 import { dropExpiredUploads } from './images/parts.ts';
 import { removeLeftovers } from './images/store.ts';
 import { settle } from './settle.ts';
+import { sweepSnapshotStore } from './snapshots/store.ts';
 
 const PERIOD_MS = 1_000;
 const CLEANING_EVERY = 600;
@@ -48,7 +50,7 @@ export function startUpkeep(context: ApiContext, logger: FastifyBaseLogger): Upk
           const lost = await markUnreachable(tx);
           if (lost.length > 0) logger.warn({ devices: lost }, 'devices do not answer');
         }
-        if (turn % CLEANING_EVERY === 0) await clean(tx, context.config.dataDir);
+        if (turn % CLEANING_EVERY === 0) await clean(tx, context.config);
       });
       await leases.look();
       if (turn % SETTLING_EVERY === 0) {
@@ -80,7 +82,8 @@ export function startUpkeep(context: ApiContext, logger: FastifyBaseLogger): Upk
   };
 }
 
-async function clean(db: Database, dataDir: string): Promise<void> {
+async function clean(db: Database, config: ApiConfig): Promise<void> {
+  const { dataDir } = config;
   await removeExpiredTokens(db);
   await removeOldIdempotencyKeys(db);
   await removeOldFailures(db);
@@ -93,6 +96,7 @@ async function clean(db: Database, dataDir: string): Promise<void> {
   await clearPulls(db);
   await dropExpiredUploads(db, dataDir);
   await removeLeftovers(dataDir);
+  await sweepSnapshotStore({ db, config });
 }
 
 /** Does it unless another process is at it. */

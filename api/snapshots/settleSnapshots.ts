@@ -2,11 +2,10 @@ import type { FastifyBaseLogger } from 'fastify';
 import { DrayageError } from '../../core/cause.ts';
 import { failSnapshot, openSnapshots } from '../../db/snapshots.ts';
 import type { ApiContext } from '../context.ts';
-import { sweepSnapshotStore } from './store.ts';
 
 /**
- * Ends the record of a snapshot that was never begun or whose workflow is gone, and removes what no snapshot needs any more.
- * Those younger than `youngSeconds` are still the business of their request.
+ * Ends the record of a snapshot that was never begun or whose workflow is gone. Those younger than `youngSeconds` are still
+ * the business of their request.
  */
 export async function settleSnapshots(
   context: ApiContext,
@@ -25,7 +24,6 @@ export async function settleSnapshots(
       if (!(error instanceof DrayageError)) throw error;
     }
   }
-  await sweepSnapshotStore(context);
 }
 
 /** The workflow records the end itself, before it ends. */
