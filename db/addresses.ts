@@ -15,9 +15,20 @@ const LOCK = 7_480_002;
 export async function nextAddress(tx: Database, range: AddressRange, preferred = -1): Promise<Address> {
   await tx.execute(sql`select pg_advisory_xact_lock(${LOCK})`);
   const [row] = await tx.execute<{ free: string }>(sql`
-    select n as free from generate_series(${range.first}::bigint, ${range.last}::bigint) n
-    where not exists (select 1 from ${addressAllocation} a where a.ip_number = n)
-    order by n <> ${preferred}::bigint, n limit 1`);
+    select n as free from (
+      select ${preferred}::bigint as n, 0 as rank
+      union all select ${range.first}::bigint, 1
+      -- What follows one that is given out: the rest of the range need not be looked at.
+      union all (
+        select a.ip_number + 1, 2 from ${addressAllocation} a
+        where a.ip_number between ${range.first} and ${range.last}
+          and not exists (select from ${addressAllocation} b where b.ip_number = a.ip_number + 1)
+        order by a.ip_number limit 1
+      )
+    ) possible
+    where n between ${range.first} and ${range.last}
+      and not exists (select from ${addressAllocation} a where a.ip_number = n)
+    order by rank limit 1`);
   if (!row) {
     throw new DrayageError({
       code: 'noAddress',
