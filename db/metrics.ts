@@ -1,35 +1,31 @@
 import { and, asc, desc, eq, gt, inArray, lt, or, sql } from 'drizzle-orm';
 import { RESOLUTIONS, resolutionFor, type MetricsReport, type Sample } from '../core/metrics.ts';
 import type { Database } from './database.ts';
-import { compute, metric, placement } from './schema/index.ts';
+import { metric } from './schema/index.ts';
 
 /**
  * Adds what a device tells, to the span of each resolution that is now. Of computes only those count that the device owns:
  * a copy that it has left says nothing of the compute.
  */
 export async function addMetrics(db: Database, deviceId: string, report: MetricsReport): Promise<void> {
-  const owned = await ownedBy(
-    db,
-    deviceId,
-    report.computes.map(({ id }) => id),
-  );
-  const told = [
-    { subject: deviceId, sample: report.device },
-    ...report.computes.filter(({ id }) => owned.has(id)).map(({ id, sample }) => ({ subject: id, sample })),
-  ];
-  const rows = told.flatMap(({ subject, sample }) =>
-    RESOLUTIONS.map(({ seconds }) => ({
-      ...{ subject, resolutionSeconds: seconds, ...sample },
-      at: sql`to_timestamp(floor(extract(epoch from now()) / ${seconds}) * ${seconds})`,
-    })),
-  );
-  await db
-    .insert(metric)
-    .values(rows)
-    .onConflictDoUpdate({
-      target: [metric.subject, metric.resolutionSeconds, metric.at],
-      set: { ...means(), samples: sql`${metric.samples} + 1` },
-    });
+  const told = [{ id: deviceId, sample: report.device }, ...report.computes];
+  const texts = (of: (one: (typeof told)[number]) => string) => sql`${sql.param(told.map(of))}::text[]`;
+  const figures = (name: keyof Sample) => sql`${sql.param(told.map(({ sample }) => sample[name]))}::float8[]`;
+  const seconds = sql.param(RESOLUTIONS.map((resolution) => resolution.seconds));
+  // One statement whose text is the same however much is told: it is planned once.
+  await db.execute(sql`
+    insert into metric as m (subject, resolution_seconds, at, cpus, memory_bytes, disk_bytes,
+      received_bytes_per_second, sent_bytes_per_second)
+    select t.subject, r.seconds, to_timestamp(floor(extract(epoch from now()) / r.seconds) * r.seconds),
+      t.cpus, t.memory, t.disk, t.received, t.sent
+    from unnest(${texts(({ id }) => id)}, ${figures('cpus')}, ${figures('memoryBytes')}, ${figures('diskBytes')},
+        ${figures('receivedBytesPerSecond')}, ${figures('sentBytesPerSecond')})
+        as t (subject, cpus, memory, disk, received, sent)
+      cross join unnest(${seconds}::int[]) as r (seconds)
+    where t.subject = ${deviceId} or exists (
+      select from compute k join placement p on p.group_id = k.group_id
+      where k.id = t.subject and p.device_id = ${deviceId})
+    on conflict (subject, resolution_seconds, at) do update set samples = m.samples + 1, ${means()}`);
 }
 
 const COLUMNS = {
@@ -42,22 +38,11 @@ const COLUMNS = {
 
 /** Each column becomes the mean of what was there, so many times, and the new one. */
 function means() {
-  return Object.fromEntries(
-    Object.entries(COLUMNS).map(([name, column]) => [
-      name,
-      sql`${column} + (excluded.${sql.identifier(column.name)} - ${column}) / (${metric.samples} + 1)`,
-    ]),
+  const columns = Object.values(COLUMNS).map(({ name }) => sql.identifier(name));
+  return sql.join(
+    columns.map((name) => sql`${name} = m.${name} + (excluded.${name} - m.${name}) / (m.samples + 1)`),
+    sql`, `,
   );
-}
-
-async function ownedBy(db: Database, deviceId: string, ids: string[]): Promise<Set<string>> {
-  if (ids.length === 0) return new Set();
-  const rows = await db
-    .select({ id: compute.id })
-    .from(compute)
-    .innerJoin(placement, eq(placement.groupId, compute.groupId))
-    .where(and(inArray(compute.id, ids), eq(placement.deviceId, deviceId)));
-  return new Set(rows.map(({ id }) => id));
 }
 
 /** Of the last so many seconds, oldest first, as finely as it is kept for so long. */
