@@ -2,6 +2,7 @@ import { drizzle, type PostgresJsQueryResultHKT } from 'drizzle-orm/postgres-js'
 import type { PgDatabase } from 'drizzle-orm/pg-core';
 import { DrayageError } from '../core/cause.ts';
 import { openClient } from './connection.ts';
+import { preparing } from './preparing.ts';
 import * as schema from './schema/index.ts';
 
 /** A connection pool or a transaction of one: every function of db/ takes either. */
@@ -19,7 +20,7 @@ export interface OpenDatabase {
  */
 export function openDatabase(databaseUrl: string, options: { connections?: number } = {}): OpenDatabase {
   const client = openClient(databaseUrl, { max: options.connections ?? 10 });
-  return { db: drizzle(client, { schema }), close: () => client.end({ timeout: 5 }) };
+  return { db: drizzle(preparing(client), { schema }), close: () => client.end({ timeout: 5 }) };
 }
 
 /** The only row of a result that must have one. */
