@@ -87,8 +87,20 @@ export async function rejoinDevice(
 }
 
 /** What is on record of a device's certificate. */
-export function certificateOf({ publicKeyHash, certifiedAt }: DeviceRow): RecordedCertificate {
+export function certificateOf({
+  publicKeyHash,
+  certifiedAt,
+}: Pick<DeviceRow, 'publicKeyHash' | 'certifiedAt'>): RecordedCertificate {
   return { keyHash: publicKeyHash, issuedAt: certifiedAt.getTime() };
+}
+
+/** What is on record of the certificate of a device, by its id; null of one that was removed. It is asked for with every request. */
+export async function recordedCertificate(db: Database, id: string): Promise<RecordedCertificate | null> {
+  const [row] = await db
+    .select({ publicKeyHash: device.publicKeyHash, certifiedAt: device.certifiedAt })
+    .from(device)
+    .where(and(eq(device.id, id), ne(device.state, 'retired')));
+  return row === undefined ? null : certificateOf(row);
 }
 
 /** @throws DrayageError keyInUse when the key is, or was, another device's */

@@ -5,7 +5,7 @@ import plugin from 'fastify-plugin';
 import { DrayageError } from '../../core/cause.ts';
 import { BACKDATED_MS } from '../../core/decideRenewal.ts';
 import { decideCertificate, type ShownCertificate } from '../../core/decideCertificate.ts';
-import { certificateOf, findDevice } from '../../db/devices.ts';
+import { recordedCertificate } from '../../db/devices.ts';
 import type { ApiContext } from '../context.ts';
 
 declare module 'fastify' {
@@ -90,13 +90,13 @@ export const deviceIdentityPlugin = plugin<{ context: ApiContext }>(async (app, 
     const { certificateOptional = false, mayHaveExpired = false } = request.routeOptions.config;
     const socket = request.raw.socket as TLSSocket;
     const said = shownBy(socket, authority);
-    const row = said === null ? null : await findDevice(context.db, said.deviceId);
+    const recorded = said === null ? null : await recordedCertificate(context.db, said.deviceId);
     const counts =
-      said !== null && row !== null && decideCertificate(said, certificateOf(row)).action !== 'refuse';
+      said !== null && recorded !== null && decideCertificate(said, recorded).action !== 'refuse';
     const notValid =
       notValidNow(socket) ?? (said && said.validTo <= Date.now() ? 'certificateExpired' : null);
     if (counts && (notValid === null || (mayHaveExpired && notValid === 'certificateExpired'))) {
-      request.deviceId = row.id;
+      request.deviceId = said.deviceId;
       return;
     }
     request.claimedId = said?.deviceId ?? null;

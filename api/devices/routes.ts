@@ -9,6 +9,7 @@ import {
   exitRequestSchema,
   handOverRequestSchema,
   healthRequestSchema,
+  type HeartbeatRequest,
   heartbeatRequestSchema,
   heartbeatResponseSchema,
   joinRequestSchema,
@@ -45,6 +46,7 @@ import { clockOffset, joinDevice } from './join.ts';
 import { NetworkRulesReader } from './networkRules.ts';
 import { renewCertificate } from './renew.ts';
 import { deviceSnapshotRoutes } from './snapshotRoutes.ts';
+import { Tellings } from './tellings.ts';
 
 /** An inventory is a few KB, a heartbeat of a full device some hundred. */
 const BODY_LIMIT = 4 * 2 ** 20;
@@ -55,6 +57,13 @@ const transferParams = z.object({ id: transferIdSchema });
 export const deviceApiRoutes: FastifyPluginAsyncZod<{ context: ApiContext }> = async (app, { context }) => {
   const { db } = context;
   const network = new NetworkRulesReader(context);
+  const tellings = new Tellings();
+  const compare = async (deviceId: string, computes: HeartbeatRequest['computes']) => {
+    const outdated = await settleEpochs(db, deviceId, computes);
+    await reconcileRunning(db, deviceId, computes);
+    await recordObserved(db, deviceId, computes);
+    return outdated;
+  };
   await app.register(discoveryRoutes, { context });
   await app.register(deviceAppRoutes, { context });
   await app.register(deviceImageRoutes, { context });
@@ -90,9 +99,11 @@ export const deviceApiRoutes: FastifyPluginAsyncZod<{ context: ApiContext }> = a
       request.refusedFor = (await heartbeat(db, deviceId, inventory, shown)).map(({ code }) => code);
       // Before what is outdated is looked up: what is given away between the two is outdated by then.
       const answer = lease && (await askLease(db, deviceId, lease.generation));
-      const outdated = await settleEpochs(db, deviceId, computes);
-      await reconcileRunning(db, deviceId, computes);
-      await recordObserved(db, deviceId, computes);
+      const { socket } = request.raw;
+      // With a lease goes what is not covered by it: that is never as it was a moment ago.
+      const isRepeated = lease === undefined && tellings.isRepeated(deviceId, socket, computes);
+      const outdated = isRepeated ? [] : await compare(deviceId, computes);
+      if (!isRepeated && outdated.length === 0) tellings.note(deviceId, socket, computes);
       return { outdated, network: await network.version(), lease: answer };
     },
   });
@@ -184,6 +195,7 @@ export const deviceApiRoutes: FastifyPluginAsyncZod<{ context: ApiContext }> = a
     handler: async (request) => {
       const { computeId, ...exit } = request.body;
       const counted = await recordExit(db, deviceOf(request), computeId, exit);
+      tellings.forget(deviceOf(request));
       if (!counted)
         request.log.info(
           { computeId, device: request.deviceId },
