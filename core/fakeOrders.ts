@@ -2,11 +2,11 @@ import { z } from 'zod';
 
 /** What the lab orders of the process of all fake devices. */
 
-export const MAX_FAKES = 500;
+export const MAX_FAKES = 1_000;
 
 export const fakeNameSchema = z
   .string()
-  .regex(/^f[1-9][0-9]{0,2}$/, 'must be f1, f2, ...')
+  .regex(/^f[1-9][0-9]{0,3}$/, 'must be f1, f2, ...')
   .refine((name) => Number(name.slice(1)) <= MAX_FAKES, `a lab has at most ${MAX_FAKES} fake devices`);
 
 export const fakeStartSchema = z.object({

@@ -46,12 +46,12 @@ export function addresses(subnet: number) {
     gateway: `${base}.255.253`,
     /** A host's address outside the computes' network, which devices reach by way of the client host. */
     outside: `198.18.${subnet}.1`,
-    /** Of a fake device: 10.x.251.1 to 10.x.252.250. */
+    /** Of a fake device: 10.x.251.1 to 10.x.254.250. */
     fake: (name: string) => {
       const index = Number(fakeNameSchema.parse(name).slice(1)) - 1;
       return `${base}.${251 + Math.floor(index / 250)}.${(index % 250) + 1}`;
     },
-    fakeNetworks: [`${base}.251.0/24`, `${base}.252.0/24`],
+    fakeNetworks: [251, 252, 253, 254].map((third) => `${base}.${third}.0/24`),
     /** What the control plane gives to computes. */
     computes: `${base}.1.0-${base}.250.255`,
   };
