@@ -16,7 +16,10 @@ import type { Lab } from './state.ts';
 const AT_ONCE = 16;
 /** For one compute to come to run, among many, milliseconds. */
 const RUN_MS = 600_000;
-const LOOK_MS = 500;
+const LOOK_MS = 2_000;
+/** So many may be asked for and not run yet: more only wait for each other, and their devices for an answer. */
+const MOST_BEING_MADE = 64;
+const FULL_MS = 50;
 
 /** A compute of a fake device: nothing runs. */
 export interface FakeCompute {
@@ -50,15 +53,23 @@ export async function createFakeComputes(
   told: (asked: number) => void = () => undefined,
 ): Promise<string[]> {
   const ids: string[] = [];
-  let next = 0;
+  const listening = new AbortController();
+  let [next, asked, run] = [0, 0, 0];
+  await api.listen({ types: 'compute.running' }, () => (run += 1), listening.signal);
   const work = async () => {
     for (let index = next++; index < computes.length; index = next++) {
+      await until('computes to be made', RUN_MS, () => asked - run < MOST_BEING_MADE, FULL_MS);
       const body = { image, ...computes[index] };
+      asked += 1;
       ids[index] = await create(api, body);
-      told(ids.length);
+      told(asked);
     }
   };
-  await Promise.all(Array.from({ length: AT_ONCE }, work));
+  try {
+    await Promise.all(Array.from({ length: AT_ONCE }, work));
+  } finally {
+    listening.abort();
+  }
   const wanted = new Set(ids);
   const running = async () =>
     (await runningComputes(api)).filter((id) => wanted.has(id)).length === ids.length;

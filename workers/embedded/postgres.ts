@@ -62,6 +62,8 @@ function serverArguments(cluster: string, port: number): string[] {
     // Shared memory in files of the data directory: none is left in /dev/shm by a kill.
     dynamic_shared_memory_type: 'mmap',
     log_min_messages: 'warning',
+    // What its statements cost can be asked (docs/scale.md).
+    shared_preload_libraries: 'pg_stat_statements',
     // The control plane's records are small; the default keeps up to 1 GB of log files.
     max_wal_size: '256MB',
   };
