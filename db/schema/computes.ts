@@ -99,6 +99,16 @@ export const compute = pgTable(
     index('compute_group_id').on(table.groupId),
     index('compute_image').on(table.imageId),
     index('compute_restore').on(table.restoreOf),
+    // The few of many that are looked for again and again: whatever is planned asks for the first two.
+    index('compute_creating')
+      .on(table.id)
+      .where(sql`${table.state} = 'creating'`),
+    index('compute_apart')
+      .on(table.id)
+      .where(sql`${table.spec} ? 'apart'`),
+    index('compute_updating')
+      .on(table.id)
+      .where(sql`${table.lastUpdate} ->> 'state' = 'applying'`),
     check(
       'compute_state',
       sql`${table.state} in ('creating', 'running', 'stopped', 'migrating', 'failed', 'lost')`,

@@ -81,6 +81,7 @@ export const migration = pgTable(
       .where(sql`${table.endedAt} is null`),
     index('migration_group').on(table.groupId, table.seq),
     index('migration_evacuation').on(table.evacuationId),
+    index('migration_source').on(table.sourceId, table.seq),
     index('migration_compute').on(table.computeId, table.seq),
     check('migration_restore', sql`${table.restoreMode} in ('lazy', 'eager')`),
     check('migration_bandwidth', sql`${table.bandwidthMbit} > 0`),
