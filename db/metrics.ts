@@ -1,4 +1,4 @@
-import { and, asc, desc, eq, gt, inArray, lt, or, sql } from 'drizzle-orm';
+import { and, asc, eq, gt, lt, or, sql } from 'drizzle-orm';
 import { RESOLUTIONS, resolutionFor, type MetricsReport, type Sample } from '../core/metrics.ts';
 import type { Database } from './database.ts';
 import { metric } from './schema/index.ts';
@@ -73,16 +73,15 @@ export async function newestSamples(
   withinSeconds: number,
 ): Promise<Map<string, Sample>> {
   if (subjects.length === 0) return new Map();
-  const rows = await db
-    .selectDistinctOn([metric.subject], { subject: metric.subject, ...COLUMNS })
-    .from(metric)
-    .where(
-      and(
-        ...[inArray(metric.subject, subjects), eq(metric.resolutionSeconds, 10)],
-        gt(metric.at, sql`now() - make_interval(secs => ${withinSeconds})`),
-      ),
-    )
-    .orderBy(metric.subject, desc(metric.at));
+  const rows = await db.execute<{ subject: string } & Sample>(sql`
+    select s.subject, m.cpus, m.memory_bytes as "memoryBytes", m.disk_bytes as "diskBytes",
+      m.received_bytes_per_second as "receivedBytesPerSecond", m.sent_bytes_per_second as "sentBytesPerSecond"
+    from unnest(${sql.param(subjects)}::text[]) as s (subject)
+    cross join lateral (
+      select * from metric
+      where subject = s.subject and resolution_seconds = 10 and at > now() - make_interval(secs => ${withinSeconds})
+      order by at desc limit 1
+    ) m`);
   return new Map(rows.map(({ subject, ...sample }) => [subject, sample]));
 }
 

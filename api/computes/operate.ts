@@ -18,7 +18,7 @@ import { type DeviceRow, getDevice } from '../../db/devices.ts';
 import { groupElsewhere, groupInScope, type GroupRecord } from '../../db/groups.ts';
 import { imageInScope, type ImageWithBlob } from '../../db/images.ts';
 import { openMigration } from '../../db/migrationRecords.ts';
-import { lockPlacing } from '../../db/planning/claims.ts';
+import { placing } from '../../db/planning/claims.ts';
 import type { LifecycleOperation } from '../../workflows/contract.ts';
 import { type ApiContext, freshId } from '../context.ts';
 import { reservedPorts } from '../reservedPorts.ts';
@@ -52,8 +52,7 @@ export async function makeCompute(
   };
   const demand = demandOf({ tenantId, spec, imageBytes: image.blob.bytes });
   const given = await deviceOf(db, group, deviceName);
-  const made = await db.transaction(async (tx) => {
-    await lockPlacing(tx);
+  const made = await placing(db, async (tx) => {
     if (given) await requireDevice(tx, given, demand);
     return createCompute(tx, {
       ...{ tenantId, spec, ports, actor },

@@ -2,6 +2,7 @@ import type { EvacuateRequest, EvacuationPlanView, RebalanceRequest } from '../.
 import { DrayageError } from '../../core/cause.ts';
 import type { Database } from '../../db/database.ts';
 import { type EvacuationRow, evacuationToReturn, setEvacuationRun } from '../../db/evacuations.ts';
+import { placing } from '../../db/planning/claims.ts';
 import {
   beginEvacuation,
   type BeginOptions,
@@ -71,7 +72,7 @@ async function start(
   const { db, config } = context;
   const options = { id: freshId('evacuation'), strategy: config.placement, actor };
   try {
-    const { row, plan } = await db.transaction(async (tx) => {
+    const { row, plan } = await placing(db, async (tx) => {
       const begun = await begin(tx, options);
       const planned = await planView(tx, begun.row, begun.reason);
       if (dryRun) throw new DryRun(planned);

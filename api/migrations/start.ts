@@ -16,7 +16,7 @@ import {
   setMigrationState,
 } from '../../db/migrationRecords.ts';
 import { getPlacement } from '../../db/placements.ts';
-import { lockPlacing } from '../../db/planning/claims.ts';
+import { placing } from '../../db/planning/claims.ts';
 import { isTemporalAway, somethingRuns } from '../computes/operate.ts';
 import { type ApiContext, freshId } from '../context.ts';
 import { chooseDevice, requireDevice, requireNone } from '../placement.ts';
@@ -77,10 +77,7 @@ async function record<T>(
   action: (tx: Database) => Promise<T>,
 ): Promise<T> {
   try {
-    return await context.db.transaction(async (tx) => {
-      await lockPlacing(tx);
-      return action(tx);
-    });
+    return await placing(context.db, action);
   } catch (error) {
     if (error instanceof DrayageError && error.cause_.code === 'migrationRunning')
       throw await somethingRuns(context, compute);

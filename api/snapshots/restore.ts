@@ -12,7 +12,7 @@ import { workflowIdOf } from '../../core/workflowId.ts';
 import { createCompute } from '../../db/computes.ts';
 import { type DeviceRow, getDevice } from '../../db/devices.ts';
 import { imageInScope, type ImageWithBlob } from '../../db/images.ts';
-import { lockPlacing } from '../../db/planning/claims.ts';
+import { placing } from '../../db/planning/claims.ts';
 import { snapshotInScope, type SnapshotRecord } from '../../db/snapshots.ts';
 import { startMaking } from '../computes/operate.ts';
 import { type ApiContext, freshId } from '../context.ts';
@@ -38,8 +38,7 @@ export async function restoreSnapshot(
   const image = await imageOf(context, row);
   requireNone(refusePorts(ports, await reservedPorts(context)));
   const { address: before, ...spec } = row.spec;
-  const made = await db.transaction(async (tx) => {
-    await lockPlacing(tx);
+  const made = await placing(db, async (tx) => {
     const deviceId = await deviceFor({ db: tx, config }, row, restoreDemand(row, content, image), device);
     return createCompute(tx, {
       ...{ tenantId: row.tenantId, deviceId, range: config.addresses, ports, actor },

@@ -11,7 +11,6 @@ import {
   type NewEvacuation,
   setReturned,
 } from '../evacuations.ts';
-import { lockPlacing } from './claims.ts';
 import { addItems, movedAway, type NewItem } from './items.ts';
 import { planOpen } from './openPlan.ts';
 import { rebalancePlan } from './rebalance.ts';
@@ -33,7 +32,7 @@ export interface Begun {
 type Common = { caps: Partial<Record<keyof Caps, number | undefined>> } & NewEvacuation['options'];
 
 /**
- * Records that a device is emptied, with the plan; its workflow is to be started then.
+ * Records that a device is emptied, with the plan; its workflow is to be started then. Call it, and the other two, in `placing`.
  * @throws DrayageError unknownDevice, deviceState, deviceUnreachable, evacuationRunning
  */
 export async function beginEvacuation(
@@ -42,7 +41,6 @@ export async function beginEvacuation(
   request: Omit<EvacuateRequest, 'dryRun'>,
   options: BeginOptions,
 ): Promise<Begun> {
-  await lockPlacing(tx);
   const row = await getDevice(tx, device);
   requireAnswers(row);
   await setDeviceState(tx, row.id, ['ready', 'cordoned', 'drained'], 'draining', options.actor);
@@ -61,7 +59,6 @@ export async function beginReturn(
   request: Common,
   options: BeginOptions,
 ): Promise<Begun> {
-  await lockPlacing(tx);
   const before = await getEvacuation(tx, evacuation);
   if (before.kind !== EvacuationKind.evacuate || before.deviceId === null) throw noReturn(evacuation);
   const device = await getDevice(tx, before.deviceId);
@@ -84,7 +81,6 @@ export async function beginRebalance(
   options: BeginOptions,
   empty = false,
 ): Promise<Begun> {
-  await lockPlacing(tx);
   const { moves, reason } = await rebalancePlan(tx, request.mostPerHour);
   if (moves.length === 0 && !empty)
     throw new DrayageError({ code: 'nothingToGain', message: reason, mend: 'Nothing has to be done.' });

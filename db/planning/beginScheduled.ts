@@ -4,6 +4,7 @@ import type { PlacementStrategy } from '../../core/choosePlacement.ts';
 import type { Database } from '../database.ts';
 import { findEvacuation } from '../evacuations.ts';
 import { getSchedule, noteScheduleRun, type ScheduleRow } from '../schedules.ts';
+import { placing } from './claims.ts';
 import { beginEvacuation, type BeginOptions, beginRebalance, type Begun } from './begin.ts';
 
 /**
@@ -19,7 +20,7 @@ export async function beginScheduled(
   if (await findEvacuation(db, evacuationId)) return { action: 'begin' };
   try {
     const row = await getSchedule(db, scheduleId);
-    await db.transaction(async (tx) => {
+    await placing(db, async (tx) => {
       const actor = row.createdBy ?? undefined;
       await beginDue(tx, row, { id: evacuationId, strategy, actor });
       await noteScheduleRun(tx, row, { evacuation: evacuationId });

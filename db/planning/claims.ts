@@ -15,11 +15,23 @@ export interface Claims {
 /** Any number that no other advisory lock of ours has. */
 const PLACING = 7_480_004;
 
+/** The last of this process that gives away room, or waits to. */
+let turn: Promise<unknown> = Promise.resolve();
+
 /**
- * From here to the end of the transaction nobody else gives away room: what one plan has seen as free, no other takes.
+ * Does it in one transaction, in which nobody else gives away room: what one plan has seen as free, no other takes. Those of one
+ * process wait for each other without a connection: else two hundred moves that are asked for at once would have all of them, and
+ * no sign of life could be recorded meanwhile. Not to be called inside itself.
  */
-export async function lockPlacing(tx: Database): Promise<void> {
-  await tx.execute(sql`select pg_advisory_xact_lock(${PLACING})`);
+export async function placing<T>(db: Database, action: (tx: Database) => Promise<T>): Promise<T> {
+  const done = turn.then(() =>
+    db.transaction(async (tx) => {
+      await tx.execute(sql`select pg_advisory_xact_lock(${PLACING})`);
+      return action(tx);
+    }),
+  );
+  turn = done.catch(() => undefined);
+  return done;
 }
 
 /**
@@ -47,10 +59,14 @@ export async function readClaims(db: Database, without: readonly string[] = []):
     union all
     select p.device_id, k.tenant_id, k.spec, coalesce(b.bytes, 0)::float8,
       (k.state = 'creating' or p.changed_at > d.last_heartbeat_at)
-    from placement p join device d on d.id = p.device_id
-    join compute k on k.group_id = p.group_id and k.deleted_at is null
+    from compute k join placement p on p.group_id = k.group_id join device d on d.id = p.device_id
     left join image i on i.id = k.image_id left join image_blob b on b.digest = i.digest
-    where k.state = 'creating' or p.changed_at > d.last_heartbeat_at or k.spec ? 'apart'`);
+    where k.deleted_at is null and k.id in (
+      select id from compute where state = 'creating'
+      union all select id from compute where spec ? 'apart'
+      union all select n.id from placement q join device e on e.id = q.device_id
+        join compute n on n.group_id = q.group_id where q.changed_at > e.last_heartbeat_at
+    )`);
   const claims: Claims = { room: new Map(), apart: new Map() };
   for (const { device, tenant, spec, bytes, counts } of rows) {
     const demand = demandOf({ tenantId: tenant, spec, imageBytes: bytes });

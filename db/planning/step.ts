@@ -16,7 +16,7 @@ import {
 import { addEvent } from '../events.ts';
 import { createMigration } from '../migrationRecords.ts';
 import { evacuation, evacuationItem, migration } from '../schema/index.ts';
-import { lockPlacing } from './claims.ts';
+import { placing } from './claims.ts';
 import { itemKey, type OpenPlan, type PlannedItem, planOpen } from './openPlan.ts';
 import { readGroups } from './units.ts';
 
@@ -41,8 +41,7 @@ export async function stepEvacuation(
   id: string,
   { strategy, newId }: StepOptions,
 ): Promise<EvacuationStep> {
-  return db.transaction(async (tx) => {
-    await lockPlacing(tx);
+  return placing(db, async (tx) => {
     const row = await getEvacuation(tx, id, true);
     if (row.endedAt !== null) return { action: 'end', reason: row.reason };
     await takeNote(tx, row);
