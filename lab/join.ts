@@ -14,9 +14,9 @@ const JOIN_TIMEOUT_MS = 90_000;
 const GUEST_JOIN_TIMEOUT_MS = 3_600_000;
 
 /** More joining at the same time only wait for each other on a small machine. */
-const FAKES_AT_ONCE = 10;
+const FAKES_AT_ONCE = 20;
 /** Between two looks at who has joined, milliseconds. */
-const LOOK_MS = 100;
+const LOOK_MS = 200;
 
 const joinTokenSchema = z.object({ token: z.string() });
 const deviceSchema = z.object({ id: z.string(), name: z.string(), state: z.string() });
@@ -65,15 +65,16 @@ async function untilReady(
   check: (missing: string[]) => Promise<void>,
 ): Promise<void> {
   const approved = new Set<string>();
+  let missing = [...names];
   const look = async () => {
-    const joined = await listDevices(api);
-    for (const { id, name, state } of joined) {
-      if (state !== 'pending' || approved.has(id) || !names.includes(name)) continue;
-      await api.request('POST', `/devices/${id}/approve`);
-      approved.add(id);
+    // One by one: of a thousand that have joined the list is long.
+    const seen = await Promise.all(missing.map((name) => deviceNamed(api, name)));
+    for (const one of seen) {
+      if (one?.state !== 'pending' || approved.has(one.id)) continue;
+      await api.request('POST', `/devices/${one.id}/approve`);
+      approved.add(one.id);
     }
-    const ready = new Set(joined.filter(({ state }) => state === 'ready').map(({ name }) => name));
-    const missing = names.filter((name) => !ready.has(name));
+    missing = missing.filter((_, index) => seen[index]?.state !== 'ready');
     await check(missing);
     return missing.length === 0;
   };
@@ -100,6 +101,16 @@ export async function discoverDevices(lab: Lab): Promise<void> {
 export async function startWorkerAgain(lab: Lab, device: string): Promise<void> {
   const token = await readFile(tokenFile(lab, device), 'utf8').catch(() => '');
   await startWorker(lab, device, workerEnvironment(lab, device, token));
+}
+
+/** Null while it has not joined. */
+async function deviceNamed(api: ControlApi, name: string): Promise<JoinedDevice | null> {
+  try {
+    return deviceSchema.parse(await api.request('GET', `/devices/${name}`));
+  } catch (error) {
+    if (error instanceof DrayageError && error.cause_.code === 'unknownDevice') return null;
+    throw error;
+  }
 }
 
 /** The control plane's records of all devices. */
