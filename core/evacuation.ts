@@ -60,6 +60,21 @@ export type Caps = z.infer<typeof capsSchema>;
  */
 export const DEFAULT_CAPS: Caps = { perSource: 2, perTarget: 2, perLink: 1, overall: 50 };
 
+/** All open evacuations together look so often at least, milliseconds: each look is a plan for all of them. */
+const BETWEEN_LOOKS_MS = 500;
+
+/**
+ * After which time an evacuation looks again at what changes without anybody saying so, milliseconds. The ends of its own moves
+ * are told; what it waits for besides is room and slots that others give back, and with many open each waits longer for these
+ * rather than all of them planning without a pause. Its deadline is not looked past.
+ */
+export function lookAgainMs(wantedMs: number, open: number, deadlineInMs: number | null): number {
+  const spaced = Math.max(wantedMs, open * BETWEEN_LOOKS_MS);
+  return deadlineInMs !== null && deadlineInMs > 0
+    ? Math.min(spaced, Math.max(wantedMs, deadlineInMs))
+    : spaced;
+}
+
 /** After so many failed moves an item is left where it is. */
 export const MOST_ATTEMPTS = 3;
 

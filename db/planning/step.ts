@@ -3,7 +3,7 @@ import type { Cause } from '../../core/cause.ts';
 import { DrayageError } from '../../core/cause.ts';
 import type { PlacementStrategy } from '../../core/choosePlacement.ts';
 import { decideEvacuation, decideMoveEnd, type ItemFacts } from '../../core/decideEvacuation.ts';
-import { EvacuationKind, retryAfterSeconds } from '../../core/evacuation.ts';
+import { EvacuationKind, lookAgainMs, retryAfterSeconds } from '../../core/evacuation.ts';
 import { startable } from '../../core/scheduleMoves.ts';
 import type { Database } from '../database.ts';
 import {
@@ -47,7 +47,8 @@ export async function stepEvacuation(
     await takeNote(tx, row);
     const plan = await planOpen(tx, strategy);
     const own = plan.items.filter(({ evacuation: of }) => of.id === id);
-    const decision = decideEvacuation(factsOf(row, own, plan));
+    const facts = factsOf(row, own, plan);
+    const decision = decideEvacuation(facts);
     await tx.update(evacuation).set({ reason: decision.reason }).where(eq(evacuation.id, id));
     if (decision.action === 'end') {
       await endEvacuation(tx, id, decision.state, decision.reason);
@@ -55,7 +56,9 @@ export async function stepEvacuation(
     }
     if (decision.action === 'move') await startMoves(tx, row, own, plan, newId);
     const stops = decision.action === 'stop' ? await stopsOf(tx, row, decision.items) : [];
-    const againInMs = decision.action === 'wait' ? decision.againInMs : LOOK_MS;
+    const wantedMs = decision.action === 'wait' ? decision.againInMs : LOOK_MS;
+    const open = new Set(plan.items.map(({ evacuation: of }) => of.id)).size;
+    const againInMs = lookAgainMs(wantedMs, open, facts.deadlineInMs);
     return { action: 'go', moves: await unstarted(tx, id), stops, againInMs };
   });
 }
