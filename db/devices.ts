@@ -96,11 +96,10 @@ export function certificateOf({
 
 /** What is on record of the certificate of a device, by its id; null of one that was removed. It is asked for with every request. */
 export async function recordedCertificate(db: Database, id: string): Promise<RecordedCertificate | null> {
-  const [row] = await db
-    .select({ publicKeyHash: device.publicKeyHash, certifiedAt: device.certifiedAt })
-    .from(device)
-    .where(and(eq(device.id, id), ne(device.state, 'retired')));
-  return row === undefined ? null : certificateOf(row);
+  const [row] = await db.execute<{ hash: string; issued: number }>(sql`
+    select public_key_hash as hash, floor(extract(epoch from certified_at) * 1000)::float8 as issued
+    from device where id = ${id} and state <> 'retired'`);
+  return row === undefined ? null : { keyHash: row.hash, issuedAt: row.issued };
 }
 
 /** @throws DrayageError keyInUse when the key is, or was, another device's */

@@ -1,4 +1,4 @@
-import { and, between, eq, isNull, ne, notInArray, or, sql } from 'drizzle-orm';
+import { and, eq, isNull, notInArray, sql } from 'drizzle-orm';
 import type { Cause } from '../core/cause.ts';
 import { CLOCK_TOLERANCE_MS, clockCauses } from '../core/clockCauses.ts';
 import { decideCertificate, type ShownCertificate } from '../core/decideCertificate.ts';
@@ -62,21 +62,14 @@ async function noteLife(
   { clockOffsetMs = null, certificate }: Shown,
 ): Promise<boolean> {
   if (clockCauses('', clockOffsetMs).length > 0) return false;
-  const clockWasRight = between(device.clockOffsetMs, -CLOCK_TOLERANCE_MS, CLOCK_TOLERANCE_MS);
-  const rows = await db
-    .update(device)
-    .set({ inventory, clockOffsetMs, lastHeartbeatAt: sql`now()` })
-    .where(
-      and(
-        eq(device.id, id),
-        ne(device.state, 'retired'),
-        isNull(device.unreachableAt),
-        eq(device.classId, classIdOf(inventory)),
-        certificate && eq(device.publicKeyHash, certificate.keyHash),
-        or(isNull(device.clockOffsetMs), clockWasRight),
-      ),
-    )
-    .returning({ id: device.id });
+  const keyHash = certificate?.keyHash ?? null;
+  // Written out: with a thousand devices five hundred are asked for a second, and building one costs more than all the rest.
+  const rows = await db.execute(sql`
+    update device set inventory = ${JSON.stringify(inventory)}::jsonb, clock_offset_ms = ${clockOffsetMs}, last_heartbeat_at = now()
+    where id = ${id} and state <> 'retired' and unreachable_at is null and class_id = ${classIdOf(inventory)}
+      and (${keyHash}::text is null or public_key_hash = ${keyHash})
+      and (clock_offset_ms is null or abs(clock_offset_ms) <= ${CLOCK_TOLERANCE_MS})
+    returning id`);
   return rows.length > 0;
 }
 
