@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { computeSpecSchema } from './compute.ts';
 
 /** What the lab orders of the process of all fake devices. */
 
@@ -18,6 +19,10 @@ export const fakeStartSchema = z.object({
   joinToken: z.string().optional(),
 });
 export type FakeStart = z.infer<typeof fakeStartSchema>;
+
+/** Computes that one has from now on, running, as if it had made them. Whoever orders it puts them on record. */
+export const fakeHoldSchema = z.object({ computes: z.array(computeSpecSchema) });
+export type FakeHold = z.infer<typeof fakeHoldSchema>;
 
 /** Which of them run, by name. */
 export const fakesRunningSchema = z.record(fakeNameSchema, z.boolean());

@@ -4,7 +4,7 @@ import { request } from 'node:http';
 import { json } from 'node:stream/consumers';
 import { join } from 'node:path';
 import { DrayageError } from '../core/cause.ts';
-import { fakeKilledSchema, fakesRunningSchema, type FakeStart } from '../core/fakeOrders.ts';
+import { type FakeHold, fakeKilledSchema, fakesRunningSchema, type FakeStart } from '../core/fakeOrders.ts';
 import { until } from '../core/until.ts';
 import { inCgroup } from './deviceProcess.ts';
 import { processesIn } from './machine/cgroup.ts';
@@ -49,6 +49,11 @@ export async function startFake(lab: Lab, name: string, joinToken?: string): Pro
     joinToken,
   };
   await order(lab, 'PUT', `/${name}`, start);
+}
+
+/** Has a fake device run computes as if it had made them. */
+export async function holdOnFake(lab: Lab, name: string, hold: FakeHold): Promise<void> {
+  await order(lab, 'POST', `/${name}`, hold);
 }
 
 /** Ends a fake device's worker at once, or the device with all that runs on it. False when it did not run. */

@@ -1,5 +1,6 @@
 /** `npm run bench:scale`: what the control plane needs for many devices. Its usage is in parseFlags.ts. */
 import { setTimeout as pause } from 'node:timers/promises';
+import { openDatabase } from '../../db/database.ts';
 import { controlApi } from '../../lab/controlApi.ts';
 import { createFakeComputes, importEmptyImage } from '../../lab/fakeFleet.ts';
 import { listDevices } from '../../lab/join.ts';
@@ -9,9 +10,10 @@ import type { Lab } from '../../lab/state.ts';
 import { upLab } from '../../lab/up.ts';
 import { benchOnFakes, writeFigures } from '../onFakes.ts';
 import { emptyAtOnce } from './emptyAtOnce.ts';
+import { fillFleet } from './fillFleet.ts';
 import { moveAtOnce } from './moveAtOnce.ts';
 import { parseFlags, USAGE, type ScaleFlags } from './parseFlags.ts';
-import { openRecords, type Records } from './records.ts';
+import { openRecords, type Records, recordsUrl } from './records.ts';
 import { isMet, scaleFigures } from './scaleFigures.ts';
 import { figureLines, scaleTable, statementLines, stepLines } from './scaleTable.ts';
 import type { Step } from './step.ts';
@@ -34,6 +36,7 @@ async function takeSteps(flags: ScaleFlags, progress: Progress, signal: AbortSig
   progress.say('starting a control plane');
   let { lab } = await upLab(LAB, { devices: 0 }, progress, signal);
   const [records, api] = [await openRecords(lab), await controlApi(lab)];
+  const database = openDatabase(await recordsUrl(lab), { connections: 1 });
   const [taken, computes]: [Step[], string[]] = [[], []];
   try {
     const image = await importEmptyImage(lab, api, 'any');
@@ -44,14 +47,12 @@ async function takeSteps(flags: ScaleFlags, progress: Progress, signal: AbortSig
         progress.say(`${before + ready} of ${devices} devices ready`),
       );
       const wanted = Math.round((flags.computes * devices) / (flags.steps.at(-1) ?? devices));
-      const made = computes.length;
-      const missing = Array.from({ length: Math.max(0, wanted - made) }, (_, index) =>
-        computeNumber(made + index, index, lab.fakes.slice(before)),
-      );
-      const told = (count: number) => {
-        if (count % 500 === 0) progress.say(`${made + count} of ${wanted} computes asked for`);
-      };
-      computes.push(...(await createFakeComputes(api, image.name, missing, told)));
+      if (computes.length === 0)
+        computes.push(...(await createFakeComputes(api, image.name, [pattern(lab)])));
+      progress.say(`putting ${wanted} computes on them`);
+      const [first = ''] = computes;
+      const filling = { pattern: first, devices: lab.fakes.slice(before), count: wanted - computes.length };
+      computes.push(...(await fillFleet(lab, database.db, filling)));
       const step = await takeStep({ lab, records, computes, flags, progress, signal });
       console.log([...scaleTable([step]), ...stepLines(step)].join('\n'));
       taken.push(step);
@@ -59,6 +60,7 @@ async function takeSteps(flags: ScaleFlags, progress: Progress, signal: AbortSig
     return taken;
   } finally {
     await records.close();
+    await database.close();
   }
 }
 
@@ -112,11 +114,10 @@ function spread<T>(all: readonly T[], count: number): T[] {
   return Array.from({ length: Math.min(count, all.length) }, (_, index) => all[Math.floor(index * every)]!);
 }
 
-/** One that writes little, so that its move is short, on one of these devices in turn. */
-function computeNumber(number: number, index: number, devices: readonly string[]) {
-  const device = devices[index % devices.length] ?? '';
+/** What all are like: it writes little, so that its move is short. */
+function pattern({ fakes: [device = ''] }: Lab) {
   const env = { FAKE_MEMORY_MB: '32', FAKE_DIRTY_MB_PER_S: '1', FAKE_LOG_MS: '3600000' };
-  return { name: `compute-${String(number + 1)}`, device, env, memoryBytes: 32 * MIB };
+  return { name: 'compute-1', device, env, memoryBytes: 32 * MIB };
 }
 
 async function report(steps: Step[]): Promise<boolean> {

@@ -20,15 +20,16 @@ export interface Records {
   close(): Promise<void>;
 }
 
+/** Where a lab's database is, as its owner. */
+export async function recordsUrl(lab: Lab): Promise<string> {
+  const password = await readFile(join(lab.paths.controlData, 'postgres-password'), 'utf8');
+  return `postgres://drayage:${password}@127.0.0.1:${String(lab.ports.postgres)}/drayage`;
+}
+
 /** Opens a lab's database as its owner. */
 export async function openRecords(lab: Lab): Promise<Records> {
   const { controlData } = lab.paths;
-  const password = await readFile(join(controlData, 'postgres-password'), 'utf8');
-  const port = String(lab.ports.postgres);
-  const sql = postgres(`postgres://drayage:${password}@127.0.0.1:${port}/drayage`, {
-    max: 1,
-    onnotice: () => undefined,
-  });
+  const sql = postgres(await recordsUrl(lab), { max: 1, onnotice: () => undefined });
   await sql`create extension if not exists pg_stat_statements`;
   return {
     bytes: async () => {

@@ -1,5 +1,6 @@
 import { mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
+import type { ComputeSpec } from '../../core/compute.ts';
 import type { Inventory } from '../../core/device.ts';
 import type { Counters } from '../../core/metrics.ts';
 import { CheckpointStore } from '../checkpoints/checkpointStore.ts';
@@ -64,6 +65,11 @@ export class FakeMachine {
       join: async () => this.#device(life, await this.#leases()),
       release: async () => life.end(),
     };
+  }
+
+  /** Has these run from now on. */
+  hold(computes: readonly ComputeSpec[]): void {
+    for (const spec of computes) this.#containers.run(this.#containers.create(spec));
   }
 
   /** The worker is gone, what runs goes on. */

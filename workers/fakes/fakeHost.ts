@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import type { Logger } from 'pino';
-import type { FakeStart } from '../../core/fakeOrders.ts';
+import type { FakeHold, FakeStart } from '../../core/fakeOrders.ts';
 import { FakeMachine } from '../../device/fake/fakeMachine.ts';
 import packageJson from '../../package.json' with { type: 'json' };
 import type { Polling } from '../node/activityRunner.ts';
@@ -65,6 +65,11 @@ export class FakeHost {
     void ended.then(() => {
       if (this.#running === running) this.#running = null;
     });
+  }
+
+  /** Has these computes run on the machine, if there is one. */
+  hold({ computes }: FakeHold): void {
+    this.#machine?.hold(computes);
   }
 
   /** Ends the worker at once; `device` ends all that runs on it, too. False when it did not run. Resolves once it is gone. */
