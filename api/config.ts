@@ -1,6 +1,7 @@
 import { fileURLToPath } from 'node:url';
 import { z } from 'zod';
 import { PLACEMENT_STRATEGIES, type PlacementStrategy } from '../core/choosePlacement.ts';
+import { DEFAULT_CAPS } from '../core/evacuation.ts';
 import { type AddressRange, parseAddressRange } from '../core/ipv4.ts';
 import { readEnvironment } from './readEnvironment.ts';
 import {
@@ -65,6 +66,8 @@ const fields = z.object({
   /** The computes' gateway; without it they have none. */
   DRAYAGE_COMPUTE_GATEWAY: z.ipv4().optional(),
   DRAYAGE_PLACEMENT: placementSchema,
+  /** More moves than these wait until others have ended; evacuations have caps of their own. */
+  DRAYAGE_MOVES_AT_ONCE: z.coerce.number().int().min(1).max(10_000).default(DEFAULT_CAPS.overall),
   DRAYAGE_ADMIN_EMAIL: z
     .email()
     .default('admin@drayage.local')
@@ -113,6 +116,7 @@ export interface ApiConfig {
   deviceCertificateSeconds: number;
   addresses: AddressRange;
   placement: PlacementStrategy;
+  movesAtOnce: number;
   admin: { email: string; password?: string | undefined };
   registration: 'open' | 'invitation' | 'closed';
   imageMaxBytes: number;
@@ -156,6 +160,7 @@ export function readConfig(environment: NodeJS.ProcessEnv): ApiConfig {
       env.DRAYAGE_COMPUTE_GATEWAY,
     ),
     placement: env.DRAYAGE_PLACEMENT,
+    movesAtOnce: env.DRAYAGE_MOVES_AT_ONCE,
     admin: { email: env.DRAYAGE_ADMIN_EMAIL, password: env.DRAYAGE_ADMIN_PASSWORD },
     registration: env.DRAYAGE_REGISTRATION,
     imageMaxBytes: env.DRAYAGE_IMAGE_MAX_BYTES,

@@ -1,7 +1,7 @@
 import type { FastifyBaseLogger } from 'fastify';
 import { DrayageError } from '../core/cause.ts';
 import { setComputeState, unstartedComputes } from '../db/computes.ts';
-import { finishMigration, getMigration, type MigrationRow, openMigrations } from '../db/migrationRecords.ts';
+import { finishMigration, getMigration, openMigrations } from '../db/migrationRecords.ts';
 import { settleApps } from './apps/settleApps.ts';
 import { assignPeers } from './failover/assignPeers.ts';
 import { unfinishedUpdates } from '../db/computeUpdates.ts';
@@ -10,7 +10,7 @@ import { resumeUpdate } from './computes/update.ts';
 import type { ApiContext } from './context.ts';
 import { settleEvacuations } from './evacuations/steer.ts';
 import { settleSchedules } from './schedules/settleSchedules.ts';
-import { launchMigration } from './migrations/start.ts';
+import { beginAgain, freeMoves } from './migrations/start.ts';
 import { settleSnapshots } from './snapshots/settleSnapshots.ts';
 
 /** Younger records are still the business of the request that made them, seconds. */
@@ -43,27 +43,19 @@ export async function settle(context: ApiContext, logger: FastifyBaseLogger): Pr
   await settleSchedules(context);
   const evacuations = await settleEvacuations(context, logger, YOUNG_SECONDS);
   await settleSnapshots(context, logger, YOUNG_SECONDS);
+  let free = await freeMoves(context);
   for (const migration of await openMigrations(context.db)) {
     if (Date.now() - migration.createdAt.getTime() < YOUNG_SECONDS * 1000) continue;
     // An open evacuation starts its moves itself.
     if (migration.runId === '' && evacuations.has(migration.evacuationId ?? '')) continue;
-    if (migration.runId === '') await startAgain(context, logger, migration);
-    else if (!(await context.workflows.isRunning(migration.workflowId, migration.runId)))
+    if (migration.runId === '') {
+      // The others wait for these to end.
+      if (free <= 0) continue;
+      free -= 1;
+      if (await beginAgain(context, migration))
+        logger.info({ migration: migration.id }, 'started a move that was only recorded');
+    } else if (!(await context.workflows.isRunning(migration.workflowId, migration.runId)))
       await endRecord(context, logger, migration.id);
-  }
-}
-
-async function startAgain(
-  context: ApiContext,
-  logger: FastifyBaseLogger,
-  migration: MigrationRow,
-): Promise<void> {
-  try {
-    if ((await launchMigration(context, migration)) !== null)
-      logger.info({ migration: migration.id }, 'started a move that was only recorded');
-  } catch (error) {
-    // Its record says by now why it was refused.
-    if (!(error instanceof DrayageError)) throw error;
   }
 }
 

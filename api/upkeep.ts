@@ -15,6 +15,7 @@ import { removeExpiredTokens } from '../db/tokens.ts';
 import type { ApiContext } from './context.ts';
 import type { ApiConfig } from './config.ts';
 import { LeaseWatch } from './failover/leaseWatch.ts';
+import { beginWaiting } from './migrations/start.ts';
 import { keepAttempts } from './migrations/attempts.ts';
 import { dropExpiredUploads } from './images/parts.ts';
 import { removeLeftovers } from './images/store.ts';
@@ -57,6 +58,7 @@ export function startUpkeep(context: ApiContext, logger: FastifyBaseLogger): Upk
         await settle(context, logger);
         await keepAttempts(context);
       }
+      await beginWaiting(context);
       turn += 1;
       lastFailure = '';
     } catch (error) {

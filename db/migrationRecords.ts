@@ -11,7 +11,7 @@ import {
   type Round,
 } from '../core/migration.ts';
 import type { Scope } from '../core/tenancy.ts';
-import { type Database, isViolation, unknown } from './database.ts';
+import { type Database, isViolation, only, unknown } from './database.ts';
 import { addEvent } from './events.ts';
 import { cursorSequence, type Page, type PageRequest, toPage } from './pages.ts';
 import {
@@ -41,13 +41,16 @@ export interface NewMigration {
   dryRun?: boolean | undefined;
   /** Of which it is a part; that starts its workflow. */
   evacuation?: string | undefined;
+  /** Whether it begins only when others have ended. */
+  waits?: boolean;
   workflowId: string;
   actor?: string | undefined;
 }
 
 /** Records a move that is about to start, state pending. @throws DrayageError migrationRunning (see openMigration), notRunning */
 export async function createMigration(db: Database, values: NewMigration): Promise<void> {
-  const { id, group, compute: computeId, source, target, actor, evacuation, ...rest } = values;
+  const { id, group, compute: computeId, source, target, actor, evacuation, waits = false, ...rest } = values;
+  const reason = waits ? 'It begins when moves that are under way have ended.' : 'It is about to start.';
   try {
     await db.transaction(async (tx) => {
       await requireNoneBeingMade(tx, group);
@@ -60,7 +63,7 @@ export async function createMigration(db: Database, values: NewMigration): Promi
         evacuationId: evacuation ?? null,
         ...rest,
       };
-      await tx.insert(migration).values({ ...row, state: 'pending', reason: 'It is about to start.' });
+      await tx.insert(migration).values({ ...row, state: 'pending', reason });
       await addEvent(tx, {
         type: 'migration.pending',
         subject: id,
@@ -138,6 +141,34 @@ export async function migrationsOfEvacuation(db: Database, evacuationId: string)
 /** All moves that have not ended. */
 export async function openMigrations(db: Database): Promise<MigrationRow[]> {
   return db.select().from(migration).where(isNull(migration.endedAt)).orderBy(asc(migration.seq));
+}
+
+/** How many moves have not ended: all of them, and those that have begun. */
+export async function countOpenMigrations(db: Database): Promise<{ open: number; begun: number }> {
+  const row = only(
+    await db
+      .select({
+        open: sql<number>`count(*)`.mapWith(Number),
+        begun: sql<number>`count(*) filter (where ${migration.runId} <> '')`.mapWith(Number),
+      })
+      .from(migration)
+      .where(isNull(migration.endedAt)),
+  );
+  return row;
+}
+
+/** The first of the moves that wait to be begun, of no evacuation; younger ones are still the business of their request. */
+export async function waitingMigrations(
+  db: Database,
+  { seconds, limit }: { seconds: number; limit: number },
+): Promise<MigrationRow[]> {
+  const old = sql`${migration.createdAt} < now() - make_interval(secs => ${seconds})`;
+  return db
+    .select()
+    .from(migration)
+    .where(and(isNull(migration.endedAt), eq(migration.runId, ''), isNull(migration.evacuationId), old))
+    .orderBy(asc(migration.seq))
+    .limit(limit);
 }
 
 /** Records that the move's workflow was started. */

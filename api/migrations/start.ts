@@ -8,12 +8,14 @@ import { computeInScope, type ComputeRecord, computesOfGroup, getCompute } from 
 import type { Database } from '../../db/database.ts';
 import { type DeviceRow, getDevice } from '../../db/devices.ts';
 import {
+  countOpenMigrations,
   createMigration,
   moveInputOf,
   type MigrationRow,
   openMigration,
   setMigrationRun,
   setMigrationState,
+  waitingMigrations,
 } from '../../db/migrationRecords.ts';
 import { getPlacement } from '../../db/placements.ts';
 import { placing } from '../../db/planning/claims.ts';
@@ -31,7 +33,7 @@ export interface StartedMigration {
 
 /**
  * Checks what can be checked at once, records the move and starts its workflow. A move that was recorded will be made:
- * when Temporal is away, it starts when Temporal is back.
+ * when Temporal is away, it starts when Temporal is back, and when many are under way, once some of them have ended.
  * @throws DrayageError unknownCompute, unknownDevice, sameDevice, notRunning, migrationRunning, and what speaks against
  * source or target
  */
@@ -55,16 +57,19 @@ export async function startMigration(
   const demand = demandOfGroup(group);
   const id = freshId('migration');
   const workflowId = workflowIdOf(compute);
-  const { target, reason } = await record(context, compute, async (tx) => {
+  const { target, reason, waits } = await record(context, compute, async (tx) => {
+    // Those that wait count too: nobody overtakes them.
+    const waits = (await countOpenMigrations(tx)).open >= context.config.movesAtOnce;
     const chosen = given
       ? { device: await requireDevice(tx, given, demand), reason: `${given.name} was asked for` }
       : await chooseDevice({ ...context, db: tx }, demand, { source: own });
     const { target: _, ...options } = request;
     const whose = { id, group: compute.groupId, compute: compute.id, workflowId, actor };
-    const values = { ...whose, ...options, source, target: chosen.device.id, epoch: epoch + 1 };
+    const values = { ...whose, ...options, source, target: chosen.device.id, epoch: epoch + 1, waits };
     await createMigration(tx, values);
-    return { target: { id: chosen.device.id, name: chosen.device.name }, reason: chosen.reason };
+    return { target: { id: chosen.device.id, name: chosen.device.name }, reason: chosen.reason, waits };
   });
+  if (waits) return { id, workflowId, runId: '', target, reason };
   const row = await openMigration(db, compute.groupId);
   const runId = row?.id === id ? await launchMigration(context, row) : null;
   return { id, workflowId, runId: runId ?? '', target, reason };
@@ -101,6 +106,33 @@ export async function launchMigration(context: ApiContext, row: MigrationRow): P
     if (!(error instanceof DrayageError)) throw error;
     await setMigrationState(db, row.id, 'refused', error.cause_.message, [error.cause_]);
     throw await somethingRuns(context, await getCompute(db, row.computeId));
+  }
+}
+
+/** So long a request may take from recording its move to beginning it, seconds. */
+const OWN_BUSINESS_SECONDS = 2;
+
+/** How many more moves may be begun now. */
+export async function freeMoves({ db, config }: Pick<ApiContext, 'db' | 'config'>): Promise<number> {
+  return Math.max(0, config.movesAtOnce - (await countOpenMigrations(db)).begun);
+}
+
+/** Begins as many of the moves that wait as there may be now, in the order in which they were asked for. */
+export async function beginWaiting(context: ApiContext): Promise<void> {
+  const limit = await freeMoves(context);
+  if (limit === 0) return;
+  const rows = await waitingMigrations(context.db, { seconds: OWN_BUSINESS_SECONDS, limit });
+  await Promise.all(rows.map((row) => beginAgain(context, row)));
+}
+
+/** Whether it has begun now. */
+export async function beginAgain(context: ApiContext, row: MigrationRow): Promise<boolean> {
+  try {
+    return (await launchMigration(context, row)) !== null;
+  } catch (error) {
+    // Its record says by now why it was refused.
+    if (!(error instanceof DrayageError)) throw error;
+    return false;
   }
 }
 
