@@ -1,7 +1,6 @@
 import { beforeEach, expect, it } from 'vitest';
 import { beginWaiting } from '../../api/migrations/start.ts';
 import { sql } from 'drizzle-orm';
-import { setDeviceState } from '../../db/devices.ts';
 import { finishMigration } from '../../db/migrationRecords.ts';
 import { useApi } from './support/api.ts';
 import { makeCompute, makeDevice } from './support/fixtures.ts';
@@ -12,10 +11,10 @@ const api = useApi();
 beforeEach(async () => {
   const { db, config } = api.context;
   config.movesAtOnce = 2;
-  const source = await makeDevice(db, { name: 'source', state: 'ready' });
-  await makeDevice(db, { name: 'target', state: 'ready' });
+  const source = await makeDevice(db, { name: 'source' });
+  await makeDevice(db, { name: 'target' });
   for (const name of ['first', 'second', 'third', 'fourth'])
-    await makeCompute(db, { deviceId: source.id, name, state: 'running' });
+    await makeCompute(db, { deviceId: source.id, name });
 });
 
 const ask = async (compute: string) => {
@@ -36,7 +35,10 @@ it('moves beyond those that may be made at once wait, and begin in order when ot
   expect(moves.map(({ runId }) => runId !== '')).toEqual([true, true, false, false]);
   expect(begun()).toEqual([first, second]);
   const waiting = (await api.call('GET', `/migrations/${third}`)).body;
-  expect(waiting).toMatchObject({ state: 'pending', reason: 'It begins when moves that are under way have ended.' });
+  expect(waiting).toMatchObject({
+    state: 'pending',
+    reason: 'It begins when moves that are under way have ended.',
+  });
   await someTimeLater();
   await beginWaiting(api.context);
   expect(begun()).toEqual([first, second]);
