@@ -4,6 +4,7 @@ import { removeOldApps } from '../db/apps.ts';
 import { removeOldAudit } from '../db/audit.ts';
 import type { Database } from '../db/database.ts';
 import { forgetDiscovered } from '../db/discovery.ts';
+import { AdvisoryLock } from '../db/locks.ts';
 import { markUnreachable, UNREACHABLE_AFTER_SECONDS } from '../db/signsOfLife.ts';
 import { removeOldEvents } from '../db/events.ts';
 import { removeOldIdempotencyKeys } from '../db/idempotency.ts';
@@ -25,9 +26,6 @@ import { sweepSnapshotStore } from './snapshots/store.ts';
 const PERIOD_MS = 1_000;
 const CLEANING_EVERY = 600;
 const SETTLING_EVERY = 3;
-/** Any number that no other advisory lock of ours has: one API process at a time does the upkeep. */
-const LOCK = 7_480_003;
-
 export interface Upkeep {
   /** Waits for what is under way. */
   stop(): Promise<void>;
@@ -104,7 +102,9 @@ async function clean(db: Database, config: ApiConfig): Promise<void> {
 /** Does it unless another process is at it. */
 async function once(db: Database, action: (tx: Database) => Promise<void>): Promise<void> {
   await db.transaction(async (tx) => {
-    const [row] = await tx.execute<{ mine: boolean }>(sql`select pg_try_advisory_xact_lock(${LOCK}) as mine`);
+    const [row] = await tx.execute<{ mine: boolean }>(
+      sql`select pg_try_advisory_xact_lock(${AdvisoryLock.upkeep}) as mine`,
+    );
     if (row?.mine === true) await action(tx);
   });
 }

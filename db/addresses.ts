@@ -3,17 +3,15 @@ import { DrayageError } from '../core/cause.ts';
 import type { Address } from '../core/compute.ts';
 import { type AddressRange, macOfIp, numberToIp } from '../core/ipv4.ts';
 import type { Database } from './database.ts';
+import { AdvisoryLock } from './locks.ts';
 import { addressAllocation } from './schema/index.ts';
-
-/** One giver-out of addresses at a time, to the end of the transaction. */
-const LOCK = 7_480_002;
 
 /**
  * The preferred address, a number, if it is free and of the range, else the lowest that is free; call it, and `keepAddress`, in
  * one transaction. @throws DrayageError noAddress
  */
 export async function nextAddress(tx: Database, range: AddressRange, preferred = -1): Promise<Address> {
-  await tx.execute(sql`select pg_advisory_xact_lock(${LOCK})`);
+  await tx.execute(sql`select pg_advisory_xact_lock(${AdvisoryLock.addresses})`);
   const [row] = await tx.execute<{ free: string }>(sql`
     select n as free from (
       select ${preferred}::bigint as n, 0 as rank

@@ -407,21 +407,24 @@ export async function reconcileRunning(
 ): Promise<void> {
   const running = seen.filter((one) => one.running);
   if (running.length === 0) return;
-  const wrong = await records(db).where(
-    and(
-      inArray(
-        compute.id,
-        running.map(({ id }) => id),
+  const wrong = await db
+    .select({ id: compute.id, epoch: placement.epoch })
+    .from(compute)
+    .innerJoin(placement, eq(placement.groupId, compute.groupId))
+    .where(
+      and(
+        inArray(
+          compute.id,
+          running.map(({ id }) => id),
+        ),
+        inArray(compute.state, ['stopped', 'lost']),
+        eq(compute.desired, 'running'),
+        eq(placement.deviceId, deviceId),
       ),
-      inArray(compute.state, ['stopped', 'lost']),
-      eq(compute.desired, 'running'),
-      eq(placement.deviceId, deviceId),
-    ),
-  );
-  for (const row of wrong.map(record)) {
+    );
+  for (const row of wrong) {
     const { epoch } = running.find(({ id }) => id === row.id) ?? {};
-    if (row.placement?.epoch === epoch)
-      await setComputeState(db, row.id, 'running', { from: ['stopped', 'lost'] });
+    if (row.epoch === epoch) await setComputeState(db, row.id, 'running', { from: ['stopped', 'lost'] });
   }
 }
 

@@ -12,10 +12,8 @@ import {
 } from './devices.ts';
 import { classIdOf } from './deviceClasses.ts';
 import { addEvent } from './events.ts';
+import { AdvisoryLock } from './locks.ts';
 import { device } from './schema/index.ts';
-
-/** Any number that no other advisory lock of ours has: new devices are written down one after the other. */
-const LOCK = 7_480_005;
 
 /**
  * A device asks to join by itself. The same key is the same device; a new key is a new device in state `discovered`.
@@ -25,7 +23,7 @@ export async function discoverDevice(db: Database, values: NewDevice): Promise<D
   return db.transaction(async (tx) => {
     const known = await knownDevice(tx, values);
     if (known) return known;
-    await tx.execute(sql`select pg_advisory_xact_lock(${LOCK})`);
+    await tx.execute(sql`select pg_advisory_xact_lock(${AdvisoryLock.discovery})`);
     // The same device may have come a moment earlier.
     return (await knownDevice(tx, values)) ?? insertDiscovered(tx, values);
   });

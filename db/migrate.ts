@@ -3,11 +3,9 @@ import { sql } from 'drizzle-orm';
 import { drizzle } from 'drizzle-orm/postgres-js';
 import { migrate as applyMigrations } from 'drizzle-orm/postgres-js/migrator';
 import { openClient } from './connection.ts';
+import { AdvisoryLock } from './locks.ts';
 
 const FOLDER = fileURLToPath(new URL('./migrations', import.meta.url));
-
-/** Any number that no other program of this database uses for an advisory lock. */
-const LOCK = 7_480_001;
 
 /**
  * Brings the schema up to date. Several processes may start at once: one migrates, the others wait for it and then find
@@ -17,7 +15,7 @@ export async function migrate(databaseUrl: string): Promise<void> {
   const client = openClient(databaseUrl, { max: 1 });
   try {
     const db = drizzle(client);
-    await db.execute(sql`select pg_advisory_lock(${LOCK})`);
+    await db.execute(sql`select pg_advisory_lock(${AdvisoryLock.migrate})`);
     await applyMigrations(db, { migrationsFolder: FOLDER });
   } finally {
     await client.end({ timeout: 5 });

@@ -1,6 +1,5 @@
 /** `npm run bench:scale`: what the control plane needs for many devices. Its usage is in parseFlags.ts. */
 import { setTimeout as pause } from 'node:timers/promises';
-import { openDatabase } from '../../db/database.ts';
 import { controlApi } from '../../lab/controlApi.ts';
 import { createFakeComputes, importEmptyImage } from '../../lab/fakeFleet.ts';
 import { listDevices } from '../../lab/join.ts';
@@ -13,7 +12,7 @@ import { emptyAtOnce } from './emptyAtOnce.ts';
 import { fillFleet } from './fillFleet.ts';
 import { moveAtOnce } from './moveAtOnce.ts';
 import { parseFlags, USAGE, type ScaleFlags } from './parseFlags.ts';
-import { openRecords, type Records, recordsUrl } from './records.ts';
+import { openRecords, type Records } from './records.ts';
 import { isMet, scaleFigures } from './scaleFigures.ts';
 import { figureLines, scaleTable, statementLines, stepLines } from './scaleTable.ts';
 import type { Step } from './step.ts';
@@ -36,7 +35,6 @@ async function takeSteps(flags: ScaleFlags, progress: Progress, signal: AbortSig
   progress.say('starting a control plane');
   let { lab } = await upLab(LAB, { devices: 0 }, progress, signal);
   const [records, api] = [await openRecords(lab), await controlApi(lab)];
-  const database = openDatabase(await recordsUrl(lab), { connections: 1 });
   const [taken, computes]: [Step[], string[]] = [[], []];
   try {
     const image = await importEmptyImage(lab, api, 'any');
@@ -52,7 +50,7 @@ async function takeSteps(flags: ScaleFlags, progress: Progress, signal: AbortSig
       progress.say(`putting ${wanted} computes on them`);
       const [first = ''] = computes;
       const filling = { pattern: first, devices: lab.fakes.slice(before), count: wanted - computes.length };
-      computes.push(...(await fillFleet(lab, database.db, filling)));
+      computes.push(...(await fillFleet(lab, records.sql, filling)));
       const step = await takeStep({ lab, records, computes, flags, progress, signal });
       console.log([...scaleTable([step]), ...stepLines(step)].join('\n'));
       taken.push(step);
@@ -60,7 +58,6 @@ async function takeSteps(flags: ScaleFlags, progress: Progress, signal: AbortSig
     return taken;
   } finally {
     await records.close();
-    await database.close();
   }
 }
 

@@ -11,6 +11,7 @@ const NO_PLAN = 'no plan: ';
 
 /** The records of a lab's control plane, as its database and Temporal's keep them. */
 export interface Records {
+  readonly sql: postgres.Sql;
   /** What they take: tables and indexes without the metrics, which come with time; Temporal's files. */
   bytes(): Promise<{ postgres: number; temporal: number }>;
   /** Statements are counted from now on. */
@@ -20,18 +21,15 @@ export interface Records {
   close(): Promise<void>;
 }
 
-/** Where a lab's database is, as its owner. */
-export async function recordsUrl(lab: Lab): Promise<string> {
-  const password = await readFile(join(lab.paths.controlData, 'postgres-password'), 'utf8');
-  return `postgres://drayage:${password}@127.0.0.1:${String(lab.ports.postgres)}/drayage`;
-}
-
 /** Opens a lab's database as its owner. */
 export async function openRecords(lab: Lab): Promise<Records> {
   const { controlData } = lab.paths;
-  const sql = postgres(await recordsUrl(lab), { max: 1, onnotice: () => undefined });
+  const password = await readFile(join(controlData, 'postgres-password'), 'utf8');
+  const url = `postgres://drayage:${password}@127.0.0.1:${String(lab.ports.postgres)}/drayage`;
+  const sql = postgres(url, { max: 1, onnotice: () => undefined });
   await sql`create extension if not exists pg_stat_statements`;
   return {
+    sql,
     bytes: async () => {
       const [row] = await sql<{ bytes: number }[]>`
         select sum(pg_total_relation_size(oid))::float8 as bytes from pg_class

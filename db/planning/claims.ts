@@ -3,6 +3,7 @@ import { type Demand } from '../../core/choosePlacement.ts';
 import type { ComputeSpec } from '../../core/compute.ts';
 import { demandOf } from '../../core/demand.ts';
 import type { Database } from '../database.ts';
+import { AdvisoryLock } from '../locks.ts';
 
 /** What devices will have to give that they have not given yet, and what is kept apart on them. */
 export interface Claims {
@@ -11,9 +12,6 @@ export interface Claims {
   /** Words of computes that are there or coming, by device; each with its tenant. */
   apart: Map<string, string[]>;
 }
-
-/** Any number that no other advisory lock of ours has. */
-const PLACING = 7_480_004;
 
 /** The last of this process that gives away room, or waits to. */
 let turn: Promise<unknown> = Promise.resolve();
@@ -26,7 +24,7 @@ let turn: Promise<unknown> = Promise.resolve();
 export async function placing<T>(db: Database, action: (tx: Database) => Promise<T>): Promise<T> {
   const done = turn.then(() =>
     db.transaction(async (tx) => {
-      await tx.execute(sql`select pg_advisory_xact_lock(${PLACING})`);
+      await tx.execute(sql`select pg_advisory_xact_lock(${AdvisoryLock.placing})`);
       return action(tx);
     }),
   );
