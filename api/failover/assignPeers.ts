@@ -4,7 +4,7 @@ import { demandOf } from '../../core/demand.ts';
 import { keepAt, unkeptComputes } from '../../db/checkpoints.ts';
 import { getCompute } from '../../db/computes.ts';
 import { getDevice } from '../../db/devices.ts';
-import { lockPlacing } from '../../db/planning/claims.ts';
+import { placing } from '../../db/planning/claims.ts';
 import type { ApiContext } from '../context.ts';
 import { chooseDevice } from '../placement.ts';
 import { newCheckpointKey } from './checkpointKeys.ts';
@@ -17,8 +17,7 @@ export async function assignPeers(context: ApiContext, logger: FastifyBaseLogger
   const { db, config } = context;
   for (const { computeId, deviceId, peerId } of await unkeptComputes(db)) {
     try {
-      await db.transaction(async (tx) => {
-        await lockPlacing(tx);
+      await placing(db, async (tx) => {
         const compute = await getCompute(tx, computeId);
         const source = await getDevice(tx, deviceId);
         const { device } = await chooseDevice({ db: tx, config }, demandOf(compute), { source });

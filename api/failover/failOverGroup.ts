@@ -8,7 +8,7 @@ import type { Database } from '../../db/database.ts';
 import { getDevice } from '../../db/devices.ts';
 import { failOver, noteLost } from '../../db/failover.ts';
 import { lockLease, type LostWithDevice } from '../../db/leases.ts';
-import { lockPlacing } from '../../db/planning/claims.ts';
+import { placing } from '../../db/planning/claims.ts';
 import type { ApiContext } from '../context.ts';
 import { startMaking } from '../computes/operate.ts';
 import { chooseDevice } from '../placement.ts';
@@ -25,9 +25,7 @@ export async function failOverGroup(
 ): Promise<void> {
   const [first] = await computesOfGroup(context.db, group);
   const checkpoint = first ? await askKeepers(context, first.id, generation - 1) : null;
-  const given = await context.db.transaction(async (tx) => {
-    // In the order in which all others take them.
-    await lockPlacing(tx);
+  const given = await placing(context.db, async (tx) => {
     const lease = await lockLease(tx, deviceId);
     // What was promised was of this death.
     if (lease?.dead !== true || lease.generation !== generation) return false;
@@ -53,10 +51,13 @@ async function askKeepers(context: ApiContext, computeId: string, generation: nu
   const answers: ({ lives: boolean } | null)[] = [];
   for (const id of new Set([kept.keptBy, kept.peerId])) {
     const device = await getDevice(context.db, id);
-    answers.push(await askPromise(context, device, { computeId, generation }));
+    // Nobody waits for one that is known to be silent.
+    const silent = device.unreachableAt !== null;
+    answers.push(silent ? null : await askPromise(context, device, { computeId, generation }));
   }
-  const silent = answers.includes(null);
-  return { kept, keeper: silent ? null : { lives: answers.some((answer) => answer?.lives) } };
+  const all = answers.filter((answer) => answer !== null);
+  const keeper = all.length < answers.length ? null : { lives: all.some(({ lives }) => lives) };
+  return { kept, keeper };
 }
 
 async function giveAway(
