@@ -1,4 +1,5 @@
 import type { Client } from '../../../client/createClient.ts';
+import type { Cause } from '../../../core/cause.ts';
 import type { Target } from '../move/orderTargets.ts';
 import type { Compute } from '../state/collections.ts';
 import { toast } from '../ui/toast.ts';
@@ -13,18 +14,21 @@ export class BoardDrag {
   /** The device that it is above. */
   over = $state<string | null>(null);
   #targets = $state.raw<ReadonlyMap<string, Target> | null>(null);
+  #held = $state.raw<Cause | null>(null);
   readonly #client: Client;
 
   constructor(client: Client) {
     this.#client = client;
   }
 
-  begin(compute: Compute, at: Point): void {
+  /** `held`: why it cannot go anywhere, whatever the devices would say. */
+  begin(compute: Compute, at: Point, held: Cause | null): void {
     this.compute = compute;
     this.at = at;
     this.over = null;
     this.#targets = null;
-    void this.#ask(compute);
+    this.#held = held;
+    if (held === null) void this.#ask(compute);
   }
 
   move(at: Point, over: string | null): void {
@@ -39,7 +43,7 @@ export class BoardDrag {
 
   /** What a device says to it; null while nothing is dragged. */
   verdict(deviceId: string): DropVerdict | null {
-    return this.compute && dropVerdict(deviceId, this.compute.device.id, this.#targets);
+    return this.compute && dropVerdict(deviceId, this.compute.device.id, this.#targets, this.#held);
   }
 
   async #ask(compute: Compute): Promise<void> {

@@ -3,10 +3,12 @@ import { filterWords } from '../filter/words.ts';
 import type { Compute, Device, Migration } from '../state/collections.ts';
 import { chipActions } from './chipActions.ts';
 import { dropVerdict } from './dropVerdict.ts';
+import { evacuated } from './evacuated.ts';
 import { groupByLocation } from './groupByLocation.ts';
 import { groupStably } from './groupStably.ts';
 import { filterBoard } from './matches.ts';
 import { moveShare } from './moveProgress.ts';
+import { arrivalsByDevice, movesByCompute } from './movesByCompute.ts';
 import { summarise } from './summarise.ts';
 import { usageOf } from './usage.ts';
 
@@ -112,6 +114,41 @@ describe('moveShare', () => {
   });
 });
 
+describe('movesByCompute', () => {
+  const move = (id: string, of: string, state: string) =>
+    ({ id, state, compute: { id: of, name: of }, target: { id: 'south', name: 'south' } }) as Migration;
+  const computes = [
+    compute('web', 'north', { group: 'shop' }),
+    compute('db', 'north', { group: 'shop' }),
+    compute('alone', 'north', { group: 'alone' }),
+  ];
+  const moving = (migrations: Migration[]) =>
+    [...movesByCompute(migrations, computes)].map(([id, one]) => [id, one.id]);
+
+  it('has all computes of a group that moves, whichever of them the record names', () => {
+    const both = [
+      ['db', 'm1'],
+      ['web', 'm1'],
+    ];
+    expect(moving([move('m1', 'web', 'precopying')]).toSorted()).toEqual(both);
+    expect(moving([move('m1', 'db', 'precopying')]).toSorted()).toEqual(both);
+  });
+  it('has nothing of moves that have ended, and those of computes that are not listed', () => {
+    expect(moving([move('m1', 'web', 'succeeded'), move('m2', 'other', 'pending')])).toEqual([
+      ['other', 'm2'],
+    ]);
+  });
+  it('tells each device who is on the way to it', () => {
+    const moves = movesByCompute([move('m1', 'web', 'pending'), move('m2', 'other', 'pending')], computes);
+    const arrivals = arrivalsByDevice(moves, computes).get('south') ?? [];
+    expect(arrivals.map(({ compute: { name }, move: { id } }) => [name, id])).toEqual([
+      ['web', 'm1'],
+      ['other', 'm2'],
+      ['db', 'm1'],
+    ]);
+  });
+});
+
 describe('dropVerdict', () => {
   const cause = { code: 'x', message: 'No room.', mend: 'Free some.' };
   const predicted = { freezeMs: 97, wireBytes: 1, totalMs: 1 };
@@ -135,6 +172,13 @@ describe('dropVerdict', () => {
   });
   it('has every cause and mend beside the first', () => {
     expect(dropVerdict('no', 'here', targets).all).toBe('No room. Free some.\nNo room. Free some.');
+  });
+  it('is no, wherever it goes, while the device that it is on is being evacuated', () => {
+    const held = evacuated({ name: 'north', state: 'draining' });
+    const words = 'north is being evacuated: its evacuation moves what runs on it.';
+    expect(dropVerdict('yes', 'here', null, held)).toMatchObject({ verdict: 'no', words });
+    expect(dropVerdict('here', 'here', null, held)).toMatchObject({ verdict: 'here' });
+    expect(evacuated({ name: 'north', state: 'drained' })).toBeNull();
   });
 });
 

@@ -1,3 +1,4 @@
+import type { Cause } from '../../../core/cause.ts';
 import { formatDuration } from '../format/numbers.ts';
 import { causesText, type Target } from '../move/orderTargets.ts';
 
@@ -12,13 +13,15 @@ export interface DropVerdict {
 const ASKING: DropVerdict = { verdict: 'asking', words: 'Asking whether it fits', all: '' };
 const HERE: DropVerdict = { verdict: 'here', words: 'It is here', all: '' };
 
-/** `targets`: null while they are not known. */
+/** `targets`: null while they are not known; `held`: why it may not leave where it is. */
 export function dropVerdict(
   deviceId: string,
   sourceId: string,
   targets: ReadonlyMap<string, Target> | null,
+  held: Cause | null = null,
 ): DropVerdict {
   if (deviceId === sourceId) return HERE;
+  if (held) return { verdict: 'no', words: held.message, all: `${held.message} ${held.mend}` };
   if (targets === null) return ASKING;
   const target = targets.get(deviceId);
   if (target === undefined) return { verdict: 'no', words: 'It takes no computes.', all: '' };
