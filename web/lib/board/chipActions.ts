@@ -25,7 +25,7 @@ export function chipActions(
   if (move) items.push({ label: 'Show the move', icon: ArrowRightLeft, href: `/migrations/${move.id}` });
   if (!mayAct) return items;
   const moving = move !== undefined || state === 'migrating';
-  if (!moving) items.push({ label: 'Move to…', icon: MoveRight, onSelect: doings.move });
+  if (!moving) items.push({ label: 'Move to…', icon: MoveRight, shortcut: 'm', onSelect: doings.move });
   if (state === 'running') items.push({ label: 'Stop', icon: CircleStop, onSelect: doings.stop });
   if (state === 'stopped' || state === 'failed')
     items.push({ label: 'Start', icon: Play, onSelect: doings.start });
