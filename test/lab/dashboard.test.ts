@@ -21,6 +21,7 @@ import { PASSWORD } from '../integration/support/people.ts';
 import { type TestPage, useBrowser } from '../browser/support/browser.ts';
 import { signUp } from '../browser/support/signedIn.ts';
 import { LabFaults } from './labFaults.ts';
+import { moveAndLeave, registerAndUpload } from './support/keyboardStory.ts';
 import { LineProgram } from './support/lineProgram.ts';
 import { withLab } from './support.ts';
 
@@ -29,6 +30,7 @@ const SETUP_MS = 900_000;
 const LONG_MS = 300_000;
 const SOON = { timeout: 90_000 };
 const EMAIL = 'dash@example.org';
+const ACCOUNT = { email: EMAIL, password: PASSWORD };
 const NAME = 'counter';
 
 /** Answers each request with how many there were. */
@@ -116,7 +118,7 @@ describe('the dashboard of a lab', () => {
     await signInBrowser(opened.context, account);
     return opened;
   }
-  const asTenant = () => openSignedIn({ email: EMAIL, password: PASSWORD });
+  const asTenant = () => openSignedIn(ACCOUNT);
   const chip = (page: Page) => page.locator(`[data-compute]`, { hasText: NAME });
   const other = (device: string) => (device === 'd1' ? 'd2' : 'd1');
 
@@ -135,25 +137,20 @@ describe('the dashboard of a lab', () => {
   }
 
   test(
-    'a person registers, uploads an application, and drags it to another device while a client talks to it',
+    'a person registers and uploads an application, with the keyboard alone',
     async () => {
       const { page } = await open();
-      await page.goto('/register');
-      await page.getByLabel('Email').fill(EMAIL);
-      await page.getByLabel('Password').fill(PASSWORD);
-      await page.getByRole('button', { name: 'Register' }).click();
-      await page.getByRole('heading', { name: 'Overview' }).waitFor();
+      await registerAndUpload(page, ACCOUNT, join(folder, NAME));
       tenant = await apiOf(EMAIL);
+      expect(await compute()).toMatchObject({ state: 'running' });
+    },
+    LONG_MS,
+  );
 
-      await page.goto('/computes/new?from=application');
-      await page.getByLabel('Folder', { exact: true }).setInputFiles(join(folder, NAME));
-      await page.getByLabel('Name', { exact: true }).fill(NAME);
-      await page.getByRole('button', { name: 'Upload and run' }).click();
-      await page.getByText('Build log').waitFor(SOON);
-      await until('the application to run', SOON.timeout, async () => {
-        return (await compute().catch(() => null))?.state === 'running';
-      });
-
+  test(
+    'a person drags it to another device while a client talks to it',
+    async () => {
+      const { page } = await asTenant();
       const { ip, device } = await compute();
       const client = new LineProgram(await lab.spawnOnClient([process.execPath, '-e', CLIENT, ip]));
       try {
@@ -214,27 +211,11 @@ describe('the dashboard of a lab', () => {
   );
 
   test(
-    'a move is aborted, and one that cannot be made says why',
+    'a move that cannot be made says why',
     async () => {
       const { page } = await asTenant();
-      const { id, device } = await compute();
-      await page.goto(`/computes/${id}`);
-      await page.getByRole('button', { name: 'Move to…' }).click();
+      const { device } = await compute();
       const dialog = page.getByRole('dialog');
-      await dialog.getByText('More options').click();
-      await dialog.getByLabel('Bandwidth limit, Mbit/s').fill('1');
-      await dialog.getByRole('button', { name: 'Move', exact: true }).click();
-      await until('the move to copy memory', SOON.timeout, async () => {
-        return (await newestMove()).state === 'precopying';
-      });
-      const move = await newestMove();
-      await page.goto(`/migrations/${move.id}`);
-      await page.getByRole('button', { name: 'Abort', exact: true }).click();
-      await page.getByRole('button', { name: 'Abort the move' }).click();
-      await page.getByText('Aborted').first().waitFor(SOON);
-      expect((await newestMove()).state).toBe('aborted');
-      expect(await compute()).toMatchObject({ state: 'running', device });
-
       const api = await lab.api();
       await api.request('POST', `/devices/${other(device.name)}/cordon`);
       try {
@@ -322,6 +303,21 @@ describe('the dashboard of a lab', () => {
       await chip(page)
         .getByText('Stopped')
         .waitFor({ state: 'detached', ...SOON });
+    },
+    LONG_MS,
+  );
+
+  test(
+    'a person moves it, aborts a move, reads, works and cleans up, with the keyboard alone',
+    async () => {
+      const { page } = await open();
+      const { device } = await compute();
+      const to = other(device.name);
+      await moveAndLeave(page, ACCOUNT, { name: NAME, to, log: 'listening' });
+      expect((await newestMove()).state).toBe('aborted');
+      await until('the compute to be gone', SOON.timeout, async () => {
+        return (await compute().catch(() => null)) === null;
+      });
     },
     LONG_MS,
   );
