@@ -10,13 +10,12 @@ import { DrayageError } from '../core/cause.ts';
 import { until } from '../core/until.ts';
 import { launchChromium, signInBrowser } from '../lab/chromium.ts';
 import { apiUrl, readAdmin } from '../lab/control.ts';
-import { controlApi } from '../lab/controlApi.ts';
 import { downLab } from '../lab/down.ts';
 import { makeProgress } from '../lab/progress.ts';
 import type { Lab } from '../lab/state.ts';
 import { upLab } from '../lab/up.ts';
 import { pagesOf } from './screenshots/pages.ts';
-import { makeScene, startLongMove } from './screenshots/scene.ts';
+import { makeScene } from './screenshots/scene.ts';
 
 const LAB = 'pictures';
 const FOLDER = fileURLToPath(new URL('../docs/screenshots', import.meta.url));
@@ -42,7 +41,6 @@ async function main(): Promise<number> {
     await downLab(LAB, progress);
     const { lab } = await upLab(LAB, { devices: 0 }, progress, stopped.signal);
     const scene = await makeScene(lab, progress);
-    await startLongMove(await controlApi(lab));
     await mkdir(FOLDER, { recursive: true });
     const count = await takePictures(lab, pagesOf(scene));
     console.log(`${String(count)} pictures written to docs/screenshots`);

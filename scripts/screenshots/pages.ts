@@ -12,7 +12,8 @@ export interface Picture {
 }
 
 /** Every page of the dashboard, with something on it. */
-export function pagesOf({ compute, device, migration, failedMigration }: Scene): Picture[] {
+export function pagesOf(scene: Scene): Picture[] {
+  const { compute, device, migration, failedMigration, evacuation, full } = scene;
   return [
     { name: 'sign-in', path: '/sign-in', signedOut: true },
     { name: 'register', path: '/register', signedOut: true },
@@ -28,6 +29,8 @@ export function pagesOf({ compute, device, migration, failedMigration }: Scene):
     { name: 'migration', path: `/migrations/${migration}` },
     { name: 'migration-rolled-back', path: `/migrations/${failedMigration}` },
     { name: 'evacuations', path: '/evacuations' },
+    { name: 'evacuation', path: `/evacuations/${evacuation}` },
+    { name: 'evacuation-plan', path: `/devices/${full}`, prepare: askForPlan },
     { name: 'activity', path: '/activity' },
     { name: 'settings-profile', path: '/settings/profile' },
     { name: 'settings-tokens', path: '/settings/tokens' },
@@ -38,4 +41,9 @@ export function pagesOf({ compute, device, migration, failedMigration }: Scene):
     { name: 'settings-webhooks', path: '/settings/webhooks' },
     { name: 'not-found', path: '/no/such/page' },
   ];
+}
+
+async function askForPlan(page: Page): Promise<void> {
+  await page.getByRole('button', { name: 'Evacuate', exact: true }).click();
+  await page.getByRole('dialog').getByRole('table', { name: 'Plan' }).waitFor();
 }

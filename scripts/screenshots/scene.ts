@@ -1,5 +1,6 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { z } from 'zod';
+import { evacuationSchema } from '../../core/api/evacuations.ts';
 import { FINAL_MIGRATION_STATES, migrationSchema } from '../../core/migration.ts';
 import { until } from '../../core/until.ts';
 import { type ControlApi, controlApi } from '../../lab/controlApi.ts';
@@ -17,6 +18,10 @@ export interface Scene {
   device: string;
   migration: string;
   failedMigration: string;
+  /** Under way, as are its moves. */
+  evacuation: string;
+  /** Not evacuated, and has computes. */
+  full: string;
 }
 
 /** A fake device's name in the lab, and what it is called and where it is in the pictures. Every fourth is of the same kind. */
@@ -58,6 +63,7 @@ const COMPUTES = [
   compute('shop-cache', 'gateway-a1', { labels: { team: 'retail' } }),
   compute('cameras', 'gateway-a2', { env: { FAKE_MEMORY_MB: '512', FAKE_DIRTY_MB_PER_S: '60' } }),
   compute('door-control', 'gateway-a2', { ports: [{ protocol: 'udp', host: 5683, compute: 5683 }] }),
+  compute('archive', 'gateway-a2', { ports: [{ protocol: 'tcp', host: 2022, compute: 22 }] }),
   compute('weather', 'gateway-b1'),
   compute('solar', 'gateway-b1', { env: { FAKE_MOVE: 'rollBack' } }),
   compute('kiosk', 'panel-a1'),
@@ -78,20 +84,29 @@ export async function makeScene(lab: Lab, progress: Progress): Promise<Scene> {
   const [shop = '', ...others] = await progress.step('starting the computes', () =>
     createFakeComputes(api, image.name, COMPUTES),
   );
-  await api.request('POST', '/computes/nightly-report/stop');
+  for (const name of ['nightly-report', 'archive']) await api.request('POST', `/computes/${name}/stop`);
   const moved = await progress.step('moving some', async () => {
     await move(api, 'weather', 'gateway-a1');
     await move(api, 'ledger', 'server-c2');
     const failed = await move(api, 'solar', 'gateway-a2');
     return { failed, done: await move(api, 'shop', 'gateway-b1') };
   });
-  await api.request('POST', '/devices/panel-b1/cordon');
+  await progress.step('evacuating one', async () => {
+    await ended(api, await evacuate(api, 'panel-a1'));
+    await api.request('POST', '/devices/panel-a1/uncordon');
+  });
+  await api.request('POST', '/devices/display-c1/cordon');
   const devices = await listDevices(api);
-  const here = devices.find(({ name }) => name === 'gateway-b1')?.id ?? '';
+  const idOf = (device: string) => devices.find(({ name }) => name === device)?.id ?? '';
   if (others.length < 2) throw new Error('The scene has computes.');
   // Metrics are told every ten seconds: the charts have something then.
   await progress.step('letting it run for a while', () => pause(45_000));
-  return { compute: shop, device: here, migration: moved.done, failedMigration: moved.failed };
+  return {
+    ...{ compute: shop, migration: moved.done, failedMigration: moved.failed },
+    ...{ device: idOf('gateway-b1'), full: idOf('server-c2') },
+    // Slow enough to be under way when the pictures are taken.
+    evacuation: await evacuate(api, 'gateway-a2', { bandwidthMbit: 60, returnHome: true }),
+  };
 }
 
 /** Each is expected, and approved when it has come; one is left to be approved. */
@@ -128,7 +143,15 @@ async function move(api: ControlApi, name: string, target: string): Promise<stri
   return id;
 }
 
-/** A move that is under way when the pictures are taken. */
-export async function startLongMove(api: ControlApi): Promise<void> {
-  await api.request('POST', '/computes/cameras/migrations', { target: 'gateway-a1', bandwidthMbit: 60 });
+/** Resolves with the evacuation's id, once it has begun. */
+async function evacuate(api: ControlApi, device: string, options: object = {}): Promise<string> {
+  const answer = await api.request('POST', `/devices/${device}/evacuations`, options);
+  return z.object({ id: z.string() }).parse(answer).id;
+}
+
+async function ended(api: ControlApi, evacuation: string): Promise<void> {
+  await until('the evacuation to end', 120_000, async () => {
+    const { endedAt } = evacuationSchema.parse(await api.request('GET', `/evacuations/${evacuation}`));
+    return endedAt !== null;
+  });
 }
