@@ -14,7 +14,9 @@ const HIDDEN_FOCUS = `(() => {
   if (at === null || at === document.body) return 'nothing has the focus';
   const what = at.tagName.toLowerCase() + ' ' + (at.getAttribute('aria-label') ?? at.textContent ?? '').trim().slice(0, 40);
   const style = (element) => getComputedStyle(element);
-  const outlined = (element) => style(element).outlineStyle !== 'none' && parseFloat(style(element).outlineWidth) > 0;
+  const hidden = (element) => style(element).opacity === '0' || style(element).clipPath !== 'none';
+  const outlined = (element) =>
+    style(element).outlineStyle !== 'none' && parseFloat(style(element).outlineWidth) > 0 && !hidden(element);
   let shown = at;
   while (shown !== null && !outlined(shown)) shown = shown.parentElement;
   if (shown === null) {
