@@ -10,28 +10,33 @@ export function depart(compute: string, device: string, element: HTMLElement): v
   seen.set(compute, { device, x: left + scrollX, y: top + scrollY });
 }
 
-/** The compute whose chip had the focus when it was taken away, until the end of that turn. */
-let focused: string | null = null;
+/** The chip that had the focus last. */
+let focused: HTMLElement | null = null;
 
 /**
  * Lets a chip that is shown for the first time on another device come from where it was; who wants less motion sees it there.
  * The focus comes with it.
  */
 export function arrive(compute: string, device: string): Attachment<HTMLElement> {
-  return (element) => {
-    if (focused === compute || chipWithFocus() === compute) element.focus({ preventScroll: true });
-    travel(compute, device, element);
+  return (chip) => {
+    const note = () => (focused = chip);
+    chip.addEventListener('focus', note);
+    travel(compute, device, chip);
     return () => {
-      if (document.activeElement !== element) return;
-      focused = compute;
-      setTimeout(() => (focused = null));
+      chip.removeEventListener('focus', note);
+      // Once all that changes now has changed: which of the two chips comes or goes first is not known.
+      setTimeout(() => follow(compute, chip));
     };
   };
 }
 
-function chipWithFocus(): string | undefined {
-  const at = document.activeElement;
-  return at instanceof HTMLElement ? at.dataset['compute'] : undefined;
+/** A chip that had the focus and is gone hands it to the one that is there instead. */
+function follow(compute: string, chip: HTMLElement): void {
+  if (focused !== chip || chip.isConnected) return;
+  focused = null;
+  if (document.activeElement !== document.body) return;
+  const there = document.querySelector<HTMLElement>(`[data-compute="${compute}"]`);
+  there?.focus({ preventScroll: true });
 }
 
 function travel(compute: string, device: string, element: HTMLElement): void {
