@@ -1,5 +1,6 @@
 import type { Locator, Page } from 'playwright-core';
 import { beforeEach, describe, expect, it } from 'vitest';
+import { setComputeState } from '../../db/computes.ts';
 import { setDeviceState, updateDevice } from '../../db/devices.ts';
 import { expectAccessible } from './support/accessible.ts';
 import { moveOf } from './support/boardMoves.ts';
@@ -205,11 +206,15 @@ describe('the overview', () => {
     await dialog().getByRole('heading', { name: 'Move web' }).waitFor();
   });
 
-  it('has computes of all tenants for the operator, and all fits on a phone', async () => {
+  it('has computes of all tenants for the operator, live, and all fits on a phone', async () => {
     await open(PHONE);
     await signInAsOperator(opened);
     await page.goto('/');
     await chip('web').getByText('anna').waitFor();
+    await setComputeState(dashboard.db, fleet.computes['web'] ?? '', 'stopped');
+    await chip('web').getByText('Stopped').waitFor();
+    await setComputeState(dashboard.db, fleet.computes['web'] ?? '', 'running');
+    await chip('web').getByText('Stopped').waitFor({ state: 'detached' });
     expect(
       await page.evaluate<number>('document.documentElement.scrollWidth - innerWidth'),
     ).toBeLessThanOrEqual(0);
