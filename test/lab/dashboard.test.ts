@@ -36,7 +36,7 @@ const NAME = 'counter';
 /** Answers each request with how many there were. */
 const APP = {
   'drayage.json': JSON.stringify({
-    ...{ runtime: 'node', start: ['node', 'server.js'], ports: [{ compute: 8080 }], memory: '128m' },
+    ...{ runtime: 'node', start: ['node', 'server.js'], ports: [{ compute: 8080 }], memory: '192m' },
   }),
   'server.js': `
     let count = 0;

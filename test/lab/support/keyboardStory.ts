@@ -115,11 +115,11 @@ async function useTerminal(page: Page, keys: Keyboard): Promise<void> {
   const connect = page.getByRole('button', { name: 'Connect', exact: true });
   const terminal = page.getByRole('textbox', { name: /^Terminal of / });
   await connect.and(page.locator(':enabled')).waitFor(SOON);
-  await keys.write(page.getByLabel('Command', { exact: true }), '/bin/sh');
+  await keys.write(page.getByLabel('Command', { exact: true }), 'node');
   await keys.press('Enter');
   await keys.expectAt(terminal);
   await page.getByText('leaves the terminal').waitFor();
-  await keys.type('echo $((6*7))');
+  await keys.type('console.log(6*7)');
   // Tab is the program's: it does not lead out.
   await keys.press('Tab');
   await keys.expectAt(terminal);
