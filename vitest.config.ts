@@ -3,11 +3,11 @@ import { defineConfig } from 'vitest/config';
 
 const NEVER = ['**/node_modules/**', '**/dist/**'];
 
-/** Of the lab's and the browser's tests, those that `npm test` leaves to `npm run test:long`: together they take nine minutes. */
+/** Of the lab's and the browser's tests, those that `npm test` leaves to `npm run test:long`: together they take ten minutes. */
 const LATER = [
   'test/lab/{computeStreams,network,silence}.test.ts',
   'test/lab/memory{Faults,Filling,Limits,Moves}.test.ts',
-  'test/browser/{computes,devices,settings}.test.ts',
+  'test/browser/{computes,devices,evacuations,settings}.test.ts',
 ];
 
 export default defineConfig({
