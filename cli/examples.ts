@@ -50,10 +50,9 @@ const EXAMPLES: Record<string, readonly Example[]> = {
   'app show': [['its state and the log of its build', 'drayage app show shop']],
   'compute create': [
     ['run an image', 'drayage compute create --name web --image shop --port 8080:80'],
-    ['have it survive its device', 'drayage compute create --name web --image shop --protect 10'],
     [
-      'with limits and files that move with it',
-      'drayage compute create --name db --image redis --memory 256m --volume data:/data',
+      'with a limit, files that move with it, and a checkpoint every 10 s on another device',
+      'drayage compute create --name db --image redis --memory 256m --volume data:/data --protect 10',
     ],
     [
       "another command than the image's",

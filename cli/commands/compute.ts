@@ -270,6 +270,7 @@ function describe(view: Compute): string {
       'restart',
       `${policy.name}${retries}${view.restarts > 0 ? `, ${String(view.restarts)} times so far` : ''}`,
     ],
+    ['if its device is lost', lossWords(view)],
     ['health', view.health ? `${view.health.state}: ${view.health.reason}` : undefined],
     ['health check', view.healthCheck?.command.join(' ')],
     ['last exit', view.lastExit ? exitWords(view.lastExit) : undefined],
@@ -278,6 +279,15 @@ function describe(view: Compute): string {
     ['movable', view.movable.ok ? 'yes' : view.movable.causes.map(({ message }) => message).join(' ')],
     ['created', ago(view.createdAt)],
   ]);
+}
+
+function lossWords({ protection, checkpoint }: Compute): string {
+  if (protection === undefined) return 'it waits for it';
+  if (protection.kind === 'restart') return 'it is started afresh on another';
+  const every = `a checkpoint every ${String(protection.everySeconds)} s`;
+  if (checkpoint === null) return `${every}; there is none yet`;
+  const { device, takenAt, bytes, frozenMs } = checkpoint;
+  return `${every}; the last one ${ago(takenAt)} on ${device.name}, ${formatBytes(bytes)}, frozen ${frozenMs.toFixed(0)} ms`;
 }
 
 function exitWords({ code, oom, at }: NonNullable<Compute['lastExit']>): string {

@@ -50,6 +50,24 @@ describe('a form', () => {
   });
 });
 
+describe('what becomes of it when its device is lost', () => {
+  const always: ComputeForm = { ...good, restart: 'always' };
+
+  it('is asked for as it was chosen', () => {
+    expect(readComputeForm({ ...always, lost: 'restart' }).request?.protection).toEqual({ kind: 'restart' });
+    const kept = readComputeForm({ ...good, lost: 'checkpoint', everySeconds: '30' });
+    expect(kept.request?.protection).toEqual({ kind: 'checkpoint', everySeconds: 30 });
+  });
+
+  it('is refused at its field', () => {
+    expect(Object.keys(readComputeForm({ ...good, lost: 'restart' }).errors)).toEqual(['lost']);
+    const often = readComputeForm({ ...good, lost: 'checkpoint', everySeconds: '1' });
+    expect(often.errors).toEqual({ everySeconds: 'At least 5.' });
+    const grouped = readComputeForm({ ...good, group: 'shop', lost: 'checkpoint' });
+    expect(Object.keys(grouped.errors)).toEqual(['lost']);
+  });
+});
+
 describe('what is wrong is said at its field', () => {
   const empty = { host: '', compute: '', protocol: 'tcp' };
   it.each<[string, Partial<ComputeForm>, Record<string, string>]>([

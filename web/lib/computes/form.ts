@@ -55,6 +55,10 @@ export interface ComputeForm extends SettingsForm {
   volumes: VolumeRow[];
   tmpfs: TmpfsRow[];
   capabilities: string[];
+  /** What becomes of it when its device is lost. */
+  lost: 'wait' | 'restart' | 'checkpoint';
+  /** Between two checkpoints. */
+  everySeconds: string;
 }
 
 export function emptySettings(): SettingsForm {
@@ -69,6 +73,7 @@ export function emptyForm(): ComputeForm {
     ...emptySettings(),
     ...{ name: '', image: '', device: '', group: '', command: '' },
     ...{ env: [], ports: [], volumes: [], tmpfs: [], capabilities: [] },
+    ...{ lost: 'wait', everySeconds: '10' },
   };
 }
 
@@ -90,9 +95,16 @@ export function readComputeForm(form: ComputeForm): ReadForm<Body<'/computes', '
       .map(({ host, compute, protocol }) => ({ host: number(host), compute: number(compute), protocol })),
     volumes: form.volumes.filter(isFilled),
     tmpfs: form.tmpfs.filter(isFilled).map(({ path, size }) => ({ path, sizeBytes: bytes(size) })),
+    ...protectionOf(form),
     ...settingsOf(form),
   };
   return read(createComputeRequestSchema, raw, form);
+}
+
+function protectionOf({ lost, everySeconds }: ComputeForm): Pick<Body<'/computes', 'post'>, 'protection'> {
+  if (lost === 'wait') return {};
+  if (lost === 'restart') return { protection: { kind: 'restart' } };
+  return { protection: { kind: 'checkpoint', everySeconds: number(everySeconds) } };
 }
 
 /** The same of a change; labels that are gone are taken away. */

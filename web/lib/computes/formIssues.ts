@@ -10,6 +10,8 @@ const FIELDS: Record<string, string> = {
   memoryBytes: 'memory',
   sizeBytes: 'size',
   'restartPolicy.maximumRetries': 'maximumRetries',
+  protection: 'lost',
+  'protection.everySeconds': 'everySeconds',
   'healthCheck.command': 'check.command',
   'healthCheck.intervalSeconds': 'check.interval',
   'healthCheck.timeoutSeconds': 'check.timeout',

@@ -34,6 +34,13 @@ export function commandWords(command: readonly string[]): string {
 
 const POLICIES = { no: 'Never', 'on-failure': 'When it fails', always: 'Always' };
 
+/** What becomes of it when its device is lost. */
+export function lossWords(protection: Compute['protection']): string {
+  if (protection === undefined) return 'It waits for it';
+  if (protection.kind === 'restart') return 'Started afresh on another';
+  return `Goes on elsewhere from a checkpoint, taken every ${String(protection.everySeconds)} s`;
+}
+
 /** When it is started again. */
 export function restartWords({ name, maximumRetries }: Compute['restartPolicy']): string {
   const most = name === 'on-failure' && maximumRetries > 0 ? `, ${String(maximumRetries)} times at most` : '';
