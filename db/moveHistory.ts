@@ -30,14 +30,28 @@ export async function pastMovesOf(db: Database, groups: string[]): Promise<Map<s
 
 /** The most that the links from a device to others carried in its last moves, bytes a second, by the other device's id. */
 export async function linkSpeeds(db: Database, source: string): Promise<Map<string, number>> {
-  const rows = await db.execute<{ target: string; speed: number }>(sql`
-    select m.target_id as target, max(r.link_bytes_per_second)::float8 as speed
-    from (
-      select id, target_id from migration where source_id = ${source} order by seq desc limit ${LINK_HISTORY}
+  return (await linkSpeedsOf(db, [source])).get(source) ?? new Map<string, number>();
+}
+
+/** The same of several devices, by their ids. */
+export async function linkSpeedsOf(
+  db: Database,
+  sources: readonly string[],
+): Promise<Map<string, Map<string, number>>> {
+  const rows = await db.execute<{ source: string; target: string; speed: number }>(sql`
+    select s.id as source, m.target_id as target, max(r.link_bytes_per_second)::float8 as speed
+    from unnest(${sql.param([...sources])}::text[]) as s (id)
+    cross join lateral (
+      select id, target_id from migration where source_id = s.id order by seq desc limit ${LINK_HISTORY}
     ) m join migration_round r on r.migration_id = m.id
     where r.link_bytes_per_second is not null
-    group by m.target_id`);
-  return new Map(rows.map(({ target, speed }) => [target, speed]));
+    group by s.id, m.target_id`);
+  const speeds = new Map<string, Map<string, number>>();
+  for (const { source, target, speed } of rows) {
+    const own = speeds.get(source) ?? new Map<string, number>();
+    speeds.set(source, own.set(target, speed));
+  }
+  return speeds;
 }
 
 /** What computes used when it was told last, by their ids; without those that have not told lately. */

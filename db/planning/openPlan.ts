@@ -1,21 +1,14 @@
-import { and, eq } from 'drizzle-orm';
 import type { Cause } from '../../core/cause.ts';
 import type { PlacementStrategy } from '../../core/choosePlacement.ts';
-import type { Caps } from '../../core/evacuation.ts';
 import { mayBeTried } from '../../core/decideEvacuation.ts';
 import { type PlannedMove, planMoves } from '../../core/planMoves.ts';
-import {
-  type ComingMove,
-  type RunningMove,
-  type ScheduledMove,
-  scheduleMoves,
-} from '../../core/scheduleMoves.ts';
+import type { ComingMove, RunningMove } from '../../core/scheduleMoves.ts';
 import type { Database } from '../database.ts';
 import { type EvacuationItemRow, type EvacuationRow, itemsOf, openEvacuations } from '../evacuations.ts';
 import { openMigrations } from '../migrationRecords.ts';
-import { evacuation, evacuationItem } from '../schema/index.ts';
 import { type GroupUnit, readUnits } from './units.ts';
 import { readWorld } from './world.ts';
+import { writePlan } from './writePlan.ts';
 
 /** An item as it is planned. */
 export interface PlannedItem {
@@ -36,7 +29,7 @@ export interface OpenPlan {
 }
 
 /** Of a move that nobody predicted, milliseconds. */
-const UNKNOWN_MS = 5_000;
+export const UNKNOWN_MS = 5_000;
 
 /** Names an item among those of all evacuations. */
 export function itemKey({
@@ -76,7 +69,7 @@ export async function planOpen(tx: Database, strategy: PlacementStrategy): Promi
   const ordered = inOrder(items, [...planned.keys()]);
   const running = await runningMoves(tx, rows);
   const coming = comingMoves(ordered);
-  await write(tx, ordered, running, coming);
+  await writePlan(tx, ordered, running, coming);
   return { items: ordered, running, coming };
 }
 
@@ -141,88 +134,4 @@ function comingMoves(items: readonly PlannedItem[]): ComingMove[] {
     const { source } = unit;
     return [{ id: itemKey(item), source, target: move.target, totalMs: move.predicted.totalMs, notBeforeMs }];
   });
-}
-
-/** Writes what has changed: targets, order and times of all items, and when each evacuation is going to end. */
-async function write(
-  tx: Database,
-  items: readonly PlannedItem[],
-  running: readonly RunningMove[],
-  coming: readonly ComingMove[],
-): Promise<void> {
-  const now = Date.now();
-  const ends = new Map<string, number>();
-  const at = (ms: number) => new Date(now + Math.round(ms));
-  const schedules = new Map<string, ReadonlyMap<string, ScheduledMove>>();
-  // Each with its own caps, beside what all others have planned; most have the same.
-  const scheduleUnder = (caps: Caps) => {
-    const key = JSON.stringify(caps);
-    const known = schedules.get(key);
-    const times = known ?? new Map(scheduleMoves(running, coming, caps).map((move) => [move.id, move]));
-    schedules.set(key, times);
-    return times;
-  };
-  for (const [id, own] of Map.groupBy(items, ({ evacuation: of }) => of.id)) {
-    const { caps } = own[0]?.evacuation ?? {};
-    if (!caps) continue;
-    const times = scheduleUnder(caps);
-    for (const [position, { item, plan: move, unit }] of own.entries()) {
-      const scheduled = times.get(itemKey(item));
-      const started = item.startedAt?.getTime() ?? now;
-      const endsInMs =
-        item.state === 'moving'
-          ? Math.max(0, started + (item.predicted?.totalMs ?? UNKNOWN_MS) - now)
-          : scheduled?.endsInMs;
-      if (endsInMs !== undefined) ends.set(id, Math.max(ends.get(id) ?? 0, endsInMs));
-      if (item.state !== 'waiting') continue;
-      const next = {
-        position,
-        sourceId: unit?.source ?? item.sourceId,
-        targetId: move?.target ?? null,
-        predicted: move?.predicted ?? null,
-        reason: move?.reason ?? item.reason,
-        causes: [...(move?.causes ?? [])],
-        startsAt: scheduled ? at(scheduled.startsInMs) : null,
-        endsAt: scheduled ? at(scheduled.endsInMs) : null,
-      };
-      if (isSame(item, next)) continue;
-      await tx
-        .update(evacuationItem)
-        .set(next)
-        .where(and(eq(evacuationItem.evacuationId, id), eq(evacuationItem.groupId, item.groupId)));
-      Object.assign(item, next);
-    }
-  }
-  await writeEnds(tx, items, (id) => (ends.has(id) ? at(ends.get(id) ?? 0) : null));
-}
-
-/** Times that shift by less than this are not written again, milliseconds. */
-const TOLERANCE_MS = 2_000;
-
-function isSame(item: EvacuationItemRow, next: Partial<EvacuationItemRow>): boolean {
-  const near = (a: Date | null, b: Date | null | undefined) =>
-    a === null || !b ? a === (b ?? null) : Math.abs(a.getTime() - b.getTime()) < TOLERANCE_MS;
-  return (
-    item.position === next.position &&
-    item.targetId === next.targetId &&
-    item.sourceId === next.sourceId &&
-    item.reason === next.reason &&
-    near(item.startsAt, next.startsAt) &&
-    near(item.endsAt, next.endsAt) &&
-    JSON.stringify([item.causes, item.predicted]) === JSON.stringify([next.causes, next.predicted])
-  );
-}
-
-async function writeEnds(
-  tx: Database,
-  items: readonly PlannedItem[],
-  endOf: (id: string) => Date | null,
-): Promise<void> {
-  for (const row of new Set(items.map(({ evacuation: of }) => of))) {
-    const predictedEndAt = row.state === 'paused' ? null : endOf(row.id);
-    await tx
-      .update(evacuation)
-      .set({ predictedEndAt, plannedEndAt: row.plannedEndAt ?? predictedEndAt })
-      .where(eq(evacuation.id, row.id));
-  }
 }

@@ -7,7 +7,7 @@ import type { MoveWorld } from '../../core/planMoves.ts';
 import { linkTo, type MovePrediction, predictMove } from '../../core/predictMove.ts';
 import type { Database } from '../database.ts';
 import { allDevices, type DeviceRow } from '../devices.ts';
-import { linkSpeeds } from '../moveHistory.ts';
+import { linkSpeedsOf } from '../moveHistory.ts';
 import { readScoredCandidates } from './candidates.ts';
 import type { GroupUnit } from './units.ts';
 
@@ -23,12 +23,11 @@ export async function readWorld(
   const devices = await allDevices(db);
   const sources = [...new Set([...units.values()].map(({ source }) => source))];
   const images = [...new Set([...units.values()].flatMap(({ demand }) => demand.images ?? []))];
-  const [candidates, overheadMs, ...speeds] = await Promise.all([
+  const [candidates, overheadMs, links] = await Promise.all([
     readScoredCandidates(db, devices, { without, images }),
     usualOverheadMs(db),
-    ...sources.map((source) => linkSpeeds(db, source)),
+    linkSpeedsOf(db, sources),
   ]);
-  const links = new Map(sources.map((source, index) => [source, speeds[index] ?? new Map<string, number>()]));
   return {
     devices: candidates,
     strategy,
