@@ -310,7 +310,9 @@ describe('the dashboard of a lab', () => {
   test(
     'a person moves it, aborts a move, reads, works and cleans up, with the keyboard alone',
     async () => {
-      const { page } = await open();
+      const { page, faults: seen } = await open();
+      // That it is deleted is found out by reading it.
+      seen.allow(/^404 .*\/computes\/cmp_\w+$/);
       const { device } = await compute();
       const to = other(device.name);
       await moveAndLeave(page, ACCOUNT, { name: NAME, to, log: 'listening' });
