@@ -6,6 +6,7 @@ import { makeApp, makeCompute, makeDevice, makeImage } from '../integration/supp
 import { expectAccessible } from './support/accessible.ts';
 import { PHONE, type TestPage, useBrowser } from './support/browser.ts';
 import { useDashboard } from './support/dashboard.ts';
+import { Keyboard } from './support/keyboard.ts';
 import { signUp } from './support/signedIn.ts';
 
 const dashboard = useDashboard();
@@ -185,7 +186,7 @@ describe('a compute', () => {
     await expectAccessible(page);
     await page.getByLabel('Find in the log').fill('line 42');
     // 42, 142, …, 442, and 420 to 429.
-    await expect.poll(() => log.locator('.line').allInnerTexts()).toHaveLength(15);
+    await expect.poll(() => log.locator('.line').allInnerTexts(), { timeout: 15_000 }).toHaveLength(15);
     await page.getByText('Ended: The compute is stopped.').waitFor();
   });
 
@@ -217,6 +218,36 @@ describe('a compute', () => {
     await page.getByText('The compute is being moved.').waitFor();
     await page.getByRole('button', { name: 'Connect again' }).waitFor();
     await expectAccessible(page);
+  });
+
+  it('has a terminal that takes Tab while a program runs, and that a key leads out of', async () => {
+    const { page } = opened;
+    const keys = new Keyboard(page);
+    const { web } = await makeThings();
+    let sessions = 0;
+    const typed: string[] = [];
+    await page.routeWebSocket(/\/exec/, (socket) => {
+      sessions += 1;
+      socket.onMessage((message) => {
+        if (typeof message !== 'string') typed.push(message.subarray(1).toString());
+      });
+    });
+    await page.goto(`/computes/${web.id}?tab=terminal`);
+    const connect = page.getByRole('button', { name: 'Connect', exact: true });
+    const terminal = page.getByRole('textbox', { name: 'Terminal of web' });
+    await connect.click();
+    await keys.expectAt(terminal);
+    await keys.press('Tab');
+    await expect.poll(() => typed.join('')).toBe('\t');
+    await keys.expectAt(terminal);
+    await keys.press('Shift+F6');
+    await keys.expectAt(page.getByRole('button', { name: 'Disconnect' }));
+    await keys.press('Enter');
+    await keys.expectAt(connect);
+    await keys.to(terminal);
+    await keys.to(page.getByRole('link', { name: 'Skip to the content' }));
+    expect(sessions).toBe(1);
+    expect(typed).toEqual(['\t']);
   });
 });
 
