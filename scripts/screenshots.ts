@@ -92,6 +92,7 @@ async function takePictures(lab: Lab, pages: ReturnType<typeof pagesOf>): Promis
 async function settled(page: Page): Promise<void> {
   await page.locator('h1').waitFor();
   await page.locator('[aria-busy="true"]').first().waitFor({ state: 'detached' });
+  await page.getByText('Loading', { exact: true }).first().waitFor({ state: 'detached' });
   // waitForFunction would need eval, which the policy forbids.
   await until('the page to be at rest', REST_MS, () => page.evaluate<boolean>(AT_REST), 50);
 }
