@@ -324,7 +324,7 @@ describe('what is asked with an evacuation', () => {
   it('caps of its own', async () => {
     await fleet();
     const { id } = (await evacuate('d1', { caps: { perSource: 1 } })).body;
-    expect((await show(id)).caps).toEqual({ perSource: 1, perTarget: 2, perLink: 1, overall: 24 });
+    expect((await show(id)).caps).toEqual({ perSource: 1, perTarget: 2, perLink: 1, overall: 12 });
     expect((await go(id)).length).toBe(1);
   });
 });
