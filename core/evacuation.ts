@@ -55,9 +55,9 @@ export type Caps = z.infer<typeof capsSchema>;
  * Two leave a device at once: while the one copies, the other is prepared or released, which is half of the time of a small
  * move. More would share its uplink, so that each copies for longer and writes more meanwhile. Two come to one for the same
  * reason, and since both of the incoming memories have to be there twice for a moment. One a link: two would only halve it.
- * Overall: a move is some fifteen activities, which take three seconds of a processor of the control plane's and eight in all, so
- * three a processor keep it busy. More at once only make each take longer, until signs of life stay away and moves are given up:
- * on two cores nearly all of two hundred at once, and one in five of twenty-four while others used the cores too.
+ * Overall: a move is some fifteen activities, which take some seconds of the control plane's processors, so that six for each
+ * processor keep it busy; this is for two. More at once only make each take longer, until signs of life stay away and moves are
+ * given up: nearly all of two hundred at once (docs/scale.md).
  */
 export const DEFAULT_CAPS: Caps = { perSource: 2, perTarget: 2, perLink: 1, overall: 12 };
 
