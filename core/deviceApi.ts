@@ -5,6 +5,7 @@ import { keepingSchema } from './checkpoint.ts';
 import { MAX_EPOCH } from './decideEpoch.ts';
 import { inventorySchema } from './device.ts';
 import { isPlain } from './discovery.ts';
+import { EvacuationState, ItemState } from './evacuation.ts';
 import { healthSchema } from './healthCheck.ts';
 import { idSchema, transferIdSchema } from './ids.ts';
 import { progressSchema } from './migration.ts';
@@ -61,6 +62,35 @@ export const renewalResponseSchema = z.object({
   /** PEM. */
   certificate: z.string(),
 });
+
+/** Why a device asks by itself to be emptied. */
+export const SELF_EVACUATION_CAUSES = ['battery', 'temperature', 'shutdown'] as const;
+export type SelfEvacuationCause = (typeof SELF_EVACUATION_CAUSES)[number];
+
+/** A device asks to be emptied; nobody else's is ever meant. */
+export const selfEvacuationRequestSchema = z.object({
+  cause: z.enum(SELF_EVACUATION_CAUSES),
+  /** So long it can wait, seconds. */
+  deadlineSeconds: z.number().int().min(1).max(86_400),
+  /** The figures behind the cause, for people. */
+  detail: z.string().max(200).default(''),
+});
+export type SelfEvacuationRequest = z.input<typeof selfEvacuationRequestSchema>;
+
+/** How far the last evacuation of the asking device is. */
+export const selfEvacuationSchema = z.object({
+  id: idSchema('evacuation'),
+  state: z.enum(EvacuationState),
+  reason: z.string(),
+  counts: z.record(z.enum(ItemState), z.number().int()),
+  deadlineAt: z.iso.datetime().nullable(),
+  predictedEndAt: z.iso.datetime().nullable(),
+  ended: z.boolean(),
+});
+export type SelfEvacuation = z.infer<typeof selfEvacuationSchema>;
+
+/** Null while the device was never emptied. */
+export const selfEvacuationResponseSchema = z.object({ evacuation: selfEvacuationSchema.nullable() });
 
 const epochSchema = z.number().int().min(0).max(MAX_EPOCH);
 

@@ -45,6 +45,7 @@ import { deviceImageRoutes } from './images.ts';
 import { clockOffset, joinDevice } from './join.ts';
 import { NetworkRulesReader } from './networkRules.ts';
 import { renewCertificate } from './renew.ts';
+import { selfEvacuationRoutes } from './selfEvacuation.ts';
 import { deviceSnapshotRoutes } from './snapshotRoutes.ts';
 import { Tellings } from './tellings.ts';
 
@@ -69,6 +70,7 @@ export const deviceApiRoutes: FastifyPluginAsyncZod<{ context: ApiContext }> = a
   await app.register(deviceImageRoutes, { context });
   await app.register(deviceCheckpointRoutes, { context });
   await app.register(deviceSnapshotRoutes, { context });
+  await app.register(selfEvacuationRoutes, { context });
 
   app.post('/join', {
     bodyLimit: BODY_LIMIT,

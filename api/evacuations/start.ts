@@ -2,6 +2,7 @@ import type { EvacuateRequest, EvacuationPlanView, RebalanceRequest } from '../.
 import { DrayageError } from '../../core/cause.ts';
 import type { Database } from '../../db/database.ts';
 import { type EvacuationRow, evacuationToReturn, setEvacuationRun } from '../../db/evacuations.ts';
+import { addEvent } from '../../db/events.ts';
 import { placing } from '../../db/planning/claims.ts';
 import {
   beginEvacuation,
@@ -39,6 +40,29 @@ export function startEvacuation(
   actor: string,
 ): Promise<StartedEvacuation> {
   return start(context, request, actor, (tx, options) => beginEvacuation(tx, device, request, options));
+}
+
+/**
+ * The same, asked for by the device itself, which its events say, with `why` in words.
+ * @throws DrayageError as beginEvacuation
+ */
+export function startOwnEvacuation(
+  context: ApiContext,
+  device: string,
+  request: EvacuateRequest,
+  { cause, why }: { cause: string; why: string },
+): Promise<StartedEvacuation> {
+  return start(context, request, device, async (tx, options) => {
+    const begun = await beginEvacuation(tx, device, request, options);
+    await addEvent(tx, {
+      type: 'evacuation.asked',
+      subject: begun.row.id,
+      actor: device,
+      message: `The device itself asks to be emptied: ${why}.`,
+      data: { device, cause },
+    });
+    return begun;
+  });
 }
 
 /** Brings what an evacuation has moved back to its device. @throws DrayageError as beginReturn */

@@ -130,7 +130,8 @@ async function computesOf(
   return members;
 }
 
-function countsOf(items: readonly EvacuationItemRow[]): Record<ItemState, number> {
+/** How many items are in which state. */
+export function countsOf(items: readonly EvacuationItemRow[]): Record<ItemState, number> {
   const counts = { waiting: 0, moving: 0, moved: 0, left: 0, stopped: 0, gone: 0 };
   for (const { state } of items) counts[state] += 1;
   return counts;

@@ -17,6 +17,7 @@ import {
   type PeerResponse,
   placementsResponseSchema,
   renewalResponseSchema,
+  selfEvacuationResponseSchema,
   type DevicePlacement,
   type ExitRequest,
   type HandOverRequest,
@@ -24,6 +25,8 @@ import {
   type HeartbeatRequest,
   type HealthRequest,
   type ImageSources,
+  type SelfEvacuation,
+  type SelfEvacuationRequest,
 } from '../../core/deviceApi.ts';
 import type { MetricsReport } from '../../core/metrics.ts';
 import type { Progress } from '../../core/migration.ts';
@@ -81,6 +84,17 @@ export class ControlClient {
   /** Tells that this device, the owner on record, gave a group away before. */
   async handedOver(given: HandOverRequest): Promise<void> {
     await this.#https.call('POST', '/device/v1/hand-overs', emptyResponseSchema, given);
+  }
+
+  /** Asks that this device be emptied; while it is being emptied the answer is how far that is. */
+  async evacuate(request: SelfEvacuationRequest): Promise<SelfEvacuation | null> {
+    const answer = selfEvacuationResponseSchema;
+    return (await this.#https.call('POST', '/device/v1/evacuation', answer, request)).evacuation;
+  }
+
+  /** How far the last evacuation of this device is. */
+  async evacuation(): Promise<SelfEvacuation | null> {
+    return (await this.#https.call('GET', '/device/v1/evacuation', selfEvacuationResponseSchema)).evacuation;
   }
 
   /** What this device and its computes use. */
