@@ -76,7 +76,7 @@ describe('a device that asks to be emptied', () => {
 it('is refused to one that is not approved yet, and to who shows no certificate', async () => {
   expect((await evacuate()).status).toBe(409);
   const { ca } = tls;
-  expect((await ask(url, { ca }, 'POST', '/device/v1/evacuation', request)).status).toBe(401);
+  expect((await ask(url, { ca }, 'POST', '/device/v1/evacuation', request)).status).toBe(403);
   expect(
     selfEvacuationResponseSchema.parse((await ask(url, tls, 'GET', '/device/v1/evacuation')).body),
   ).toEqual({

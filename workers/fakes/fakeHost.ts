@@ -52,6 +52,7 @@ export class FakeHost {
         stateDir: join(this.#folder, 'state'),
         runDir: join(this.#folder, 'run'),
         ...{ controlUrl, joinToken, name: this.#name, link, bridge: '', dockerSocket: '' },
+        selfEvacuation: { batteryPercent: null, celsius: null, deadlineSeconds: 600 },
       },
       openMachine: () => machine.open(),
       polling: POLLING,

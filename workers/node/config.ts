@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { DrayageError } from '../../core/cause.ts';
+import type { SelfEvacuationLimits } from '../../core/decideSelfEvacuation.ts';
 
 const schema = z.object({
   DRAYAGE_STATE_DIR: z.string().startsWith('/').default('/var/lib/drayage'),
@@ -16,6 +17,12 @@ const schema = z.object({
     .default('br0'),
   DRAYAGE_LINK_LISTEN: z.string().regex(/^[^:]+:\d+$/, 'must be ADDRESS:PORT'),
   DRAYAGE_DOCKER_SOCKET: z.string().startsWith('/').default('/var/run/docker.sock'),
+  /** The device asks to be emptied when its battery is emptied and below so many percent; without it never. */
+  DRAYAGE_EVACUATE_BATTERY_PERCENT: z.coerce.number().min(1).max(100).optional(),
+  /** The same when a thermal zone is hotter, degrees Celsius. */
+  DRAYAGE_EVACUATE_CELSIUS: z.coerce.number().min(30).max(150).optional(),
+  /** So long it then can wait. */
+  DRAYAGE_EVACUATE_DEADLINE_SECONDS: z.coerce.number().int().min(1).max(86_400).default(600),
 });
 
 export interface NodeConfig {
@@ -27,6 +34,7 @@ export interface NodeConfig {
   bridge: string;
   link: { host: string; port: number };
   dockerSocket: string;
+  selfEvacuation: SelfEvacuationLimits & { deadlineSeconds: number };
 }
 
 /** Reads the worker's environment. @throws DrayageError that names each variable that is wrong */
@@ -63,5 +71,10 @@ export function readNodeConfig(environment: NodeJS.ProcessEnv): NodeConfig {
       port: Number(values.DRAYAGE_LINK_LISTEN.slice(separator + 1)),
     },
     dockerSocket: values.DRAYAGE_DOCKER_SOCKET,
+    selfEvacuation: {
+      batteryPercent: values.DRAYAGE_EVACUATE_BATTERY_PERCENT ?? null,
+      celsius: values.DRAYAGE_EVACUATE_CELSIUS ?? null,
+      deadlineSeconds: values.DRAYAGE_EVACUATE_DEADLINE_SECONDS,
+    },
   };
 }

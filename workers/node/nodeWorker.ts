@@ -23,6 +23,7 @@ import { Heartbeats } from './heartbeats.ts';
 import { Metrics } from './metrics.ts';
 import { controlUrlOf, obtainIdentity } from './obtainIdentity.ts';
 import { Placements } from './placements.ts';
+import { SelfEvacuation } from './selfEvacuation.ts';
 import { Renewals } from './renewals.ts';
 
 /** Who answers peers and the control plane on the link. */
@@ -131,11 +132,9 @@ export class NodeWorker {
     live.onChange((renewed) => link.renew(linkIdentity(renewed)));
     // Last: the first sign of life with the new certificate ends the old one.
     live.onChange((renewed) => control.use(renewed));
-    this.#parts.unshift(renewals, metrics, checkpoints, heartbeats, health, placements);
-    renewals.start();
-    heartbeats.start();
-    metrics.start();
-    checkpoints.start();
+    const limits = this.#config.selfEvacuation;
+    const selfEvacuation = new SelfEvacuation({ limits, control, log });
+    this.#parts.unshift(selfEvacuation, ...[renewals, metrics, checkpoints, heartbeats, health, placements]);
     await placements.start(this.#stop.signal, () => heartbeats.tell());
     await images.tell();
     this.#watchExits(engine, placements, health, control);
