@@ -134,7 +134,12 @@ export class NodeWorker {
     live.onChange((renewed) => control.use(renewed));
     const limits = this.#config.selfEvacuation;
     const selfEvacuation = new SelfEvacuation({ limits, control, log });
-    this.#parts.unshift(selfEvacuation, ...[renewals, metrics, checkpoints, heartbeats, health, placements]);
+    this.#parts.unshift(selfEvacuation, renewals, metrics, checkpoints, heartbeats, health, placements);
+    renewals.start();
+    heartbeats.start();
+    metrics.start();
+    checkpoints.start();
+    if (limits.batteryPercent !== null || limits.celsius !== null) selfEvacuation.start();
     await placements.start(this.#stop.signal, () => heartbeats.tell());
     await images.tell();
     this.#watchExits(engine, placements, health, control);
