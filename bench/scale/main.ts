@@ -9,7 +9,7 @@ import type { Lab } from '../../lab/state.ts';
 import { upLab } from '../../lab/up.ts';
 import { benchOnFakes, writeFigures } from '../onFakes.ts';
 import { emptyAtOnce } from './emptyAtOnce.ts';
-import { fillFleet } from './fillFleet.ts';
+import { fillFleet } from '../fillFleet.ts';
 import { moveAtOnce } from './moveAtOnce.ts';
 import { parseFlags, USAGE, type ScaleFlags } from './parseFlags.ts';
 import { openRecords, type Records } from './records.ts';

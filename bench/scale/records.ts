@@ -1,7 +1,8 @@
-import { readdir, readFile, stat } from 'node:fs/promises';
+import { readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import postgres from 'postgres';
+import type postgres from 'postgres';
 import type { Lab } from '../../lab/state.ts';
+import { openDatabase } from '../openDatabase.ts';
 import type { Statement } from './step.ts';
 
 /** So many statements are told of. */
@@ -24,9 +25,7 @@ export interface Records {
 /** Opens a lab's database as its owner. */
 export async function openRecords(lab: Lab): Promise<Records> {
   const { controlData } = lab.paths;
-  const password = await readFile(join(controlData, 'postgres-password'), 'utf8');
-  const url = `postgres://drayage:${password}@127.0.0.1:${String(lab.ports.postgres)}/drayage`;
-  const sql = postgres(url, { max: 1, onnotice: () => undefined });
+  const sql = await openDatabase(lab);
   await sql`create extension if not exists pg_stat_statements`;
   return {
     sql,

@@ -5,7 +5,9 @@ import { moreFakes } from '../../lab/moreFakes.ts';
 import type { Progress } from '../../lab/progress.ts';
 import type { Lab } from '../../lab/state.ts';
 import { upLab } from '../../lab/up.ts';
+import { fillFleet } from '../fillFleet.ts';
 import { benchOnFakes, writeFigures } from '../onFakes.ts';
+import { openDatabase } from '../openDatabase.ts';
 import { keepMoving } from './keepMoving.ts';
 import { leaveOpen, openOverview, useOverview } from './overview.ts';
 import { parseFlags, USAGE, type WebFlags } from './parseFlags.ts';
@@ -29,16 +31,12 @@ async function takeFigures(
   signal: AbortSignal,
 ): Promise<[Watched, Watched, LeftOpen]> {
   progress.say('starting a control plane');
+  // All of them are to be seen moving.
+  process.env['DRAYAGE_MOVES_AT_ONCE'] = String(moves);
   let { lab } = await upLab(LAB, { devices: 0 }, progress, signal);
   lab = await moreFakes(lab, devices, (ready) => progress.say(`${ready} of ${devices} devices ready`));
   const api = await controlApi(lab);
   const image = await importEmptyImage(lab, api, 'any');
-  const make = async (from: number, to: number) => {
-    const asked = Array.from({ length: to - from }, (_, index) => computeNumber(from + index, lab));
-    return createFakeComputes(api, image.name, asked, (count) => {
-      if (count % 200 === 0) progress.say(`${from + count} of ${to} computes asked for`);
-    });
-  };
   const watch = async (ids: string[], say: string): Promise<Watched> => {
     const moving = await keepMoving(api, ids, moves, signal);
     progress.say(`${say}: using the overview with ${ids.length} computes`);
@@ -50,9 +48,17 @@ async function takeFigures(
       await moving.stop();
     }
   };
-  const ids = await make(0, FEW);
+  const asked = Array.from({ length: FEW }, (_, index) => computeNumber(index, lab));
+  const ids = await createFakeComputes(api, image.name, asked);
   const few = await watch(ids, 'few');
-  ids.push(...(await make(FEW, computes)));
+  const [pattern = ''] = ids;
+  const sql = await openDatabase(lab);
+  progress.say(`putting ${computes} computes on the devices`);
+  try {
+    ids.push(...(await fillFleet(lab, sql, { pattern, devices: lab.fakes, count: computes - FEW })));
+  } finally {
+    await sql.end();
+  }
   const many = await watch(ids, 'many');
   const moving = await keepMoving(api, ids, moves, signal);
   const opened = await openOverview(lab);

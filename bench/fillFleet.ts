@@ -1,10 +1,10 @@
 import { randomBytes } from 'node:crypto';
 import type postgres from 'postgres';
-import type { ComputeSpec } from '../../core/compute.ts';
-import { newId } from '../../core/ids.ts';
-import { ipToNumber, macOfIp, numberToIp } from '../../core/ipv4.ts';
-import { holdOnFake } from '../../lab/fakes.ts';
-import type { Lab } from '../../lab/state.ts';
+import type { ComputeSpec } from '../core/compute.ts';
+import { newId } from '../core/ids.ts';
+import { ipToNumber, macOfIp, numberToIp } from '../core/ipv4.ts';
+import { holdOnFake } from '../lab/fakes.ts';
+import type { Lab } from '../lab/state.ts';
 
 /** Rows of one statement. */
 const AT_ONCE = 1_000;
