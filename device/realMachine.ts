@@ -109,7 +109,10 @@ async function joined(
   const checkpoints = new CheckpointStore(join(stateDir, 'checkpoints'));
   const peerLeases = new PeerLeases(stateDir);
   await peerLeases.start();
-  const keeper = new CheckpointServer({ store: checkpoints, leases: peerLeases, sourceOf: checkpointSource });
+  const keeper = new CheckpointServer({
+    ...{ store: checkpoints, leases: peerLeases, sourceOf: checkpointSource },
+    isHere: async (computeId) => (await engine.facts(computeId)) !== null,
+  });
   const deps = { runDir, engine, network, files, memory, pages, log };
   return {
     ...{ engine, network, files, memory, pages, leases, checkpoints, peerLeases },

@@ -30,6 +30,8 @@ const KNOWN_MS = 60_000;
 interface Deps {
   store: CheckpointStore;
   leases: Pick<PeerLeases, 'grant'>;
+  /** Whether something of a compute is on this device, as its own: then it is nobody else's to let be reached. */
+  isHere: (computeId: string) => Promise<boolean>;
   /** The device whose checkpoints of a compute are kept here; null when they are not. @throws while nobody answers */
   sourceOf: (computeId: string) => Promise<string | null>;
 }
@@ -83,8 +85,11 @@ export class CheckpointServer {
     const asked = leaseAskSchema.safeParse(json(body));
     if (!asked.success) return null;
     const { computeId, epoch, generation } = asked.data;
-    const { store, leases } = this.#deps;
-    const may = (await this.#mayCome(computeId, peer)) && (await store.has(computeId, epoch));
+    const { store, leases, isHere } = this.#deps;
+    const may =
+      (await this.#mayCome(computeId, peer)) &&
+      (await store.has(computeId, epoch)) &&
+      !(await isHere(computeId));
     return { granted: may && (await leases.grant(computeId, generation)) };
   }
 

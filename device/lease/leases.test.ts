@@ -9,6 +9,7 @@ import { Leases } from './leases.ts';
 
 const MAY = { id: 'cmp_000000000001', protection: { kind: 'restart' } } as const;
 const NOT = { id: 'cmp_000000000002', protection: undefined };
+const OTHER = 'cmp_000000000003';
 let folder = '';
 let gate: FakeGate;
 
@@ -29,7 +30,7 @@ async function started(here: Parameters<Leases['start']>[0] = []): Promise<Lease
 }
 
 const isOpen = ({ id }: { id: string }) => gate.letsThrough(vethName(id));
-const renew = async (leases: Leases) => leases.grant(await leases.prepare());
+const renew = async (leases: Leases) => leases.grant(await leases.prepare(), 1);
 
 test('what may be started elsewhere is shut until it has a lease, all else never is', async () => {
   const leases = await started();
@@ -47,7 +48,7 @@ test('a lease ends by itself, and one that was granted since goes on without a g
   vi.advanceTimersByTime(LEASE_MS - 1);
   const asked = await leases.prepare();
   expect(isOpen(MAY)).toBe(true);
-  await leases.grant(asked);
+  await leases.grant(asked, 1);
   vi.advanceTimersByTime(LEASE_MS - 1);
   expect(isOpen(MAY)).toBe(true);
   vi.advanceTimersByTime(1);
@@ -59,32 +60,45 @@ test('a grant that is put in force late counts from when it was asked for', asyn
   await leases.fence(MAY);
   const asked = await leases.prepare();
   vi.advanceTimersByTime(LEASE_MS);
-  await leases.grant(asked);
+  await leases.grant(asked, 1);
   expect(isOpen(MAY)).toBe(false);
 });
 
 test('what is another device’s by now gets none', async () => {
   const leases = await started();
   await leases.fence(MAY);
-  await leases.grant(await leases.prepare(), [MAY.id]);
+  const asked = await leases.prepare();
+  await leases.grant(asked, 2, [MAY.id]);
   expect(isOpen(MAY)).toBe(false);
+  expect(leases.forPeers(asked)).toEqual([]);
+  await leases.grant(asked, 2);
+  expect([isOpen(MAY), leases.forPeers(asked)]).toEqual([true, [MAY.id]]);
+});
+
+test('what peers have granted is open, and nothing else', async () => {
+  const leases = await started();
+  await leases.fence(MAY);
+  await leases.fence({ ...MAY, id: OTHER });
+  const asked = await leases.prepare();
+  await leases.grantByPeers(asked, [OTHER]);
+  expect([isOpen(MAY), isOpen({ id: OTHER })]).toEqual([false, true]);
 });
 
 test('a compute that came after the question has to be asked for', async () => {
   const leases = await started();
   const asked = await leases.prepare();
   await leases.fence(MAY);
-  await leases.grant(asked);
+  await leases.grant(asked, 1);
   expect(isOpen(MAY)).toBe(false);
 });
 
 test('the next worker takes over what the kernel has, and lets go of what has gone', async () => {
   const leases = await started();
   await leases.fence(MAY);
-  await leases.learn(7);
-  await renew(leases);
+  await leases.grant(await leases.prepare(), 7);
+  await leases.learn(8);
   const next = await started([MAY]);
-  expect([isOpen(MAY), next.any, next.generation]).toEqual([true, true, 7]);
+  expect([isOpen(MAY), next.any, next.told, next.held]).toEqual([true, true, 8, 7]);
   vi.advanceTimersByTime(LEASE_MS - 1);
   await renew(next);
   vi.advanceTimersByTime(LEASE_MS - 1);

@@ -9,7 +9,8 @@ import type { LeaseGate, Slot, Ticket } from './leaseGate.ts';
 /** Tickets that were made before a lease was asked for. */
 export type Asked = ReadonlyMap<string, Ticket>;
 
-const storedSchema = z.object({ generation: z.number().int() });
+const keptSchema = z.object({ told: z.number().int().nullable(), held: z.number().int().nullable() });
+type Kept = z.infer<typeof keptSchema>;
 
 type Owner = Pick<ComputeSpec, 'id' | 'protection'>;
 
@@ -25,30 +26,41 @@ export class Leases {
   #turn: Promise<unknown> = Promise.resolve();
   #wanted: () => void = () => undefined;
   readonly #path: string;
-  #generation: number | null = null;
+  #kept: Kept = { told: null, held: null };
+  /** Computes that are another device's now, by the control plane's last word. */
+  readonly #withheld = new Set<string>();
 
-  /** @param path file in which the generation is kept, for a worker that starts while the control plane is away */
+  /** @param path file in which the generations are kept, for a worker that starts while the control plane is away */
   constructor(gate: LeaseGate, path: string) {
     this.#gate = gate;
     this.#path = path;
   }
 
-  /** Of this device's lease, as the control plane said last; null: it never has. */
-  get generation(): number | null {
-    return this.#generation;
+  /** The generation of this device's lease, as the control plane said last; null: it never has. */
+  get told(): number | null {
+    return this.#kept.told;
+  }
+
+  /** The one under which it granted one last: with no other are peers asked, for with its grant it says what is another's now. */
+  get held(): number | null {
+    return this.#kept.held;
   }
 
   /** The control plane says which generation it is. @throws DrayageError when it could not be kept */
   async learn(generation: number): Promise<void> {
-    if (generation === this.#generation) return;
-    this.#generation = generation;
-    await this.#inTurn(() => writeStored(this.#path, { generation }));
+    await this.#keep({ ...this.#kept, told: generation });
+  }
+
+  async #keep(kept: Kept): Promise<void> {
+    if (kept.told === this.#kept.told && kept.held === this.#kept.held) return;
+    this.#kept = kept;
+    await this.#inTurn(() => writeStored(this.#path, kept));
   }
 
   /** Takes over what an earlier worker has left, for the computes that are here. Before any gate is opened. @throws DrayageError */
   async start(here: readonly Owner[]): Promise<void> {
     await this.#inTurn(async () => {
-      this.#generation = (await readStored(this.#path, storedSchema))?.generation ?? null;
+      this.#kept = (await readStored(this.#path, keptSchema)) ?? this.#kept;
       const found = await this.#gate.start();
       const fenced = new Map(here.filter(isLeased).map(({ id }) => [vethName(id), id]));
       await this.#gate.unfence([...found.keys()].filter((veth) => !fenced.has(veth)));
@@ -96,10 +108,30 @@ export class Leases {
     });
   }
 
-  /** Puts in force what was granted, for those of them that are still here. @throws DrayageError */
-  async grant(asked: Asked, without: readonly string[] = []): Promise<void> {
+  /**
+   * Puts in force what the control plane has granted, under this generation, for those that are still here and not, by its word,
+   * another device's. @throws DrayageError
+   */
+  async grant(asked: Asked, generation: number, without: readonly string[] = []): Promise<void> {
+    for (const id of asked.keys()) this.#withheld.delete(id);
+    for (const id of without) this.#withheld.add(id);
+    await this.#putInForce(asked, (id) => !without.includes(id));
+    await this.#keep({ told: generation, held: generation });
+  }
+
+  /** Of these, those for which a peer may be asked. */
+  forPeers(asked: Asked): string[] {
+    return [...asked.keys()].filter((id) => !this.#withheld.has(id));
+  }
+
+  /** Puts in force what peers have granted. @throws DrayageError */
+  async grantByPeers(asked: Asked, ids: readonly string[]): Promise<void> {
+    await this.#putInForce(asked, (id) => ids.includes(id));
+  }
+
+  async #putInForce(asked: Asked, isGranted: (id: string) => boolean): Promise<void> {
     await this.#inTurn(async () => {
-      const granted = [...asked].filter(([id]) => this.#fenced.has(id) && !without.includes(id));
+      const granted = [...asked].filter(([id]) => this.#fenced.has(id) && isGranted(id));
       await this.#gate.grant(granted.map(([, ticket]) => ticket));
       for (const [id, { slot }] of granted) this.#fenced.set(id, slot);
     });

@@ -54,7 +54,7 @@ export class Heartbeats extends Repeating {
     });
     const told = await Promise.all(here.map(tellOf));
     const asked = await this.#prepareLease();
-    const ask = asked === null ? undefined : { generation: leases.generation };
+    const ask = asked === null ? undefined : { generation: leases.told };
     const { outdated, network, lease } = await control
       .heartbeat(await inventory(), told, ask)
       .catch(async (error: unknown) => {
@@ -81,15 +81,10 @@ export class Heartbeats extends Repeating {
   /** The control plane does not answer: with the tickets that it did not take, peers are asked. */
   async #askPeers(asked: Asked): Promise<void> {
     const { leases, askPeers, log } = this.#deps;
-    const { generation } = leases;
-    // It has never been told one: nothing was ever granted.
-    if (generation === null) return;
+    // Null: nothing was ever granted.
+    if (leases.held === null) return;
     try {
-      const granted = new Set(await askPeers([...asked.keys()], generation));
-      await leases.grant(
-        asked,
-        [...asked.keys()].filter((id) => !granted.has(id)),
-      );
+      await leases.grantByPeers(asked, await askPeers(leases.forPeers(asked), leases.held));
     } catch (error) {
       log.error({ error: String(error) }, 'a lease could not be put in force');
     }
@@ -105,12 +100,12 @@ export class Heartbeats extends Repeating {
     outdated: string[],
   ): Promise<boolean> {
     const { leases, log } = this.#deps;
-    const learned = leases.generation !== generation;
-    if (learned && leases.generation !== null)
+    const learned = leases.told !== generation;
+    if (learned && leases.told !== null)
       log.warn({ generation }, 'this device was declared dead: its lease had run out');
     try {
-      await leases.learn(generation);
-      if (granted) await leases.grant(asked, outdated);
+      if (granted) await leases.grant(asked, generation, outdated);
+      else await leases.learn(generation);
     } catch (error) {
       log.error({ error: String(error) }, 'a lease could not be put in force');
     }
