@@ -275,6 +275,16 @@ export async function openSnapshots(db: Database, olderThanSeconds: number): Pro
   return records(db).where(and(eq(snapshot.state, 'creating'), old));
 }
 
+/** Snapshots that failed within the last minute. */
+export async function justFailed(db: Database): Promise<string[]> {
+  const recent = sql`${snapshot.endedAt} > now() - interval '1 minute'`;
+  const rows = await db
+    .select({ id: snapshot.id })
+    .from(snapshot)
+    .where(and(eq(snapshot.state, 'failed'), recent));
+  return rows.map(({ id }) => id);
+}
+
 /** Of these ids, those whose parts are needed (`kept`), and those of snapshots that failed. */
 export async function snapshotsOf(
   db: Database,

@@ -1,11 +1,12 @@
 import type { FastifyBaseLogger } from 'fastify';
 import { DrayageError } from '../../core/cause.ts';
-import { failSnapshot, openSnapshots } from '../../db/snapshots.ts';
+import { failSnapshot, justFailed, openSnapshots } from '../../db/snapshots.ts';
 import type { ApiContext } from '../context.ts';
+import { discardParts } from './store.ts';
 
 /**
- * Ends the record of a snapshot that was never begun or whose workflow is gone. Those younger than `youngSeconds` are still
- * the business of their request.
+ * Ends the record of a snapshot that was never begun or whose workflow is gone, and discards what there is of those that have
+ * just failed. Those younger than `youngSeconds` are still the business of their request.
  */
 export async function settleSnapshots(
   context: ApiContext,
@@ -24,6 +25,7 @@ export async function settleSnapshots(
       if (!(error instanceof DrayageError)) throw error;
     }
   }
+  for (const id of await justFailed(db)) await discardParts(context.config.dataDir, id);
 }
 
 /** The workflow records the end itself, before it ends. */
