@@ -1,17 +1,18 @@
-import { createHash, randomBytes } from 'node:crypto';
+import { randomBytes } from 'node:crypto';
 import { createWriteStream } from 'node:fs';
 import { mkdir, open, readdir, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import { type Readable, Transform } from 'node:stream';
+import type { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { DrayageError } from '../../core/cause.ts';
+import { PartMeter } from '../../core/partMeter.ts';
+import { OpeningStream, SealingStream } from '../../core/sealedStream.ts';
 import type { SnapshotPart } from '../../core/snapshot.ts';
 import { snapshotsOf } from '../../db/snapshots.ts';
 import type { ApiContext } from '../context.ts';
 import { uploadError } from '../images/uploadError.ts';
 import { putInPlace } from '../putInPlace.ts';
 import { ABANDONED_MS } from '../removeAbandoned.ts';
-import { OpeningStream, SealingStream } from '../../core/sealedStream.ts';
 
 type StoreContext = Pick<ApiContext, 'config' | 'authority'>;
 
@@ -47,25 +48,18 @@ export async function keepPart(
   const { snapshotMaxBytes } = context.config;
   await mkdir(folder, { recursive: true, mode: 0o700 });
   const temporary = join(folder, `${part}.${randomBytes(8).toString('hex')}`);
-  const hash = createHash('sha256');
-  let bytes = 0;
-  const measure = new Transform({
-    transform(chunk: Buffer, _encoding, done) {
-      bytes += chunk.length;
-      hash.update(chunk);
-      if (bytes > snapshotMaxBytes) done(snapshotTooLarge(snapshotMaxBytes));
-      else done(null, chunk);
-    },
-  });
+  const meter = new PartMeter((bytes) =>
+    bytes > snapshotMaxBytes ? snapshotTooLarge(snapshotMaxBytes) : null,
+  );
   const sealing = new SealingStream(keyOf(context), aboutOf(id, part));
   try {
-    await pipeline(body, measure, sealing, createWriteStream(temporary, { flags: 'wx', mode: 0o600 }));
+    await pipeline(body, meter, sealing, createWriteStream(temporary, { flags: 'wx', mode: 0o600 }));
     await putInPlace(temporary, join(folder, part));
   } catch (error) {
     await rm(temporary, { force: true });
     throw uploadError([error]);
   }
-  return { name: part, bytes, digest: `sha256:${hash.digest('hex')}` };
+  return meter.part(part);
 }
 
 /** A part as it was given. It fails where it is damaged, before anything wrong is read of it. @throws DrayageError snapshotGone */

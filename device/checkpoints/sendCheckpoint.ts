@@ -1,7 +1,7 @@
-import { createHash } from 'node:crypto';
-import { Transform, type Readable } from 'node:stream';
+import type { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { type CheckpointPlace, type Keeping, sealedAs } from '../../core/checkpoint.ts';
+import { PartMeter } from '../../core/partMeter.ts';
 import { SealingStream } from '../../core/sealedStream.ts';
 import type { SnapshotPart } from '../../core/snapshot.ts';
 import type { Identity } from '../link/identity.ts';
@@ -27,19 +27,11 @@ export async function openOutgoing(
   const path = `${CHECKPOINT_PATH}/${place.computeId}/${String(place.epoch)}/${String(place.number)}`;
   return {
     async put(part, content) {
-      const hash = createHash('sha256');
-      let bytes = 0;
-      const measure = new Transform({
-        transform(chunk: Buffer, _encoding, done) {
-          bytes += chunk.length;
-          hash.update(chunk);
-          done(null, chunk);
-        },
-      });
+      const meter = new PartMeter();
       const stream = client.open(`${path}/${part}`);
       const sealing = new SealingStream(Buffer.from(key, 'hex'), sealedAs(place, part));
-      await Promise.all([pipeline(content, measure, sealing, stream), answer(stream, peer)]);
-      return { name: part, bytes, digest: `sha256:${hash.digest('hex')}` };
+      await Promise.all([pipeline(content, meter, sealing, stream), answer(stream, peer)]);
+      return meter.part(part);
     },
     async commit(parts) {
       await client.call(path, { parts: parts.map(({ name }) => name) });
