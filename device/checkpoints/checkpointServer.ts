@@ -1,9 +1,9 @@
-import { text } from 'node:stream/consumers';
 import { z } from 'zod';
 import { checkpointPartSchema, checkpointPlaceSchema } from '../../core/checkpoint.ts';
 import { idSchema } from '../../core/ids.ts';
 import { partNameSchema } from '../../core/snapshot.ts';
 import type { LinkRequest } from '../link/linkServer.ts';
+import { readJson } from '../link/readJson.ts';
 import type { PeerLeases } from '../lease/peerLeases.ts';
 import type { CheckpointStore } from './checkpointStore.ts';
 
@@ -48,7 +48,7 @@ export class CheckpointServer {
   /** Resolves to false when the request is for something else. */
   async serve({ stream, path, peer }: LinkRequest): Promise<boolean> {
     if (path === LEASE_PATH) {
-      const answer = await this.#grant(await text(stream), peer);
+      const answer = await this.#grant(stream, peer);
       if (stream.destroyed) return true;
       stream.respond({ ':status': answer === null ? 400 : 200 });
       stream.end(answer === null ? '' : JSON.stringify(answer));
@@ -69,9 +69,9 @@ export class CheckpointServer {
     if (!place.success || words.length > 4) return 400;
     if (!(await this.#mayCome(place.data.computeId, peer))) return 403;
     if (part === undefined) {
-      const said = commitSchema.safeParse(json(await text(stream)));
-      if (!said.success) return 400;
-      await this.#deps.store.commit(place.data, said.data.parts);
+      const said = await readJson(stream, commitSchema);
+      if (said === null) return 400;
+      await this.#deps.store.commit(place.data, said.parts);
       return 200;
     }
     const whole = checkpointPartSchema.safeParse({ computeId, epoch, number, part });
@@ -81,10 +81,13 @@ export class CheckpointServer {
   }
 
   /** Only for what could go on here: of which there is a checkpoint. */
-  async #grant(body: string, peer: string): Promise<z.infer<typeof leaseAnswerSchema> | null> {
-    const asked = leaseAskSchema.safeParse(json(body));
-    if (!asked.success) return null;
-    const { computeId, epoch, generation } = asked.data;
+  async #grant(
+    stream: LinkRequest['stream'],
+    peer: string,
+  ): Promise<z.infer<typeof leaseAnswerSchema> | null> {
+    const asked = await readJson(stream, leaseAskSchema);
+    if (asked === null) return null;
+    const { computeId, epoch, generation } = asked;
     const { store, leases, isHere } = this.#deps;
     const may =
       (await this.#mayCome(computeId, peer)) &&
@@ -104,13 +107,5 @@ export class CheckpointServer {
     } catch {
       return known?.from === peer;
     }
-  }
-}
-
-function json(body: string): unknown {
-  try {
-    return JSON.parse(body);
-  } catch {
-    return null;
   }
 }

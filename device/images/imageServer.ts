@@ -1,9 +1,9 @@
 import { pipeline } from 'node:stream/promises';
-import { text } from 'node:stream/consumers';
 import { withoutLayers } from '../../core/archiveLayers.ts';
 import { imageRequestSchema } from '../../core/deviceApi.ts';
 import type { Engine } from '../engine/types.ts';
 import type { LinkRequest } from '../link/linkServer.ts';
+import { readJson } from '../link/readJson.ts';
 
 /** Of a request for an image, on the link. */
 export const IMAGE_PATH = '/v1/images';
@@ -34,10 +34,10 @@ export class ImageServer {
   }
 
   async #answer(stream: LinkRequest['stream'], peer: string): Promise<number> {
-    const parsed = imageRequestSchema.safeParse(json(await text(stream)));
-    if (!parsed.success) return 400;
+    const asked = await readJson(stream, imageRequestSchema);
+    if (asked === null) return 400;
     const { engine, allowedImage } = this.#deps;
-    const { id, without } = parsed.data;
+    const { id, without } = asked;
     const digest = await allowedImage(id, peer).catch(() => null);
     if (digest === null) return 403;
     if (!(await engine.hasImage(digest))) return 404;
@@ -45,13 +45,5 @@ export class ImageServer {
     stream.respond({ ':status': 200 });
     await pipeline(without.length > 0 ? withoutLayers(archive, without) : archive, stream);
     return 200;
-  }
-}
-
-function json(body: string): unknown {
-  try {
-    return JSON.parse(body);
-  } catch {
-    return null;
   }
 }
