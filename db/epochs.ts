@@ -1,8 +1,9 @@
-import { and, eq, inArray, isNull, lt, sql } from 'drizzle-orm';
+import { and, eq, inArray, isNull, sql } from 'drizzle-orm';
 import { decideEpoch, type EpochRecord } from '../core/decideEpoch.ts';
 import type { Database } from './database.ts';
 import { getDevice } from './devices.ts';
 import { addEvent } from './events.ts';
+import { changeOwner } from './placements.ts';
 import { compute, event, placement } from './schema/index.ts';
 
 export interface ReportedEpoch {
@@ -79,19 +80,7 @@ interface Change {
 async function raiseEpoch(db: Database, change: Change & { from: number }): Promise<void> {
   const { id, name, group, deviceId, from, to } = change;
   await db.transaction(async (tx) => {
-    const raised = await tx
-      .update(placement)
-      .set({ epoch: to, changedAt: sql`now()` })
-      .where(
-        and(
-          eq(placement.groupId, group),
-          eq(placement.deviceId, deviceId),
-          eq(placement.epoch, from),
-          isNull(placement.transferId),
-        ),
-      )
-      .returning();
-    if (raised.length === 0) return;
+    if (!(await changeOwner(tx, group, { deviceId, epoch: from }, { deviceId, epoch: to }))) return;
     await addEvent(tx, {
       type: 'compute.epochRaised',
       subject: id,
@@ -139,19 +128,7 @@ export async function recordHandOver(
 ): Promise<boolean> {
   const to = await getDevice(db, target);
   return db.transaction(async (tx) => {
-    const given = await tx
-      .update(placement)
-      .set({ deviceId: to.id, epoch, changedAt: sql`now()` })
-      .where(
-        and(
-          eq(placement.groupId, group),
-          eq(placement.deviceId, deviceId),
-          lt(placement.epoch, epoch),
-          isNull(placement.transferId),
-        ),
-      )
-      .returning();
-    if (given.length === 0) return false;
+    if (!(await changeOwner(tx, group, { deviceId, below: epoch }, { deviceId: to.id, epoch }))) return false;
     const moved = await tx
       .select({ id: compute.id, name: compute.name })
       .from(compute)

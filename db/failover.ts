@@ -1,9 +1,10 @@
-import { and, eq, isNull, sql } from 'drizzle-orm';
+import { eq } from 'drizzle-orm';
 import type { Cause } from '../core/cause.ts';
 import { type ComputeRecord, setComputeState } from './computes.ts';
 import type { Database } from './database.ts';
 import { addEvent } from './events.ts';
-import { compute, placement } from './schema/index.ts';
+import { changeOwner } from './placements.ts';
+import { compute } from './schema/index.ts';
 
 export interface NewOwner {
   group: string;
@@ -26,19 +27,8 @@ export async function failOver(
 ): Promise<boolean> {
   const epoch = from.epoch + 1;
   const how = wordsOf(lostSeconds);
-  const given = await tx
-    .update(placement)
-    .set({ deviceId: to.id, epoch, changedAt: sql`now()` })
-    .where(
-      and(
-        eq(placement.groupId, group),
-        eq(placement.deviceId, from.id),
-        eq(placement.epoch, from.epoch),
-        isNull(placement.transferId),
-      ),
-    )
-    .returning();
-  if (given.length === 0) return false;
+  const was = { deviceId: from.id, epoch: from.epoch };
+  if (!(await changeOwner(tx, group, was, { deviceId: to.id, epoch }))) return false;
   for (const { id, name } of computes) {
     const reason = `${name} ${how.does} on ${to.name}, for ${from.name} is lost.`;
     await setComputeState(tx, id, 'creating', { reason });

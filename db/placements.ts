@@ -1,4 +1,4 @@
-import { eq } from 'drizzle-orm';
+import { and, eq, isNull, lt, sql } from 'drizzle-orm';
 import { type Database, unknown } from './database.ts';
 import { placement } from './schema/index.ts';
 import { closeTransfer } from './transfers.ts';
@@ -19,4 +19,35 @@ export async function getPlacement(db: Database, group: string): Promise<Placeme
  */
 export async function advancePlacement(db: Database, transferId: string): Promise<void> {
   await closeTransfer(db, transferId, 'owner');
+}
+
+/** Whom a group belongs to, or is going to. */
+export interface Owner {
+  deviceId: string;
+  epoch: number;
+}
+
+/**
+ * Compare-and-set of a group's owner, with no transfer open: false when it is another than `was`, and nothing is changed then.
+ * `below`: it may be the owner under any epoch that is lower than this one.
+ */
+export async function changeOwner(
+  db: Database,
+  group: string,
+  was: Owner | { deviceId: string; below: number },
+  becomes: Owner,
+): Promise<boolean> {
+  const changed = await db
+    .update(placement)
+    .set({ ...becomes, changedAt: sql`now()` })
+    .where(
+      and(
+        eq(placement.groupId, group),
+        eq(placement.deviceId, was.deviceId),
+        'below' in was ? lt(placement.epoch, was.below) : eq(placement.epoch, was.epoch),
+        isNull(placement.transferId),
+      ),
+    )
+    .returning({ group: placement.groupId });
+  return changed.length > 0;
 }
