@@ -4,7 +4,7 @@ import type { Inventory } from '../core/device.ts';
 import { DrayageError } from '../core/cause.ts';
 import { newId } from '../core/ids.ts';
 import { createAppCompute, setAppState } from '../db/apps.ts';
-import { removeCompute, setComputeState, setRecovered, setRestored } from '../db/computes.ts';
+import { removeCompute, setComputeState, setRestored } from '../db/computes.ts';
 import { endUpdate, undoUpdate } from '../db/computeUpdates.ts';
 import type { Database } from '../db/database.ts';
 import { getDevice } from '../db/devices.ts';
@@ -43,7 +43,6 @@ export function createControlActivities(db: Database, pull: PullImage): ControlA
     endUpdate: (computeId, message, actor) => endUpdate(db, computeId, message, actor),
     undoUpdate: (computeId, before, cause) => undoUpdate(db, computeId, before, cause),
     setRestored: (computeId) => setRestored(db, computeId),
-    setRecovered: (computeId) => setRecovered(db, computeId),
     reserveSnapshot: (snapshotId, bytes) => reserveSnapshot(db, snapshotId, bytes),
     finishSnapshot: (snapshotId, content) => finishSnapshot(db, snapshotId, content),
     failSnapshot: (snapshotId, cause) => failSnapshot(db, snapshotId, cause),

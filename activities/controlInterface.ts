@@ -47,10 +47,8 @@ export interface ControlActivities extends RecordBook {
   endUpdate(computeId: string, message: string, actor?: string): Promise<void>;
   /** The compute could not be changed, and is what it was. */
   undoUpdate(computeId: string, before: ComputeSpec, cause: Cause): Promise<void>;
-  /** The compute was restored from its snapshot: it runs, and is meant to. */
+  /** The compute was restored from its snapshot, or goes on from its checkpoint: it runs, and is meant to. */
   setRestored(computeId: string): Promise<void>;
-  /** The compute goes on from its last checkpoint: it runs. */
-  setRecovered(computeId: string): Promise<void>;
   /** Claims of the tenant's quota what a snapshot is expected to take, bytes. */
   reserveSnapshot(snapshotId: string, bytes: number): Promise<void>;
   /** All parts of the snapshot are kept. */

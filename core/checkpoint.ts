@@ -50,6 +50,11 @@ export const checkpointToRestoreSchema = z.object({
 });
 export type CheckpointToRestore = z.infer<typeof checkpointToRestoreSchema>;
 
+/** What the working files of a checkpoint are called on a device, where those of a snapshot bear its id. */
+export function checkpointWork(computeId: string): string {
+  return `chk-${computeId}`;
+}
+
 /** What the seal of a part is tied to: nothing else can be put in its place. */
 export function sealedAs({ computeId, epoch, number }: CheckpointPlace, part: string): string {
   return `checkpoint ${computeId} ${String(epoch)} ${String(number)} ${part}`;

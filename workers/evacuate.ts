@@ -12,6 +12,7 @@ import { ControlClient } from '../device/control/controlClient.ts';
 import { readIdentity } from '../device/control/identityStore.ts';
 import { readNodeConfig } from './node/config.ts';
 import { controlUrlOf } from './node/obtainIdentity.ts';
+import { sayFailure } from './sayFailure.ts';
 
 /** Asks, on a device and in its name, that it be emptied; with `--wait` until that has ended or the deadline has passed. */
 const AGAIN_MS = 2000;
@@ -79,9 +80,7 @@ function say(words: string): void {
 }
 
 function fail(error: unknown): number {
-  const words =
-    error instanceof DrayageError ? `${error.cause_.message} ${error.cause_.mend}` : String(error);
-  process.stderr.write(`${words}\n`);
+  sayFailure(error);
   return 1;
 }
 

@@ -50,11 +50,17 @@ export async function computeLifecycle(input: ComputeLifecycleInput): Promise<vo
 
 const OPERATIONS = { create, restore, recover, start, stop, remove, update } as const;
 
-async function create({ spec, device }: ComputeLifecycleInput, undo: Undo): Promise<void> {
+/** Its image is there, and what is made from here on goes again if it fails. */
+async function beginMaking({ spec, device }: ComputeLifecycleInput, undo: Undo): Promise<void> {
   await onDevice(device, `fetch the image of ${spec.name}`, IMAGE).ensureImage(spec);
   undo.register('remove what was made', () =>
     onDevice(device, `undo: remove ${spec.name}`, UNDO).removeCompute(spec.id),
   );
+}
+
+async function create(input: ComputeLifecycleInput, undo: Undo): Promise<void> {
+  const { spec, device } = input;
+  await beginMaking(input, undo);
   await onDevice(device, `create ${spec.name}`).createCompute(spec);
   await onDevice(device, `start ${spec.name}`).startCompute(spec);
   await controlActivities().setComputeState(spec.id, 'running');
@@ -62,24 +68,20 @@ async function create({ spec, device }: ComputeLifecycleInput, undo: Undo): Prom
 }
 
 /** Makes it of a snapshot: it goes on from there. */
-async function restore({ spec, device, snapshot = '' }: ComputeLifecycleInput, undo: Undo): Promise<void> {
-  await onDevice(device, `fetch the image of ${spec.name}`, IMAGE).ensureImage(spec);
-  undo.register('remove what was made', () =>
-    onDevice(device, `undo: remove ${spec.name}`, UNDO).removeCompute(spec.id),
-  );
+async function restore(input: ComputeLifecycleInput, undo: Undo): Promise<void> {
+  const { spec, device, snapshot = '' } = input;
+  await beginMaking(input, undo);
   await onDevice(device, `restore ${spec.name}`, RESTORE).restoreSnapshot({ snapshot, spec });
   await controlActivities().setRestored(spec.id);
   setOutcome('running');
 }
 
 /** Its device is lost: it goes on from its last checkpoint, which the device that owns it now has kept. */
-async function recover({ spec, device }: ComputeLifecycleInput, undo: Undo): Promise<void> {
-  await onDevice(device, `fetch the image of ${spec.name}`, IMAGE).ensureImage(spec);
-  undo.register('remove what was made', () =>
-    onDevice(device, `undo: remove ${spec.name}`, UNDO).removeCompute(spec.id),
-  );
+async function recover(input: ComputeLifecycleInput, undo: Undo): Promise<void> {
+  const { spec, device } = input;
+  await beginMaking(input, undo);
   await onDevice(device, `recover ${spec.name}`, RESTORE).recoverCompute(spec);
-  await controlActivities().setRecovered(spec.id);
+  await controlActivities().setRestored(spec.id);
   setOutcome('running');
 }
 

@@ -5,13 +5,14 @@ import { DrayageError, RefusedError } from '../../core/cause.ts';
 import { computeSpecSchema, type ComputeSpec } from '../../core/compute.ts';
 import { idSchema } from '../../core/ids.ts';
 import { checkInput } from '../../core/moveInput.ts';
-import type { CheckpointToRestore } from '../../core/checkpoint.ts';
+import { type CheckpointToRestore, checkpointWork } from '../../core/checkpoint.ts';
 import type { SnapshotContent, SnapshotForDevice, SnapshotPart } from '../../core/snapshot.ts';
 import { decideSnapshot, inWordsOfSnapshots } from '../../core/snapshotCauses.ts';
 import { execOpen } from '../../device/checkpoint/findBlockers.ts';
 import type { Device } from '../../device/device.ts';
 import type { ExecSessions } from '../../device/engine/execSessions.ts';
 import { Preparations } from '../../device/preparations.ts';
+import type { RestoreRequest } from '../../device/snapshots/restoreSnapshot.ts';
 import { beating } from '../beating.ts';
 import { withFailures } from '../failure.ts';
 
@@ -51,6 +52,25 @@ export function createSnapshotActivities({ device, sessions, memoryAvailable, co
     if (await device.hasForeigners(computeId)) throw new DrayageError(inWordsOfSnapshots(execOpen(name)));
   };
 
+  /** `find`: what it is made of. Heartbeats say how many bytes have come. */
+  const restoreOf = async (
+    spec: ComputeSpec,
+    find: () => Promise<Pick<RestoreRequest, 'snapshot' | 'content' | 'store'>>,
+  ) => {
+    let receivedBytes = 0;
+    endWhenCancelled(restoring, spec.id);
+    await beating(
+      () =>
+        restoring.begin(spec.id, async (signal) => {
+          const found = await find();
+          sessions.letIn(spec.id);
+          const progress = (bytes: number) => (receivedBytes = bytes);
+          await device.snapshots.restore({ ...found, spec, signal, progress });
+        }),
+      () => ({ receivedBytes }),
+    );
+  };
+
   return withFailures({
     /**
      * What the snapshot is going to take, bytes. Refuses it when something speaks against it; `endSessions`: what somebody
@@ -82,10 +102,7 @@ export function createSnapshotActivities({ device, sessions, memoryAvailable, co
           taking.begin(id, (signal) =>
             device.snapshots.take({
               ...{ snapshot: id, spec, memoryBytes, signal },
-              store: {
-                put: (part, content) => control.putSnapshotPart(id, part, content),
-                get: (part) => control.snapshotPart(id, part),
-              },
+              store: { put: (part, content) => control.putSnapshotPart(id, part, content) },
               quiet: () => quiet(id, spec, endSessions),
               free: () => sessions.release(id),
               progress: (bytes) => (sentBytes = bytes),
@@ -103,41 +120,20 @@ export function createSnapshotActivities({ device, sessions, memoryAvailable, co
     /** Makes a compute of a snapshot, and opens its network; what an earlier attempt has left is cleared first. */
     async restoreSnapshot(given: z.infer<typeof restoreSchema>): Promise<void> {
       const { snapshot: id, spec } = checkInput(restoreSchema, given);
-      let receivedBytes = 0;
-      endWhenCancelled(restoring, spec.id);
-      await beating(
-        () =>
-          restoring.begin(spec.id, async (signal) => {
-            const { content } = await control.snapshot(id);
-            sessions.letIn(spec.id);
-            await device.snapshots.restore({
-              ...{ snapshot: id, spec, content, signal },
-              store: { get: (part) => control.snapshotPart(id, part) },
-              progress: (bytes) => (receivedBytes = bytes),
-            });
-          }),
-        () => ({ receivedBytes }),
-      );
+      await restoreOf(spec, async () => ({
+        ...{ snapshot: id, content: (await control.snapshot(id)).content },
+        store: { get: (part) => control.snapshotPart(id, part) },
+      }));
     },
 
     /** Has a compute go on from its last checkpoint, which lies here; what an earlier attempt has left is cleared first. */
     async recoverCompute(given: ComputeSpec): Promise<void> {
       const spec = checkInput(computeSpecSchema, given);
-      let readBytes = 0;
-      endWhenCancelled(restoring, spec.id);
-      await beating(
-        () =>
-          restoring.begin(spec.id, async (signal) => {
-            const { content, key, ...place } = await control.checkpoint(spec.id);
-            sessions.letIn(spec.id);
-            await device.snapshots.restore({
-              ...{ snapshot: `chk-${spec.id}`, spec, content, signal },
-              store: { get: (part) => Promise.resolve(device.checkpoints.open(place, part, key)) },
-              progress: (bytes) => (readBytes = bytes),
-            });
-          }),
-        () => ({ readBytes }),
-      );
+      await restoreOf(spec, async () => {
+        const { content, key, ...place } = await control.checkpoint(spec.id);
+        const get = (part: string) => Promise.resolve(device.checkpoints.open(place, part, key));
+        return { snapshot: checkpointWork(spec.id), content, store: { get } };
+      });
     },
   });
 }

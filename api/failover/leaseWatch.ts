@@ -26,9 +26,10 @@ export class LeaseWatch {
     const before = this.#seen;
     this.#seen = new Map();
     for (const { deviceId, grants } of await watchedLeases(db)) {
-      const seen = before.get(deviceId) ?? null;
-      const { action, reason } = decideDeath({ grants }, seen, this.#nowMs());
-      this.#seen.set(deviceId, action === 'watch' ? { grants, atMs: this.#nowMs() } : (seen as Seen));
+      const seen = before.get(deviceId);
+      const atMs = this.#nowMs();
+      const { action, reason } = decideDeath({ grants }, seen ?? null, atMs);
+      this.#seen.set(deviceId, seen === undefined || action === 'watch' ? { grants, atMs } : seen);
       if (action === 'declareDead' && (await declareDead(db, { deviceId, grants, reason })))
         this.#logger.error({ device: deviceId, reason }, 'a device was declared dead');
     }

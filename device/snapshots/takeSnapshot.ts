@@ -33,7 +33,7 @@ export interface TakeRequest {
   spec: ComputeSpec;
   /** What its processes and file systems in memory hold, bytes. */
   memoryBytes: number;
-  store: PartStore;
+  store: Pick<PartStore, 'put'>;
   /** Nothing is run inside the compute but its own processes when this resolves, until `free`. @throws DrayageError */
   quiet: () => Promise<void>;
   free: () => void;

@@ -5,7 +5,7 @@ import { LeaseWatch } from '../../api/failover/leaseWatch.ts';
 import type { CheckpointReport } from '../../core/checkpoint.ts';
 import { LEASE_MARGIN_MS, LEASE_MS } from '../../core/lease.ts';
 import type { SnapshotContent } from '../../core/snapshot.ts';
-import { getCompute, removeCompute, setRecovered } from '../../db/computes.ts';
+import { getCompute, removeCompute, setRestored } from '../../db/computes.ts';
 import { setDeviceState } from '../../db/devices.ts';
 import { eventsOf } from '../../db/events.ts';
 import { askLease } from '../../db/leases.ts';
@@ -130,7 +130,7 @@ describe('its device is lost', () => {
     });
     expect(await peer.client.checkpoint(computeId)).toEqual({ computeId, epoch: 1, number: 1, content, key });
     // Until it goes on; the next ones go elsewhere.
-    await setRecovered(api.context.db, computeId);
+    await setRestored(api.context.db, computeId);
     await expect(peer.client.checkpoint(computeId)).rejects.toMatchObject({
       cause_: { code: 'checkpointRefused' },
     });

@@ -47,6 +47,7 @@ const deviceNames = [
   'removeCompute',
   'updateCompute',
   'restoreSnapshot',
+  'recoverCompute',
 ] satisfies (keyof ComputeActivities | keyof SnapshotActivities)[];
 const controlNames = [
   'setComputeState',
@@ -116,6 +117,7 @@ describe('computeLifecycle', () => {
 
   test.each<[LifecycleOperation, string, string[]]>([
     ['restore', 'running', ['ensureImage', 'restoreSnapshot', 'setRestored']],
+    ['recover', 'running', ['ensureImage', 'recoverCompute', 'setRestored']],
     ['start', 'running', ['ensureImage', 'startCompute', 'setComputeState running']],
     ['stop', 'stopped', ['stopCompute', 'setComputeState stopped']],
     ['remove', 'removed', ['stopCompute', 'removeCompute', 'removeComputeRecord']],

@@ -1,6 +1,6 @@
 import type { Logger } from 'pino';
-import type { Cause } from '../../core/cause.ts';
-import { decideCheckpoint, type Keeping } from '../../core/checkpoint.ts';
+import { DrayageError } from '../../core/cause.ts';
+import { checkpointWork, decideCheckpoint, type Keeping } from '../../core/checkpoint.ts';
 import type { ComputeSpec } from '../../core/compute.ts';
 import type { ControlClient } from '../../device/control/controlClient.ts';
 import type { Device } from '../../device/device.ts';
@@ -18,7 +18,7 @@ const ASK_EVERY = 5;
 const CLEAR_EVERY = 600;
 
 interface Deps {
-  device: Pick<Device, 'engine' | 'snapshots' | 'checkpoints' | 'usage' | 'hasForeigners'>;
+  device: Pick<Device, 'engine' | 'leases' | 'snapshots' | 'checkpoints' | 'usage' | 'hasForeigners'>;
   placements: Pick<Placements, 'current' | 'refresh'>;
   sessions: Pick<ExecSessions, 'holdGently' | 'release' | 'isFree' | 'isUsed' | 'beforeHold'>;
   control: Pick<ControlClient, 'tookCheckpoint' | 'checkpointSource'>;
@@ -63,6 +63,8 @@ export class Checkpoints extends Repeating {
     const { device, placements, log } = this.#deps;
     try {
       if (count % CLEAR_EVERY === 1) await this.#clear();
+      // What is protected is fenced; most devices have nothing such, and their engine is not asked every second.
+      if (!device.leases.any) return;
       for (const { spec, running } of await device.engine.listComputes()) {
         if (spec.protection?.kind !== 'checkpoint') continue;
         if (running && !placements.current(spec.id)?.keeping && count % ASK_EVERY === 0)
@@ -120,17 +122,14 @@ export class Checkpoints extends Repeating {
     this.#last.set(spec.id, { atMs: performance.now(), number: place.number });
     const { memoryBytes, blockers } = await device.usage(spec);
     const [blocker] = blockers;
-    if (blocker) throw new Error(wordsOf(blocker));
+    if (blocker) throw new DrayageError(blocker);
     const holder = `checkpoint of ${spec.id}`;
     const outgoing = await openOutgoing(identity(), keeping, place);
     let takenMs = 0;
     try {
       const content = await device.snapshots.take({
-        ...{ snapshot: `chk-${spec.id}`, spec, memoryBytes, signal },
-        store: {
-          put: (part, body) => outgoing.put(part, body),
-          get: () => Promise.reject(new Error('sent')),
-        },
+        ...{ snapshot: checkpointWork(spec.id), spec, memoryBytes, signal },
+        store: outgoing,
         quiet: async () => {
           signal.throwIfAborted();
           if (sessions.isUsed(spec.id) || (await device.hasForeigners(spec.id)))
@@ -153,8 +152,4 @@ export class Checkpoints extends Repeating {
   #next(computeId: string, known: number): number {
     return Math.max(this.#last.get(computeId)?.number ?? 0, known) + 1;
   }
-}
-
-function wordsOf({ message, mend }: Cause): string {
-  return `${message} ${mend}`;
 }

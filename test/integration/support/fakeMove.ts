@@ -76,7 +76,6 @@ const notOfMoves: Pick<
   | 'setAppState'
   | 'createAppCompute'
   | 'setRestored'
-  | 'setRecovered'
   | 'reserveSnapshot'
   | 'finishSnapshot'
   | 'failSnapshot'
@@ -84,7 +83,6 @@ const notOfMoves: Pick<
   setAppState: () => Promise.reject(new Error('a move builds nothing')),
   createAppCompute: () => Promise.reject(new Error('a move builds nothing')),
   setRestored: () => Promise.reject(new Error('a move restores no snapshot')),
-  setRecovered: () => Promise.reject(new Error('a move recovers nothing')),
   reserveSnapshot: () => Promise.reject(new Error('a move makes no snapshot')),
   finishSnapshot: () => Promise.reject(new Error('a move makes no snapshot')),
   failSnapshot: () => Promise.reject(new Error('a move makes no snapshot')),
