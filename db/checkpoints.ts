@@ -1,8 +1,9 @@
-import { and, eq, getTableColumns, isNull, or, sql } from 'drizzle-orm';
+import { and, eq, isNull, ne, or, sql } from 'drizzle-orm';
 import type { CheckpointReport, Keeping } from '../core/checkpoint.ts';
 import { DrayageError } from '../core/cause.ts';
 import { bytesOfParts, type SnapshotContent } from '../core/snapshot.ts';
 import type { Database } from './database.ts';
+import { isProtected } from './leases.ts';
 import { checkpoint, compute, device, placement } from './schema/index.ts';
 
 type CheckpointRow = typeof checkpoint.$inferSelect;
@@ -41,7 +42,7 @@ export async function unkeptComputes(
       and(
         isNull(compute.deletedAt),
         eq(compute.state, 'running'),
-        eq(compute.recovers, false),
+        ...[eq(compute.recovers, false), isProtected],
         sql`${compute.spec} -> 'protection' ->> 'kind' = 'checkpoint'`,
         unfit,
       ),
@@ -75,14 +76,17 @@ export async function keepingsOf(
     .innerJoin(compute, eq(compute.id, checkpoint.computeId))
     .innerJoin(placement, eq(placement.groupId, compute.groupId))
     .innerJoin(device, eq(device.id, checkpoint.peerId))
-    .where(and(eq(placement.deviceId, deviceId), isNull(compute.deletedAt)));
+    .where(
+      and(
+        ...[eq(placement.deviceId, deviceId), isNull(compute.deletedAt)],
+        ne(checkpoint.peerId, placement.deviceId),
+      ),
+    );
   return new Map(
-    rows
-      .filter(({ peerId }) => peerId !== deviceId)
-      .map(({ computeId, sealedKey, peerId, last, inventory: { linkAddress } }) => [
-        computeId,
-        { sealedKey, last, peer: { id: peerId, linkAddress } },
-      ]),
+    rows.map(({ computeId, sealedKey, peerId, last, inventory: { linkAddress } }) => [
+      computeId,
+      { sealedKey, last, peer: { id: peerId, linkAddress } },
+    ]),
   );
 }
 
@@ -143,45 +147,35 @@ function keptOf({
   return { computeId, sealedKey, keptBy, peerId, epoch, number, content, takenAt };
 }
 
+/** The checkpoint of a compute that is not deleted, with the device that owns the compute. */
+async function findOwned(
+  db: Database,
+  computeId: string,
+): Promise<{ row: CheckpointRow; owner: string; recovers: boolean } | null> {
+  const [found] = await db
+    .select({ row: checkpoint, owner: placement.deviceId, recovers: compute.recovers })
+    .from(checkpoint)
+    .innerJoin(compute, eq(compute.id, checkpoint.computeId))
+    .innerJoin(placement, eq(placement.groupId, compute.groupId))
+    .where(and(eq(checkpoint.computeId, computeId), isNull(compute.deletedAt)));
+  return found ?? null;
+}
+
 /** The device whose checkpoints of a compute this device keeps, or has kept last; null when it has nothing to do with it. */
 export async function keptFor(
   db: Database,
   peerId: string,
   computeId: string,
 ): Promise<{ from: string } | null> {
-  const [row] = await db
-    .select({ from: placement.deviceId })
-    .from(checkpoint)
-    .innerJoin(compute, eq(compute.id, checkpoint.computeId))
-    .innerJoin(placement, eq(placement.groupId, compute.groupId))
-    .where(
-      and(
-        eq(checkpoint.computeId, computeId),
-        isNull(compute.deletedAt),
-        or(eq(checkpoint.peerId, peerId), eq(checkpoint.keptBy, peerId)),
-      ),
-    );
-  return row ?? null;
+  const found = await findOwned(db, computeId);
+  return found && [found.row.peerId, found.row.keptBy].includes(peerId) ? { from: found.owner } : null;
 }
 
 /** The checkpoint that a compute of this device is to go on from. @throws DrayageError checkpointRefused */
 export async function checkpointToRestore(db: Database, deviceId: string, computeId: string): Promise<Kept> {
-  const [row] = await db
-    .select(getTableColumns(checkpoint))
-    .from(checkpoint)
-    .innerJoin(compute, eq(compute.id, checkpoint.computeId))
-    .innerJoin(placement, eq(placement.groupId, compute.groupId))
-    .where(
-      and(
-        eq(checkpoint.computeId, computeId),
-        eq(checkpoint.keptBy, deviceId),
-        eq(placement.deviceId, deviceId),
-        eq(compute.recovers, true),
-        isNull(compute.deletedAt),
-      ),
-    );
-  const kept = row && keptOf(row);
-  if (kept) return kept;
+  const found = await findOwned(db, computeId);
+  const kept = found && keptOf(found.row);
+  if (kept?.keptBy === deviceId && found?.owner === deviceId && found.recovers) return kept;
   throw new DrayageError({
     code: 'checkpointRefused',
     message: `Compute ${computeId} is not to go on from a checkpoint on this device.`,

@@ -291,7 +291,10 @@ export async function setComputeState(
 /** Records that a compute was restored: it runs, is meant to, and needs its snapshot, or its checkpoint, no more. */
 export async function setRestored(db: Database, id: string): Promise<void> {
   await db.transaction(async (tx) => {
-    await tx.update(compute).set({ restoreOf: null, recovers: false, desired: 'running' }).where(eq(compute.id, id));
+    await tx
+      .update(compute)
+      .set({ restoreOf: null, recovers: false, desired: 'running' })
+      .where(eq(compute.id, id));
     await setComputeState(tx, id, 'running');
   });
 }

@@ -113,4 +113,5 @@ export async function lostGroups(db: Database): Promise<LostWithDevice[]> {
     .where(and(isNotNull(deviceLease.deadAt), isNull(compute.deletedAt), isProtected));
 }
 
-const isProtected = sql`${compute.spec} ? 'protection'`;
+/** That a compute may go on elsewhere when its device is lost; they have an index. */
+export const isProtected = sql`${compute.spec} ? 'protection'`;

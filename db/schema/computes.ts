@@ -106,6 +106,9 @@ export const compute = pgTable(
     index('compute_apart')
       .on(table.id)
       .where(sql`${table.spec} ? 'apart'`),
+    index('compute_protected')
+      .on(table.id)
+      .where(sql`${table.spec} ? 'protection'`),
     index('compute_updating')
       .on(table.id)
       .where(sql`${table.lastUpdate} ->> 'state' = 'applying'`),

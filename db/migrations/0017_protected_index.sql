@@ -1,0 +1,1 @@
+CREATE INDEX "compute_protected" ON "compute" USING btree ("id") WHERE "compute"."spec" ? 'protection';
