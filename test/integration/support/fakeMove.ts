@@ -73,12 +73,7 @@ export function roundResult(round: number, pages: number): MeasuredRound {
 
 const notOfMoves: Pick<
   ControlActivities,
-  | 'setAppState'
-  | 'createAppCompute'
-  | 'setRestored'
-  | 'reserveSnapshot'
-  | 'finishSnapshot'
-  | 'failSnapshot'
+  'setAppState' | 'createAppCompute' | 'setRestored' | 'reserveSnapshot' | 'finishSnapshot' | 'failSnapshot'
 > = {
   setAppState: () => Promise.reject(new Error('a move builds nothing')),
   createAppCompute: () => Promise.reject(new Error('a move builds nothing')),
